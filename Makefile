@@ -1,0 +1,54 @@
+# make demo    the first run, from nothing          make test    the tests
+# make check   format, lint, types, layers           make smoke   a run, a sweep, a listing
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+# A virtual environment that never writes byte code recompiles every import for ever.
+unexport PYTHONDONTWRITEBYTECODE
+# No project but this one, whatever the shell was set to.
+unexport PYTHONPATH VIRTUAL_ENV
+
+.PHONY: demo test check smoke format lock clean
+
+demo: .venv/ready
+	$(BIN)/isoexp train activation=iso_tanh model=mlp
+
+test: .venv/dev
+	$(BIN)/python -m pytest -n auto
+
+check: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+smoke: .venv/dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/smoke.sh
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The exact versions that the tests ran with; they name no index host.
+lock: .venv/dev
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --upgrade --all-extras \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-package isoexp \
+	    pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache
+
+# uv where there is one, else from the package registry into the environment itself.
+.venv/uv:
+	@command -v uv >/dev/null && uv venv -q --allow-existing .venv || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null && ln -sf "$$(command -v uv)" $(BIN)/uv || $(BIN)/python -m pip install -q uv
+	@touch $@
+
+.venv/ready: .venv/uv pyproject.toml constraints.txt
+	$(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt -e .
+	@touch $@
+
+.venv/dev: .venv/uv pyproject.toml constraints.txt
+	$(BIN)/uv pip install -q -p $(BIN)/python -c constraints.txt -e ".[dev]"
+	@touch .venv/ready $@

@@ -1,0 +1,9 @@
+"""Activation functions by functional form: elementwise, isotropic, quasi-isotropic, radial basis."""
+
+from .base import Activation as Activation
+from .elementwise import *  # noqa: F403
+from .isotropic import *  # noqa: F403
+from .profiles import *  # noqa: F403
+from .quasi_isotropic import *  # noqa: F403
+from .radial_basis import *  # noqa: F403
+from .soft_relu import *  # noqa: F403

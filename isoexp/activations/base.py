@@ -1,0 +1,48 @@
+"""The contract between activations and the rest of the house."""
+
+__all__ = ["Activation", "Scale", "scale_of"]
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Scale = Literal["unit", "sqrt_width"]
+
+
+class Activation(nn.Module, ABC):
+    """Abstract map of a layer's features, along the last axis.
+
+    Arguments:
+        width: The number of features n ≥ 1.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+
+        if width < 1:
+            raise ValueError(f"width must be at least 1, got {width}")
+
+        self.width = width
+
+    @property
+    def out_width(self) -> int:
+        """The number of features that come out; n again, except for radial basis functions."""
+
+        return self.width
+
+    def extra_repr(self) -> str:
+        return f"{self.width}"
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch m"]: ...
+
+
+def scale_of(scale: Scale, width: int) -> float:
+    """Returns the length in which radii are measured: 1, or √n, the typical norm of N(0, I_n)."""
+
+    if scale not in ("unit", "sqrt_width"):
+        raise ValueError(f"scale must be unit or sqrt_width, got {scale}")
+
+    return 1.0 if scale == "unit" else width**0.5

@@ -1,0 +1,202 @@
+"""Isotropic activations: the length of a vector is bent, its direction is kept.
+
+One function of the radius, the profile σ with σ(0) = 0, sets the whole map:
+
+    f(x) = σ(‖x‖) x̂,    x̂ = x / ‖x‖,    f(0) = 0.                      (Bird 2025, Eqns 11, 13)
+
+It commutes with every rotation, f(Rx) = R f(x) for R in O(n), so that no basis of the layer
+is special. Radii may be measured in units of √n, the typical norm of a vector of n independent
+coordinates of variance one: scale=sqrt_width makes it f(x) = √n σ(‖x‖/√n) x̂, which leaves the
+slope at the origin as it was. (With scale=unit and n = 500, iso_tanh is nearly x / ‖x‖.)
+"""
+
+__all__ = [
+    "IsoCappedReLU",
+    "IsoHardThreshold",
+    "IsoLeakyReLU",
+    "IsoReLU",
+    "IsoSinusoid",
+    "IsoTanh",
+    "Isotropic",
+    "IsotropicOf",
+]
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..geometry import radius
+from .base import Activation, Scale, scale_of
+
+
+class Isotropic(Activation):
+    """Abstract isotropic activation; a member of the family is its profile.
+
+    Arguments:
+        width: The number of features n.
+        scale: The unit of length for radii: unit, or sqrt_width for √n.
+    """
+
+    def __init__(self, width: int, scale: Scale = "unit") -> None:
+        super().__init__(width)
+
+        self.scale = scale_of(scale, width)
+
+    @abstractmethod
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        """Returns σ(r) for radii r > 0."""
+
+    def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+        r = radius(x) / self.scale
+
+        return (self.profile(r) / r * x).to(x.dtype)
+
+
+class IsotropicOf(Isotropic):
+    """Isotropic activation of any profile, f(x) = σ(‖x‖) x̂.
+
+    Arguments:
+        width: The number of features n.
+        profile: σ, elementwise over radii r > 0, with σ(0) = 0 and computed well near 0.
+        scale: The unit of length for radii.
+    """
+
+    def __init__(
+        self, width: int, profile: Callable[[Tensor], Tensor], scale: Scale = "unit"
+    ) -> None:
+        super().__init__(width, scale)
+
+        at_zero = profile(torch.zeros(1, 1)).item()
+        if at_zero != 0:
+            raise ValueError(
+                f"the profile must vanish at r = 0, got σ(0) = {at_zero:g}: f would tear at the "
+                "origin; subtract σ(0) from it"
+            )
+
+        self.sigma = profile
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return self.sigma(r)
+
+
+class IsoTanh(Isotropic):
+    """Isotropic tanh, f(x) = tanh(‖x‖) x̂ (Eqn 16).
+
+    The identity near the origin, the projection onto the unit sphere far from it; 1-Lipschitz.
+
+    Example:
+        >>> IsoTanh(2)(torch.tensor([3.0, 4.0]))
+        tensor([0.5999, 0.7999])
+    """
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return torch.tanh(r)
+
+
+class IsoReLU(Isotropic):
+    """Isotropic ReLU, f(x) = max(‖x‖ − R0, 0) x̂ (Eqn 17); the proximal map of R0‖·‖₂.
+
+    Arguments:
+        width: The number of features n.
+        R0: The radius of the ball that is sent to zero, with zero gradient.
+        scale: The unit of length for radii.
+    """
+
+    def __init__(self, width: int, R0: float = 1.0, scale: Scale = "unit") -> None:
+        super().__init__(width, scale)
+
+        if not R0 > 0:
+            raise ValueError(
+                f"R0 must be positive, got {R0:g}: an isotropic ReLU with R0 = 0 is the identity; "
+                "use activation=identity"
+            )
+
+        self.R0 = R0
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return torch.relu(r - self.R0)
+
+
+class IsoCappedReLU(IsoReLU):
+    """Isotropic ReLU with a cap, f(x) = min(max(‖x‖ − R0, 0), R∞) x̂ (Eqn 18).
+
+    Arguments:
+        width: The number of features n.
+        R0: The radius of the ball that is sent to zero.
+        max_norm: R∞, as printed the largest norm that comes OUT, not the input norm that caps it.
+        scale: The unit of length for radii.
+    """
+
+    def __init__(
+        self, width: int, R0: float = 1.0, max_norm: float = 6.0, scale: Scale = "unit"
+    ) -> None:
+        super().__init__(width, R0, scale)
+
+        if not max_norm > 0:
+            raise ValueError(f"max_norm must be positive, got {max_norm:g}")
+
+        self.max_norm = max_norm
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return super().profile(r).clamp_max(self.max_norm)
+
+
+class IsoHardThreshold(IsoReLU):
+    """Isotropic hard threshold, f(x) = x where ‖x‖ ≥ R0, else 0 (Eqn 19).
+
+    It jumps by R0 at the sphere ‖x‖ = R0: not continuous, not Lipschitz.
+    """
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return torch.where(r < self.R0, 0.0, r)
+
+
+class IsoLeakyReLU(IsoReLU):
+    """Isotropic leaky ReLU: α x where ‖x‖ < R0, x − (1 − α) R0 x̂ beyond (Eqn 20). Continuous.
+
+    Arguments:
+        width: The number of features n.
+        alpha: The slope 0 < α < 1 inside the ball.
+        R0: The radius of the ball.
+        scale: The unit of length for radii.
+    """
+
+    def __init__(
+        self, width: int, alpha: float = 0.1, R0: float = 1.0, scale: Scale = "unit"
+    ) -> None:
+        super().__init__(width, R0, scale)
+
+        if not 0 < alpha < 1:
+            raise ValueError(
+                f"alpha must lie between 0 and 1, got {alpha:g}: 0 is activation=iso_relu and 1 is "
+                "activation=identity"
+            )
+
+        self.alpha = alpha
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return torch.where(r < self.R0, self.alpha * r, r - (1 - self.alpha) * self.R0)
+
+
+class IsoSinusoid(Isotropic):
+    """Isotropic sinusoid, f(x) = x + λ sin(‖x‖) x̂ (Eqn 22).
+
+    J(0) = (1 + λ) I. Injective iff |λ| ≤ 1; beyond that it folds radii. σ is negative somewhere,
+    so that directions flip, iff λ < −1 or λ > 4.6033.
+
+    Arguments:
+        width: The number of features n.
+        lambda_m: λ, the depth of the wave.
+        scale: The unit of length for radii.
+    """
+
+    def __init__(self, width: int, lambda_m: float = 1.0, scale: Scale = "unit") -> None:
+        super().__init__(width, scale)
+
+        self.lambda_m = lambda_m
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return r + self.lambda_m * torch.sin(r)

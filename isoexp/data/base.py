@@ -1,0 +1,105 @@
+"""Data sets: fixed train, valid and test splits, whole in memory, as NumPy arrays.
+
+No torch here, so that a finished run is recognised, by the fingerprint of its data too, before
+torch is imported.
+"""
+
+__all__ = ["Source", "Split", "Splits", "carve", "digest_files"]
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+
+class Split(NamedTuple):
+    """Inputs (float32, one a row) and targets (int64 classes, or float32 vectors)."""
+
+    x: Float[np.ndarray, "samples *inputs"]
+    y: Shaped[np.ndarray, "samples *outputs"]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """What is learnt from, what is tuned on, what is reported on.
+
+    Arguments:
+        train: The training split.
+        valid: The split for choices: rates, stopping, comparisons between settings.
+        test: The split for the numbers that are reported, looked at once, at the end.
+        outputs: The number of classes, or of values of a vector target.
+    """
+
+    train: Split
+    valid: Split
+    test: Split
+    outputs: int
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """The shape of one input."""
+
+        return self.train.x.shape[1:]
+
+    def standardized(self) -> "Splits":
+        """Returns the splits with each feature of mean 0 and variance 1 over the training split.
+
+        A feature that is constant there keeps its scale.
+        """
+
+        mean = self.train.x.mean(axis=0, dtype=np.float64)
+        std = self.train.x.std(axis=0, dtype=np.float64)
+        std = np.where(std > 0, std, 1.0)
+
+        def move(split: Split) -> Split:
+            return Split(((split.x - mean) / std).astype(np.float32), split.y)
+
+        return replace(self, train=move(self.train), valid=move(self.valid), test=move(self.test))
+
+
+class Source(ABC):
+    """Abstract data set: a frozen dataclass whose fields are its settings."""
+
+    @abstractmethod
+    def load(self) -> Splits:
+        """Reads or generates the data, before standardisation."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Returns what identifies the content behind the settings: two equal ones load alike.
+
+        It is called before every run, finished ones included, and so imports no torch.
+        """
+
+
+def carve(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:
+    """Deals samples into splits of given sizes and a last one of the rest, always the same way."""
+
+    if sum(sizes) >= len(x):
+        raise ValueError(
+            f"the validation and test splits take {sum(sizes)} samples, of {len(x)} there are: "
+            "nothing is left to train on; lower data.valid"
+        )
+
+    # RandomState's streams are frozen by NumPy's policy: the splits outlive its versions.
+    order = np.random.RandomState(0).permutation(len(x))
+    parts = np.split(order, np.cumsum(sizes))
+
+    return [Split(x[part], y[part]) for part in parts]
+
+
+def digest_files(paths: Iterable[Path]) -> str:
+    """Returns a hash of the names and contents of files, wherever they lie."""
+
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(paths):
+        with path.open("rb") as file:
+            digest.update(path.name.encode())
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+
+    return digest.hexdigest()

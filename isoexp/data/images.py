@@ -1,0 +1,289 @@
+"""Standard image sets, from a local folder, from Debian's package, or downloaded by torchvision.
+
+A folder given with data.root= is looked through first, then $ISOEXP_DATA, ~/.cache/isoexp/data
+and where Debian's packages put data. What is not found is downloaded into $ISOEXP_DATA or the
+cache; where no network answers, one line says what else to do.
+"""
+
+__all__ = ["CIFAR10", "CIFAR100", "EMNIST", "MNIST", "FashionMNIST", "ImageFolder"]
+
+import gzip
+import hashlib
+import os
+import socket
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..errors import UserError
+from .base import Source, Split, Splits, carve, digest_files
+
+NETWORK_TIMEOUT_S = 15.0
+
+
+@dataclass(frozen=True)
+class StandardImages(Source):
+    """Abstract standard image set, known to torchvision by the name of the class.
+
+    Arguments:
+        root: The folder with its files, as torchvision or the publisher lay them out.
+        valid: The number of training images that make the validation split.
+    """
+
+    root: str | None = None
+    valid: int = 5000
+
+    classes: ClassVar[int] = 10
+    system: ClassVar[str] = ""
+    options: ClassVar[dict[str, Any]] = {}
+
+    def __post_init__(self) -> None:
+        if self.valid < 1:
+            raise ValueError(f"valid must be at least 1, got {self.valid}")
+        if self.root is not None and not Path(self.root).is_dir():
+            raise UserError(f"data.root must be a folder, got {self.root}")
+
+    @abstractmethod
+    def files(self, folder: Path) -> list[Path]:
+        """Returns the files of the set below a folder; none where it is not there."""
+
+    @abstractmethod
+    def read(self, folder: Path) -> tuple[Split, Split]:
+        """Reads the training and test images of the set below a folder."""
+
+    def fingerprint(self) -> str:
+        return digest_files(self.files(self.locate()))
+
+    def load(self) -> Splits:
+        train, test = self.read(self.locate())
+        valid, train = carve(train.x, train.y, self.valid)
+
+        return Splits(train, valid, test, outputs=self.classes)
+
+    def locate(self) -> Path:
+        """Returns the folder that holds the set; downloads it if there is none."""
+
+        cache = Path(os.environ.get("ISOEXP_DATA", Path.home() / ".cache" / "isoexp" / "data"))
+        places = (
+            [Path(self.root)] if self.root else [cache, *filter(Path.is_dir, [Path(self.system)])]
+        )
+
+        for place in places:
+            if self.files(place):
+                return place
+
+        name = type(self).__name__
+        if self.root:
+            raise UserError(f"data.root={self.root} holds no {name} files; see isoexp list data")
+
+        self.download(cache)
+
+        return cache
+
+    def download(self, folder: Path) -> None:
+        """Downloads the set through torchvision; fails, rather than hangs, where it cannot."""
+
+        from torchvision import datasets
+
+        name = type(self).__name__
+        before = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(NETWORK_TIMEOUT_S)
+        try:
+            getattr(datasets, name)(str(folder), download=True, **self.options)
+        except (OSError, RuntimeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            debian = ", install Debian's dataset-fashion-mnist" if self.system else ""
+            raise UserError(
+                f"{name} is not on this machine and cannot be downloaded ({reason}): name its "
+                f"folder with data.root={debian}, or use data=digits, which needs no network"
+            ) from error
+        finally:
+            socket.setdefaulttimeout(before)
+
+
+class _IDX(StandardImages):
+    """Image sets in the IDX format of MNIST, gzipped or not."""
+
+    prefix: ClassVar[str] = ""
+
+    NAMES: ClassVar[list[str]] = [
+        f"{part}-{kind}" for part in ("train", "test") for kind in ("images-idx3", "labels-idx1")
+    ]
+
+    def files(self, folder: Path) -> list[Path]:
+        found = []
+        for name in self.NAMES:
+            names = [f"{self.prefix}{name}-ubyte"]
+            if not self.prefix:  # MNIST's own files call the test part t10k
+                names = [names[0].replace("test", "t10k")]
+            places = [folder, folder / "raw", folder / type(self).__name__ / "raw"]
+            options = [p / f"{n}{end}" for p in places for n in names for end in ("", ".gz")]
+            found += [next(filter(Path.is_file, options), None)]
+
+        return [path for path in found if path] if all(found) else []
+
+    def read(self, folder: Path) -> tuple[Split, Split]:
+        a, b, c, d = (_read_idx(path) for path in self.files(folder))
+
+        return self.split(a, b), self.split(c, d)
+
+    def split(self, images: np.ndarray, labels: np.ndarray) -> Split:
+        x = images[:, None].astype(np.float32) / 255
+
+        return Split(x, labels.astype(np.int64))
+
+
+class MNIST(_IDX):
+    """60,000 + 10,000 handwritten digits, 28×28, 10 classes."""
+
+
+class FashionMNIST(_IDX):
+    """60,000 + 10,000 pictures of clothes, 28×28, 10 classes (Xiao, Rasul, Vollgraf, 2017)."""
+
+    system: ClassVar[str] = "/usr/share/datasets/fashion-mnist"
+
+
+class EMNIST(_IDX):
+    """112,800 + 18,800 handwritten letters and digits, 28×28, 47 balanced classes."""
+
+    classes: ClassVar[int] = 47
+    prefix: ClassVar[str] = "emnist-balanced-"
+    options: ClassVar[dict[str, Any]] = {"split": "balanced"}
+
+    def split(self, images: np.ndarray, labels: np.ndarray) -> Split:
+        return super().split(images.transpose(0, 2, 1), labels)  # published transposed
+
+
+class CIFAR10(StandardImages):
+    """50,000 + 10,000 colour pictures, 32×32, 10 classes (Krizhevsky, 2009)."""
+
+    folder: ClassVar[str] = "cifar-10-batches-py"
+
+    def files(self, folder: Path) -> list[Path]:
+        places = [folder / self.folder, *([folder] if folder.name == self.folder else [])]
+        place = next(filter(Path.is_dir, places), None)
+
+        return [p for p in place.iterdir() if p.is_file()] if place else []
+
+    def read(self, folder: Path) -> tuple[Split, Split]:
+        from torchvision import datasets
+
+        # torchvision checks the published MD5 sums before it unpickles the batches.
+        root = folder.parent if folder.name == self.folder else folder
+        make = getattr(datasets, type(self).__name__)
+        try:
+            parts = [make(str(root), train=train) for train in (True, False)]
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"the {type(self).__name__} files in {root} are incomplete or altered "
+                f"({error}); fetch them again"
+            ) from error
+
+        train, test = (
+            Split(
+                part.data.transpose(0, 3, 1, 2).astype(np.float32) / 255,
+                np.asarray(part.targets, dtype=np.int64),
+            )
+            for part in parts
+        )
+
+        return train, test
+
+
+class CIFAR100(CIFAR10):
+    """50,000 + 10,000 colour pictures, 32×32, 100 classes (Krizhevsky, 2009)."""
+
+    classes: ClassVar[int] = 100
+    folder: ClassVar[str] = "cifar-100-python"
+
+
+@dataclass(frozen=True)
+class ImageFolder(Source):
+    """Any pictures: root/CLASS/*.png, split 60/20/20, or root/{train,valid,test}/CLASS/*.png.
+
+    Arguments:
+        root: The folder.
+        size: The side in pixels that pictures are resized to.
+        channels: 1 for grey, 3 for colour.
+    """
+
+    root: str
+    size: int = 32
+    channels: int = 3
+
+    SUFFIXES: ClassVar[frozenset[str]] = frozenset(
+        {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+    )
+
+    def __post_init__(self) -> None:
+        if not Path(self.root).is_dir():
+            raise UserError(f"data.root must be a folder of pictures, got {self.root}")
+        if self.size < 1:
+            raise ValueError(f"size must be at least 1, got {self.size}")
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 or 3, got {self.channels}")
+        if not self._pictures(Path(self.root)):
+            raise UserError(f"data.root={self.root} holds no pictures as CLASS/NAME.png")
+
+    def _pictures(self, folder: Path) -> list[Path]:
+        return sorted(p for p in folder.rglob("*") if p.suffix.lower() in self.SUFFIXES)
+
+    def fingerprint(self) -> str:
+        root = Path(self.root)
+        pictures = self._pictures(root)
+
+        # The class of a picture is its folder, so where it lies below the root counts too.
+        places = "\n".join(str(p.relative_to(root)) for p in pictures)
+
+        return digest_files(pictures) + hashlib.blake2b(places.encode(), digest_size=4).hexdigest()
+
+    def load(self) -> Splits:
+        root = Path(self.root)
+        named = [root / part for part in ("train", "valid", "test")]
+
+        if all(map(Path.is_dir, named)):
+            names = sorted({p.parent.name for part in named for p in self._pictures(part)})
+            train, valid, test = (self._read(part, names) for part in named)
+        else:
+            names = sorted({p.parent.name for p in self._pictures(root)})
+            whole = self._read(root, names)
+            fifth = max(1, len(whole.x) // 5)
+            valid, test, train = carve(whole.x, whole.y, fifth, fifth)
+
+        return Splits(train, valid, test, outputs=len(names))
+
+    def _read(self, folder: Path, names: list[str]) -> Split:
+        from PIL import Image, UnidentifiedImageError
+
+        x, y = [], []
+        for path in self._pictures(folder):
+            try:
+                with Image.open(path) as image:
+                    pixels = image.convert("L" if self.channels == 1 else "RGB")
+                    pixels = np.asarray(pixels.resize((self.size, self.size)), dtype=np.float32)
+            except (OSError, UnidentifiedImageError) as error:
+                raise UserError(f"cannot read the picture {path}: {error}") from error
+            x.append(pixels.reshape(self.size, self.size, self.channels).transpose(2, 0, 1) / 255)
+            y.append(names.index(path.parent.name))
+
+        return Split(np.stack(x), np.asarray(y, dtype=np.int64))
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """Reads an array of bytes in the IDX format: 0, 0, 8, rank, then big-endian sizes."""
+
+    raw = path.read_bytes()
+    try:
+        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
+    except (OSError, EOFError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+
+    if raw[:3] != b"\0\0\x08":
+        raise UserError(f"{path} is not an IDX file of bytes")
+
+    shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
+
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)

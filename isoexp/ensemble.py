@@ -1,0 +1,202 @@
+"""Many networks of one shape, trained as one.
+
+The weights of K networks are stacked along a first axis and their forward passes batched by
+torch.func.vmap; the networks know nothing of it. What happens to one never touches another: the
+loss of the ensemble is the sum of theirs, and an elementwise optimizer on stacked tensors is K
+optimizers. One network alone takes the plain path, without vmap.
+"""
+
+__all__ = ["ELEMENTWISE", "Ensemble"]
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.optim import Optimizer
+
+ELEMENTWISE = (
+    torch.optim.SGD,
+    torch.optim.Adam,
+    torch.optim.AdamW,
+    torch.optim.RMSprop,
+    torch.optim.Adagrad,
+    torch.optim.Adadelta,
+    torch.optim.Adamax,
+    torch.optim.NAdam,
+    torch.optim.RAdam,
+)
+"""Optimizers that treat each coordinate by itself, so that stacking networks changes nothing."""
+
+BuildOptimizer = Callable[[Iterable[Tensor]], Optimizer]
+
+
+class Ensemble:
+    """K networks of one shape.
+
+    Arguments:
+        members: The networks; their weights are taken over.
+        compile: Whether the batched forward pass goes through torch.compile.
+        autocast: The dtype of mixed precision, or None for plain arithmetic.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[nn.Module],
+        compile: bool = False,
+        autocast: torch.dtype | None = None,
+    ) -> None:
+        self.size = len(members)
+        self.autocast = autocast
+
+        if self.size == 1:
+            # The one member is its own template, and its parameters are trained where they are.
+            self.template = members[0]
+            self.parameters = dict(members[0].named_parameters())
+            self.buffers = dict(members[0].named_buffers())
+            forward = self._forward_one
+        else:
+            self.template = deepcopy(members[0])
+            self.parameters, self.buffers = stack_module_state(list(members))
+            for name, parameter in self.template.named_parameters():
+                self.parameters[name].requires_grad_(parameter.requires_grad)
+            forward = self._forward_all
+
+        self._forward = torch.compile(forward) if compile else forward
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.parameters.values())).device
+
+    def __call__(self, x: Shaped[Tensor, "K batch *inputs"]) -> Shaped[Tensor, "K batch *outputs"]:
+        """Returns the outputs of network k on the inputs x[k]."""
+
+        if self.autocast is None:
+            return self._forward(x)
+
+        with torch.autocast(x.device.type, dtype=self.autocast):
+            return self._forward(x).float()
+
+    def _forward_one(self, x: Tensor) -> Tensor:
+        return self.template(x[0])[None]
+
+    def _forward_all(self, x: Tensor) -> Tensor:
+        def call(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+            return functional_call(self.template, (parameters, buffers), (x,))
+
+        return vmap(call, randomness="different")(self.parameters, self.buffers, x)
+
+    def train(self, mode: bool = True) -> None:
+        """Sets training or evaluation mode."""
+
+        if self.template.training != mode:
+            self.template.train(mode)
+
+    def gradients(self) -> list[Tensor]:
+        """Returns the gradients, the networks along the first axis."""
+
+        found = [p.grad for p in self.parameters.values() if p.grad is not None]
+
+        return [g[None] for g in found] if self.size == 1 else found
+
+    def grad_norm(self) -> Shaped[Tensor, " K"]:
+        """Returns the norm of each network's gradient, over all its parameters."""
+
+        return torch.stack([g.flatten(1).norm(dim=1) for g in self.gradients()]).norm(dim=0)
+
+    def optimizers(self, build: BuildOptimizer) -> list[Optimizer]:
+        """Returns one optimizer of the stacked weights, or K of the members' if it must be so.
+
+        An optimizer outside ELEMENTWISE may mix the coordinates of a tensor and would take the
+        axis of networks for one of features: each network gets its own, on views of its weights.
+        """
+
+        trained = [p for p in self.parameters.values() if p.requires_grad]
+        whole = build(trained)
+        if self.size == 1 or type(whole) in ELEMENTWISE:
+            return [whole]
+
+        views = [[nn.Parameter(p.detach()[k]) for p in trained] for k in range(self.size)]
+        for k, row in enumerate(views):
+            for view, p in zip(row, trained, strict=True):
+                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
+                view.grad = p.grad[k]
+
+        return [build(row) for row in views]
+
+    def zero_grad(self) -> None:
+        """Zeroes the gradients, in place: an optimizer may hold views of them."""
+
+        for p in self.parameters.values():
+            if p.grad is not None:
+                p.grad.zero_()
+
+    def member(self, k: int) -> nn.Module:
+        """Returns a copy of network k, in evaluation mode."""
+
+        network = deepcopy(self.template)
+        network.load_state_dict(self.state(k))
+
+        return network.eval()
+
+    def state(self, k: int) -> dict[str, Tensor]:
+        """Returns a copy of the weights and buffers of network k."""
+
+        tensors = {**self.parameters, **self.buffers}
+
+        return {n: (t if self.size == 1 else t[k]).detach().clone() for n, t in tensors.items()}
+
+    @torch.no_grad()
+    def load(self, k: int, state: dict[str, Tensor]) -> None:
+        """Sets the weights and buffers of network k."""
+
+        for name, tensor in {**self.parameters, **self.buffers}.items():
+            (tensor if self.size == 1 else tensor[k]).copy_(state[name])
+
+    def optimizer_state(self, optimizers: Sequence[Optimizer], k: int) -> list[dict[str, Any]]:
+        """Returns a copy of what the optimizer remembers of network k, a dict a parameter."""
+
+        stacked = self.size > 1 and len(optimizers) == 1
+        optimizer = optimizers[0] if len(optimizers) == 1 else optimizers[k]
+
+        return [
+            {
+                key: _slice(value, k) if stacked and _is_stacked(value, p) else deepcopy(value)
+                for key, value in optimizer.state[p].items()
+            }
+            for group in optimizer.param_groups
+            for p in group["params"]
+        ]
+
+    def load_optimizer(
+        self, optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]
+    ) -> None:
+        """Restores what the optimizer remembers, from the K networks' optimizer_state."""
+
+        for j, optimizer in enumerate(optimizers):
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            stacked = self.size > 1 and len(optimizers) == 1
+            for i, p in enumerate(parameters):
+                mine = states[j][i]
+                optimizer.state[p] = {
+                    key: torch.stack([state[i][key] for state in states]).to(p.device)
+                    if stacked
+                    and isinstance(value, Tensor)
+                    and value.shape == p.shape[1:]
+                    and value.dim() > 0
+                    else deepcopy(value)
+                    for key, value in mine.items()
+                }
+
+
+def _is_stacked(value: object, parameter: Tensor) -> bool:
+    """Whether a value that an optimizer keeps has the axis of networks of its parameter."""
+
+    return isinstance(value, Tensor) and value.shape == parameter.shape
+
+
+def _slice(value: Tensor, k: int) -> Tensor:
+    return value[k].detach().clone()

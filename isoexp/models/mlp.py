@@ -1,0 +1,60 @@
+"""The multilayer perceptron,
+
+x ↦ W_L f(… f(W_1 x + b_1) …) + b_L.
+"""
+
+__all__ = ["MLP"]
+
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .blocks import Block, Build, Init
+
+
+class MLP(nn.Module):
+    """Fully connected layers, an activation after each but the last.
+
+    Without biases and with isotropic activations its decision regions are those of a linear
+    classifier, since its logits are a positive multiple of W_L … W_1 x: keep bias=true unless
+    that is what you study.
+
+    Arguments:
+        inputs: The shape of one input, flattened on the way in.
+        outputs: The number of outputs.
+        widths: The number of features of each hidden layer; none for a linear model.
+        activation: Builds an activation for a number of features.
+        norm: Builds a normaliser for a number of features.
+        init: Sets the first weights of a layer.
+        bias: Whether the layers have biases.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[int],
+        outputs: int,
+        widths: Sequence[int],
+        activation: Build,
+        norm: Build,
+        init: Init,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+
+        for width in widths:
+            if width < 1:
+                raise ValueError(f"widths must be positive, got {width} in {list(widths)}")
+
+        layers, n = [], math.prod(inputs)
+        for width in widths:
+            layers.append(Block(n, width, activation, norm, init, bias))
+            n = layers[-1].out_width
+
+        self.hidden = nn.Sequential(*layers)
+        self.readout = nn.Linear(n, outputs, bias=bias)
+        init(self.readout)
+
+    def forward(self, x: Float[Tensor, "batch *inputs"]) -> Float[Tensor, "batch outputs"]:
+        return self.readout(self.hidden(x.flatten(1)))

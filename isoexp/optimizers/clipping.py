@@ -1,0 +1,61 @@
+"""Gradient clipping, in place, each network of an ensemble by itself.
+
+By norm it commutes with rotations of the parameters; by value it singles out the standard basis.
+"""
+
+__all__ = ["ClipNorm", "ClipValue", "NoClip"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+class NoClip:
+    """Leaves the gradients as they are."""
+
+    def __call__(self, gradients: Sequence[Tensor]) -> None:
+        return
+
+
+@dataclass(frozen=True)
+class ClipNorm:
+    """g ← g · min(1, limit / ‖g‖₂), over all parameters of one network together.
+
+    Arguments:
+        limit: The largest norm let through.
+    """
+
+    limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.limit > 0:
+            raise ValueError(f"limit must be positive, got {self.limit:g}")
+
+    def __call__(self, gradients: Sequence[Tensor]) -> None:
+        """Clips gradients whose first axis counts the networks."""
+
+        norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
+        factor = (self.limit / norm).clamp_max(1.0)
+        for g in gradients:
+            g.mul_(factor.view(-1, *[1] * (g.dim() - 1)))
+
+
+@dataclass(frozen=True)
+class ClipValue:
+    """g_i ← clip(g_i, −limit, limit), coordinate by coordinate.
+
+    Arguments:
+        limit: The largest magnitude let through.
+    """
+
+    limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.limit > 0:
+            raise ValueError(f"limit must be positive, got {self.limit:g}")
+
+    def __call__(self, gradients: Sequence[Tensor]) -> None:
+        for g in gradients:
+            g.clamp_(-self.limit, self.limit)

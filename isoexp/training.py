@@ -1,0 +1,205 @@
+"""Training: a loop that yields after every update, and the losses it can minimise.
+
+The caller decides what to log, measure or save between two updates, and when to stop. Nothing
+here waits for the device: a step holds tensors.
+"""
+
+__all__ = [
+    "Classification",
+    "Objective",
+    "Reconstruction",
+    "Regression",
+    "Step",
+    "batches",
+    "evaluate",
+    "fit",
+]
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Shaped
+from torch import Tensor
+from torch.optim import Optimizer
+
+from .ensemble import Ensemble
+from .streams import stream
+
+EVALUATION_ROWS = 4096
+"""The most samples sent through K networks at once when they are evaluated, times K."""
+
+
+class Objective(Protocol):
+    """What a network is trained for: its loss, and its score in the terms of the task."""
+
+    score: str
+
+    def losses(self, outputs: Tensor, x: Tensor, y: Tensor) -> Float[Tensor, "K batch"]:
+        """Returns the loss of each sample, for each network."""
+        ...
+
+    def scores(self, outputs: Tensor, x: Tensor, y: Tensor) -> Float[Tensor, "K batch"]:
+        """Returns a number a sample whose mean is the score, for each network."""
+        ...
+
+
+class Classification:
+    """Cross-entropy of the logits; the score is the accuracy."""
+
+    score = "accuracy"
+
+    def losses(
+        self,
+        outputs: Float[Tensor, "K batch classes"],
+        x: Shaped[Tensor, "K batch *inputs"],
+        y: Shaped[Tensor, "K batch"],
+    ) -> Float[Tensor, "K batch"]:
+        flat = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none")
+
+        return flat.view_as(y)
+
+    def scores(
+        self,
+        outputs: Float[Tensor, "K batch classes"],
+        x: Shaped[Tensor, "K batch *inputs"],
+        y: Shaped[Tensor, "K batch"],
+    ) -> Float[Tensor, "K batch"]:
+        return (outputs.argmax(dim=-1) == y).to(outputs.dtype)
+
+
+class Regression:
+    """Mean squared error; the score is 1 − error / variance = R², for targets of variance one."""
+
+    score = "r2"
+
+    def target(self, x: Tensor, y: Tensor) -> Tensor:
+        return y
+
+    def losses(self, outputs: Tensor, x: Tensor, y: Tensor) -> Float[Tensor, "K batch"]:
+        return (outputs - self.target(x, y)).square().flatten(2).mean(dim=-1)
+
+    def scores(self, outputs: Tensor, x: Tensor, y: Tensor) -> Float[Tensor, "K batch"]:
+        return 1 - self.losses(outputs, x, y)
+
+
+class Reconstruction(Regression):
+    """Mean squared error between what comes out and what went in."""
+
+    def target(self, x: Tensor, y: Tensor) -> Tensor:
+        return x
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update of K networks.
+
+    Arguments:
+        index: The number of updates made, this one included.
+        losses: The loss of each network on its batch, before the update.
+        scores: The score of each network on its batch, before the update.
+    """
+
+    index: int
+    losses: Float[Tensor, " K"]
+    scores: Float[Tensor, " K"]
+
+
+def batches(
+    x: Shaped[Tensor, "samples *inputs"],
+    y: Shaped[Tensor, "samples *outputs"],
+    seeds: Sequence[int],
+    batch_size: int,
+    steps: int,
+    start: int = 0,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields the batches of updates start + 1 … steps, each network's in the order of its seed.
+
+    The order of epoch e is a permutation from the stream (seed, "order", e): a resumed run
+    needs no more than the number of updates made. The last batch of an epoch may be smaller.
+    """
+
+    per_epoch = -(-len(x) // batch_size)
+    order, current = torch.empty(0), -1
+
+    for step in range(start, steps):
+        epoch, index = divmod(step, per_epoch)
+        if epoch != current:
+            shuffled = [torch.randperm(len(x), generator=stream(s, "order", epoch)) for s in seeds]
+            order, current = torch.stack(shuffled).to(x.device), epoch
+
+        rows = order[:, index * batch_size : (index + 1) * batch_size]
+
+        yield x[rows], y[rows]
+
+
+def fit(
+    ensemble: Ensemble,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    optimizers: Sequence[Optimizer],
+    objective: Objective,
+    schedule: Callable[[int, int], float],
+    clip: Callable[[Sequence[Tensor]], None],
+    steps: int,
+    start: int = 0,
+) -> Iterator[Step]:
+    """Trains an ensemble in place, and yields after every update.
+
+    Arguments:
+        ensemble: The networks.
+        batches: The inputs and targets of each update, for each network.
+        optimizers: The optimizers of the ensemble's weights.
+        objective: What is minimised, network by network.
+        schedule: The factor of the learning rate at update i of n.
+        clip: Bounds the gradients in place.
+        steps: The number n of updates of a whole training.
+        start: The number of updates made before.
+    """
+
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    for group in groups:
+        group.setdefault("initial_lr", group["lr"])
+
+    for index, (x, y) in enumerate(batches, start=start + 1):
+        factor = schedule(index, steps)
+        for group in groups:
+            group["lr"] = factor * group["initial_lr"]
+
+        ensemble.train()  # the caller may have evaluated the networks meanwhile
+        ensemble.zero_grad()
+
+        outputs = ensemble(x)
+        losses = objective.losses(outputs, x, y).mean(dim=1)
+        losses.sum().backward()
+        clip(ensemble.gradients())
+
+        for optimizer in optimizers:
+            optimizer.step()
+
+        outputs = outputs.detach()
+        yield Step(index, losses.detach(), objective.scores(outputs, x, y).mean(dim=1))
+
+
+@torch.no_grad()
+def evaluate(
+    ensemble: Ensemble,
+    x: Shaped[Tensor, "samples *inputs"],
+    y: Shaped[Tensor, "samples *outputs"],
+    objective: Objective,
+) -> tuple[Float[Tensor, " K"], Float[Tensor, " K"]]:
+    """Returns the mean loss and the mean score of each network on the same samples, in float64."""
+
+    ensemble.train(False)
+    rows = max(1, EVALUATION_ROWS // ensemble.size)
+    losses = torch.zeros(ensemble.size, dtype=torch.float64)
+    scores = torch.zeros_like(losses)
+
+    for a, b in zip(x.split(rows), y.split(rows), strict=True):
+        a, b = (t.expand(ensemble.size, *t.shape) for t in (a, b))
+        outputs = ensemble(a)
+        losses += objective.losses(outputs, a, b).double().sum(dim=1).cpu()
+        scores += objective.scores(outputs, a, b).double().sum(dim=1).cpu()
+
+    return losses / len(x), scores / len(x)
