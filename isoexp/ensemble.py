@@ -84,7 +84,7 @@ class Ensemble:
         return self.template(x[0])[None]
 
     def _forward_all(self, x: Tensor) -> Tensor:
-        def call(parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+        def call(parameters: dict[str, Any], buffers: dict[str, Any], x: Tensor) -> Tensor:
             return functional_call(self.template, (parameters, buffers), (x,))
 
         return vmap(call, randomness="different")(self.parameters, self.buffers, x)

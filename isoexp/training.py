@@ -108,8 +108,8 @@ class Step:
 
 
 def batches(
-    x: Shaped[Tensor, "samples *inputs"],
-    y: Shaped[Tensor, "samples *outputs"],
+    x: Shaped[Tensor, " samples *inputs"],
+    y: Shaped[Tensor, " samples *outputs"],
     seeds: Sequence[int],
     batch_size: int,
     steps: int,
@@ -185,8 +185,8 @@ def fit(
 @torch.no_grad()
 def evaluate(
     ensemble: Ensemble,
-    x: Shaped[Tensor, "samples *inputs"],
-    y: Shaped[Tensor, "samples *outputs"],
+    x: Shaped[Tensor, " samples *inputs"],
+    y: Shaped[Tensor, " samples *outputs"],
     objective: Objective,
 ) -> tuple[Float[Tensor, " K"], Float[Tensor, " K"]]:
     """Returns the mean loss and the mean score of each network on the same samples, in float64."""

@@ -1,4 +1,4 @@
-"""Activation functions by functional form: elementwise, isotropic, quasi-isotropic, radial basis."""
+"""Activation functions: elementwise, isotropic, quasi-isotropic, radial basis."""
 
 from .base import Activation as Activation
 from .elementwise import *  # noqa: F403

@@ -20,8 +20,8 @@ from jaxtyping import Float, Shaped
 class Split(NamedTuple):
     """Inputs (float32, one a row) and targets (int64 classes, or float32 vectors)."""
 
-    x: Float[np.ndarray, "samples *inputs"]
-    y: Shaped[np.ndarray, "samples *outputs"]
+    x: Float[np.ndarray, " samples *inputs"]
+    y: Shaped[np.ndarray, " samples *outputs"]
 
 
 @dataclass(frozen=True)

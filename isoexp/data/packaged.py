@@ -74,9 +74,9 @@ class MNIST1D(Source):
     def load(self) -> Splits:
         _package("mnist1d", "mnist1d")
         from mnist1d.data import get_dataset_args, make_dataset
+        from mnist1d.utils import ObjectView
 
-        args = get_dataset_args()
-        args.seed = self.seed
+        args = ObjectView({**dict(get_dataset_args(as_dict=True)), "seed": self.seed})
         state = np.random.get_state()  # the generator seeds NumPy's global one
         try:
             made = make_dataset(args)

@@ -49,5 +49,5 @@ class Autoencoder(nn.Module):
             (code,), math.prod(inputs), list(widths)[::-1], activation, norm, init, bias
         )
 
-    def forward(self, x: Float[Tensor, "batch *inputs"]) -> Float[Tensor, "batch *inputs"]:
+    def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, " batch *inputs"]:
         return self.decoder(self.encoder(x)).reshape(x.shape)

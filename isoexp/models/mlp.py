@@ -56,5 +56,5 @@ class MLP(nn.Module):
         self.readout = nn.Linear(n, outputs, bias=bias)
         init(self.readout)
 
-    def forward(self, x: Float[Tensor, "batch *inputs"]) -> Float[Tensor, "batch outputs"]:
+    def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, "batch outputs"]:
         return self.readout(self.hidden(x.flatten(1)))
