@@ -6,3 +6,7 @@ Source: Bird, Isotropic Deep Learning: You Should Consider Your (Inductive) Bias
 """
 
 __version__ = "0.1.0"
+
+__all__ = ["read"]
+
+from .records import read as read

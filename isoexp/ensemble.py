@@ -31,6 +31,9 @@ ELEMENTWISE = (
 )
 """Optimizers that treat each coordinate by itself, so that stacking networks changes nothing."""
 
+SHARED = ("step", "mu_product")
+"""What they keep once for all coordinates of a parameter, and so for all networks."""
+
 BuildOptimizer = Callable[[Iterable[Tensor]], Optimizer]
 
 
@@ -115,17 +118,21 @@ class Ensemble:
         """
 
         trained = [p for p in self.parameters.values() if p.requires_grad]
-        whole = build(trained)
-        if self.size == 1 or type(whole) in ELEMENTWISE:
-            return [whole]
+        if self.size == 1:
+            return [build(trained)]
 
+        # Built on one network's own shapes first: Muon refuses what is not a matrix.
         views = [[nn.Parameter(p.detach()[k]) for p in trained] for k in range(self.size)]
+        first = build(views[0])
+        if type(first) in ELEMENTWISE:
+            return [build(trained)]
+
         for k, row in enumerate(views):
             for view, p in zip(row, trained, strict=True):
                 p.grad = torch.zeros_like(p) if p.grad is None else p.grad
                 view.grad = p.grad[k]
 
-        return [build(row) for row in views]
+        return [first, *(build(row) for row in views[1:])]
 
     def zero_grad(self) -> None:
         """Zeroes the gradients, in place: an optimizer may hold views of them."""
@@ -164,7 +171,7 @@ class Ensemble:
 
         return [
             {
-                key: _slice(value, k) if stacked and _is_stacked(value, p) else deepcopy(value)
+                key: value[k].clone() if stacked and _is_own(key, value) else deepcopy(value)
                 for key, value in optimizer.state[p].items()
             }
             for group in optimizer.param_groups
@@ -177,26 +184,22 @@ class Ensemble:
         """Restores what the optimizer remembers, from the K networks' optimizer_state."""
 
         for j, optimizer in enumerate(optimizers):
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
             stacked = self.size > 1 and len(optimizers) == 1
-            for i, p in enumerate(parameters):
-                mine = states[j][i]
-                optimizer.state[p] = {
-                    key: torch.stack([state[i][key] for state in states]).to(p.device)
-                    if stacked
-                    and isinstance(value, Tensor)
-                    and value.shape == p.shape[1:]
-                    and value.dim() > 0
+            merged = {
+                i: {
+                    key: torch.stack([state[i][key] for state in states])
+                    if stacked and _is_own(key, value)
                     else deepcopy(value)
                     for key, value in mine.items()
                 }
+                for i, mine in enumerate(states[j])
+            }
+            # PyTorch's own loader moves each value to where its optimizer wants it.
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": merged, "param_groups": groups})
 
 
-def _is_stacked(value: object, parameter: Tensor) -> bool:
-    """Whether a value that an optimizer keeps has the axis of networks of its parameter."""
+def _is_own(key: str, value: object) -> bool:
+    """Whether what an elementwise optimizer keeps is kept for each network by itself."""
 
-    return isinstance(value, Tensor) and value.shape == parameter.shape
-
-
-def _slice(value: Tensor, k: int) -> Tensor:
-    return value[k].detach().clone()
+    return isinstance(value, Tensor) and key not in SHARED

@@ -36,5 +36,5 @@ def seeded(seed: int, *name: str | int) -> Iterator[None]:
     """
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, *name))
+        torch.default_generator.manual_seed(stream_seed(seed, *name))
         yield

@@ -17,7 +17,7 @@ __all__ = [
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -26,12 +26,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from .ensemble import Ensemble
+from .optimizers import step as update
 from .streams import stream
 
 EVALUATION_ROWS = 4096
 """The most samples sent through K networks at once when they are evaluated, times K."""
 
 
+@runtime_checkable
 class Objective(Protocol):
     """What a network is trained for: its loss, and its score in the terms of the task."""
 
@@ -176,7 +178,7 @@ def fit(
         clip(ensemble.gradients())
 
         for optimizer in optimizers:
-            optimizer.step()
+            update(optimizer)
 
         outputs = outputs.detach()
         yield Step(index, losses.detach(), objective.scores(outputs, x, y).mean(dim=1))

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import os
 import socket
+import zlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,8 @@ class StandardImages(Source):
         """Returns the folder that holds the set; downloads it if there is none."""
 
         cache = Path(os.environ.get("ISOEXP_DATA", Path.home() / ".cache" / "isoexp" / "data"))
-        places = (
-            [Path(self.root)] if self.root else [cache, *filter(Path.is_dir, [Path(self.system)])]
-        )
+        system = [Path(self.system)] if self.system else []
+        places = [Path(self.root)] if self.root else [cache, *system]
 
         for place in places:
             if self.files(place):
@@ -127,6 +127,12 @@ class _IDX(StandardImages):
 
     def read(self, folder: Path) -> tuple[Split, Split]:
         a, b, c, d = (_read_idx(path) for path in self.files(folder))
+        for images, labels in ((a, b), (c, d)):
+            if images.ndim != 3 or labels.shape != images.shape[:1]:
+                raise UserError(
+                    f"the {type(self).__name__} files in {folder} need a label an image, got "
+                    f"images {images.shape}, labels {labels.shape}; fetch them again"
+                )
 
         return self.split(a, b), self.split(c, d)
 
@@ -225,15 +231,32 @@ class ImageFolder(Source):
             raise ValueError(f"size must be at least 1, got {self.size}")
         if self.channels not in (1, 3):
             raise ValueError(f"channels must be 1 or 3, got {self.channels}")
-        if not self._pictures(Path(self.root)):
-            raise UserError(f"data.root={self.root} holds no pictures as CLASS/NAME.png")
+        for part in self._parts():
+            if not self._pictures(part):
+                raise UserError(f"data.root: {part} holds no pictures as CLASS/NAME.png")
 
-    def _pictures(self, folder: Path) -> list[Path]:
-        return sorted(p for p in folder.rglob("*") if p.suffix.lower() in self.SUFFIXES)
+        everywhere = self._pictures(Path(self.root), "**/*")
+        strays = set(everywhere).difference(*map(self._pictures, self._parts()))
+        if strays:
+            raise UserError(
+                "data.root needs its pictures as CLASS/NAME.png, below train, valid and test or "
+                f"below none of them, got {min(strays)}"
+            )
+
+    def _parts(self) -> list[Path]:
+        """Returns the folders that hold the classes: train, valid and test, or the root alone."""
+
+        root = Path(self.root)
+        parts = [root / part for part in ("train", "valid", "test")]
+
+        return parts if all(map(Path.is_dir, parts)) else [root]
+
+    def _pictures(self, folder: Path, pattern: str = "*/*") -> list[Path]:
+        return sorted(p for p in folder.glob(pattern) if p.suffix.lower() in self.SUFFIXES)
 
     def fingerprint(self) -> str:
         root = Path(self.root)
-        pictures = self._pictures(root)
+        pictures = [p for part in self._parts() for p in self._pictures(part)]
 
         # The class of a picture is its folder, so where it lies below the root counts too.
         places = "\n".join(str(p.relative_to(root)) for p in pictures)
@@ -241,17 +264,15 @@ class ImageFolder(Source):
         return digest_files(pictures) + hashlib.blake2b(places.encode(), digest_size=4).hexdigest()
 
     def load(self) -> Splits:
-        root = Path(self.root)
-        named = [root / part for part in ("train", "valid", "test")]
+        parts = self._parts()
+        names = sorted({p.parent.name for part in parts for p in self._pictures(part)})
+        splits = [self._read(part, names) for part in parts]
 
-        if all(map(Path.is_dir, named)):
-            names = sorted({p.parent.name for part in named for p in self._pictures(part)})
-            train, valid, test = (self._read(part, names) for part in named)
+        if len(splits) == 1:
+            fifth = max(1, len(splits[0].x) // 5)
+            valid, test, train = carve(splits[0].x, splits[0].y, fifth, fifth)
         else:
-            names = sorted({p.parent.name for p in self._pictures(root)})
-            whole = self._read(root, names)
-            fifth = max(1, len(whole.x) // 5)
-            valid, test, train = carve(whole.x, whole.y, fifth, fifth)
+            train, valid, test = splits
 
         return Splits(train, valid, test, outputs=len(names))
 
@@ -275,15 +296,14 @@ class ImageFolder(Source):
 def _read_idx(path: Path) -> np.ndarray:
     """Reads an array of bytes in the IDX format: 0, 0, 8, rank, then big-endian sizes."""
 
-    raw = path.read_bytes()
     try:
+        raw = path.read_bytes()
         raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
-    except (OSError, EOFError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
+        if raw[:3] != b"\0\0\x08":
+            raise ValueError("it is not an IDX file of bytes")
 
-    if raw[:3] != b"\0\0\x08":
-        raise UserError(f"{path} is not an IDX file of bytes")
+        shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
 
-    shape = np.frombuffer(raw, ">i4", count=raw[3], offset=4)
-
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+    except (OSError, EOFError, IndexError, ValueError, zlib.error) as error:
+        raise UserError(f"cannot read {path}: {error}; fetch it again") from error

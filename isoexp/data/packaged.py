@@ -3,6 +3,7 @@
 __all__ = ["MNIST1D", "MNIST5k", "Digits"]
 
 import gzip
+import random
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -76,12 +77,13 @@ class MNIST1D(Source):
         from mnist1d.data import get_dataset_args, make_dataset
         from mnist1d.utils import ObjectView
 
-        args = ObjectView({**dict(get_dataset_args(as_dict=True)), "seed": self.seed})
-        state = np.random.get_state()  # the generator seeds NumPy's global one
+        args = ObjectView({**vars(get_dataset_args()), "seed": self.seed})
+        states = random.getstate(), np.random.get_state()  # it seeds both global generators
         try:
             made = make_dataset(args)
         finally:
-            np.random.set_state(state)
+            random.setstate(states[0])
+            np.random.set_state(states[1])
 
         x, y = made["x"].astype(np.float32), made["y"].astype(np.int64)
         valid, train = carve(x, y, 400)

@@ -1,0 +1,7 @@
+"""python -m isoexp."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

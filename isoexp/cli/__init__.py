@@ -1,0 +1,85 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+__all__ = ["main"]
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from .. import __version__
+from ..errors import UserError, did_you_mean
+
+HELP = """\
+isoexp: the laboratory bench for isotropic deep learning
+
+  isoexp train [group=choice …] [key=value …]   train, probe and record networks; -m for sweeps
+  isoexp list [GROUP]                           every choice of every group
+  isoexp ls [DIR]                               a table of runs
+  isoexp show RUN                               one run: state, numbers, configuration
+  isoexp completion bash|zsh|fish               a script for your shell
+
+  isoexp train activation=iso_tanh model=mlp    the first thing to try
+  isoexp train --help                           all about training
+
+Mistakes end with exit code 2, failed runs with 1. ISOEXP_DEBUG=1 shows tracebacks.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code. Mistakes of the user end in one line and code 2."""
+
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        if os.environ.get("ISOEXP_DEBUG"):
+            raise
+        print(f"isoexp: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        print(f"isoexp {__version__}")
+        return 0
+
+    name, *rest = arguments
+    commands = _commands()
+    if name in commands:
+        return commands[name](rest)
+
+    for word in rest:
+        if word in commands:
+            others = " ".join(w for w in arguments if w != word)
+            raise UserError(f"the command comes first: isoexp {word} {others}")
+    if "=" in name:
+        raise UserError(f"a command comes first: isoexp train {' '.join(arguments)}")
+
+    raise UserError(
+        f"there is no command {name}{did_you_mean(name, commands) or '; isoexp --help shows them'}"
+    )
+
+
+def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
+    from .completion import complete, completion
+    from .listing import list_choices, ls, show
+    from .train import train
+
+    return {
+        "train": train,
+        "list": list_choices,
+        "ls": ls,
+        "show": show,
+        "completion": completion,
+        "_complete": complete,
+    }

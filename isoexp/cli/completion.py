@@ -1,0 +1,96 @@
+"""isoexp completion bash|zsh|fish: a script for the shell, which asks `isoexp _complete` back."""
+
+__all__ = ["complete", "completion"]
+
+from collections.abc import Sequence
+
+from ..choices import groups, keys, root_keys
+from ..errors import UserError, did_you_mean
+
+COMMANDS = ("train", "list", "ls", "show", "completion")
+
+SCRIPTS = {
+    "bash": """\
+_isoexp() {
+    local IFS=$'\\n' line="${COMP_LINE:0:COMP_POINT}"
+    local word="${line##* }"
+    COMPREPLY=($(isoexp _complete $(printf '%s\\n' "$line" | tr -s ' ' '\\n' | tail -n +2) "$word" 2>/dev/null))
+    # Readline takes = for a word break: give back what follows it.
+    if [[ "$word" == *=* ]]; then COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}"); fi
+    [[ "${COMPREPLY[0]}" == *= || "${COMPREPLY[0]}" == *. ]] && compopt -o nospace
+}
+complete -o default -F _isoexp isoexp""",
+    "zsh": """\
+#compdef isoexp
+_isoexp() {
+    local -a found
+    found=("${(@f)$(isoexp _complete ${words[2,-2]} "${words[-1]}" 2>/dev/null)}")
+    compadd -S '' -- $found
+}
+compdef _isoexp isoexp""",
+    "fish": """\
+complete -c isoexp -f -a '(set -l w (commandline -opc) (commandline -ct); isoexp _complete $w[2..-1] 2>/dev/null)'""",
+}
+
+
+def completion(arguments: Sequence[str]) -> int:
+    """Prints the completion script of a shell."""
+
+    if len(arguments) != 1 or arguments[0] not in SCRIPTS:
+        given = " ".join(arguments) or "nothing"
+        near = did_you_mean(given, SCRIPTS)
+        raise UserError(f"isoexp completion takes one of bash, zsh, fish, got {given}{near}")
+
+    print(SCRIPTS[arguments[0]])
+
+    return 0
+
+
+def complete(arguments: Sequence[str]) -> int:
+    """Prints what the last word may become, a line each."""
+
+    *before, word = arguments or [""]
+    before = [w for w in before if w != word or w]
+
+    for candidate in _candidates(before, word):
+        if candidate.startswith(word):
+            print(candidate)
+
+    return 0
+
+
+def _candidates(before: Sequence[str], word: str) -> list[str]:
+    known = groups()
+    commands = [w for w in before if w in COMMANDS]
+
+    if not commands:
+        return [*COMMANDS, "--help", "--version"]
+    if commands[0] == "list":
+        return list(known)
+    if commands[0] == "completion":
+        return list(SCRIPTS)
+    if commands[0] != "train":
+        return []
+    if word.startswith("-"):
+        return ["--multirun", "--config-dir", "--allow", "--cfg", "--help"]
+
+    group, equals, typed = word.partition("=")
+    if equals and group in known:
+        head = word[: len(word) - len(typed.rpartition(",")[2])]
+        return [head + choice for choice in known[group]]
+
+    return [*[f"{g}=" for g in known], *[f"{k}=" for k in root_keys()], *_settings(known, before)]
+
+
+def _settings(known: dict[str, dict], before: Sequence[str]) -> list[str]:
+    """Returns the settings of the choices made so far: activation.R0=."""
+
+    found = []
+    for group, choices in known.items():
+        named = [w.partition("=")[2] for w in before if w.partition("=")[0] == group]
+        for choice in named or choices:
+            found += (
+                [f"{group}.{key}=" for key in keys(choices[choice])] if choice in choices else []
+            )
+
+    return sorted(set(found))

@@ -1,0 +1,150 @@
+"""isoexp train: from the words of a command line to finished runs."""
+
+__all__ = ["HELP", "train"]
+
+import argparse
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from ..errors import UserError, did_you_mean
+
+HELP = """\
+isoexp train [group=choice …] [key=value …]
+
+Trains networks, puts probes to them and writes everything to <out>/<name>/. What is finished is
+not done again; what was interrupted goes on where it was.
+
+  -m, --multirun      a job for each combination of the values given: activation=tanh,iso_tanh
+  --config-dir DIR    choices of your own, laid out like conf/: DIR/activation/mine.yaml
+  --allow PACKAGE     lets _target_ name classes of a package that you trust
+  --cfg               prints the configuration and trains nothing
+
+  isoexp train activation=iso_tanh model=mlp
+  isoexp train activation=iso_relu activation.R0=0.5 optimizer.lr=3e-3 seeds=8
+  isoexp train -m activation=tanh,iso_tanh 'seed=range(0,10)'
+
+isoexp list shows the groups; conf/config.yaml the keys: {keys}.
+"""
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Runs the command; returns its exit code: 0, or 1 if a run failed."""
+
+    options = _parse(arguments)
+    if options.help:
+        from ..choices import root_keys
+
+        print(HELP.format(keys=", ".join(root_keys())))
+        return 0
+
+    if options.allow:
+        from ..experiment.construction import ALLOW
+
+        before = os.environ.get(ALLOW, "").split(",")
+        os.environ[ALLOW] = ",".join(filter(None, [*before, *options.allow]))
+
+    folders = [Path(folder) for folder in options.config_dir]
+    if options.cfg:
+        return _print_config(options.words, folders)
+    if options.multirun:
+        return _sweep(options.words, folders)
+
+    return _single(options.words, folders)
+
+
+def _single(words: Sequence[str], folders: Sequence[Path]) -> int:
+    from ..experiment.composition import compose
+    from ..experiment.execution import execute, prepare
+    from .console import Console
+
+    console = Console()
+    with closing(execute(prepare(compose(words, folders)))) as events:
+        try:
+            for event in events:
+                console.show(event)
+        finally:
+            console.close()
+    console.conclude()
+
+    return 1 if console.failed or console.held else 0
+
+
+def _sweep(words: Sequence[str], folders: Sequence[Path]) -> int:
+    from ..experiment.execution import execute
+    from ..sweep import launch, plan, wants_hydra
+    from .console import Console
+
+    if wants_hydra(words):
+        return 0 if launch(words, folders) else 1
+
+    jobs = plan(words, folders)
+    runs = sum(len(job.identities) for job in jobs)
+    undone = sum(len(job.undone()) for job in jobs)
+    print(f"{len(jobs)} jobs, {runs} runs, {runs - undone} done before", flush=True)
+
+    consoles = []
+    for index, job in enumerate(jobs, start=1):
+        console = Console(quiet=True, prefix=f"[{index}/{len(jobs)}] ")
+        consoles.append(console)
+        with closing(execute(job)) as events:
+            try:
+                for event in events:
+                    console.show(event)
+            except UserError as error:  # the world has changed since the plan
+                console.failed.append(str(error))
+                console.say(f"failed: {error}")
+            finally:
+                console.close()
+        for run in console.fresh:
+            console.say(f"completed: {run.folder}")
+
+    whole = Console()
+    whole.done = [run for console in consoles for run in console.done]
+    whole.conclude()
+    failed = [line for console in consoles for line in (*console.failed, *console.held)]
+    if failed:
+        print(f"\n{len(failed)} of {runs} runs not completed; the same command goes on with them")
+
+    return 1 if failed else 0
+
+
+def _print_config(words: Sequence[str], folders: Sequence[Path]) -> int:
+    from omegaconf import OmegaConf
+
+    from ..experiment.composition import compose
+    from ..experiment.execution import prepare
+
+    job = compose(words, folders)
+    prepare(job)
+    print(OmegaConf.to_yaml(job.config, resolve=True), end="")
+
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str):
+        raise UserError(message)
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _Parser(prog="isoexp train", add_help=False, allow_abbrev=False)
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--config-dir", action="append", default=[], metavar="DIR")
+    parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE")
+    parser.add_argument("--cfg", action="store_true")
+    parser.add_argument("words", nargs="*")
+
+    options, unknown = parser.parse_known_intermixed_args(list(arguments))
+    if unknown:
+        known = [flag for action in parser._actions for flag in action.option_strings]
+        raise UserError(
+            f"isoexp train has no option {unknown[0]}"
+            f"{did_you_mean(unknown[0], known) or '; isoexp train --help shows them'}"
+        )
+
+    return options

@@ -1,0 +1,189 @@
+"""The bench: every object that one configuration asks for, built and ready."""
+
+__all__ = ["Bench"]
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from ..data import Source, Splits
+from ..ensemble import BuildOptimizer, Ensemble
+from ..errors import UserError
+from ..optimizers import spare_the_compiler
+from ..probes import Probe
+from ..streams import seeded
+from ..training import Classification, Objective, Reconstruction, Regression
+from .construction import build
+from .settings import Settings
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a training needs, for any seed.
+
+    Arguments:
+        settings: The root keys.
+        splits: The data, as tensors (x, y) on the device, by the name of the split.
+        build_model: Builds a network from the shape of an input and the number of outputs.
+        shape: That shape and that number.
+        build_optimizer: Builds the optimizer of given tensors.
+        schedule: The factor of the learning rate at update i of n.
+        clip: Bounds gradients in place.
+        probes: The probes by name.
+        logger: The mirror of runs.
+        device: Where the networks live.
+    """
+
+    settings: Settings
+    splits: dict[str, tuple[Tensor, Tensor]]
+    build_model: Callable[..., nn.Module]
+    shape: tuple[tuple[int, ...], int]
+    build_optimizer: BuildOptimizer
+    schedule: Callable[[int, int], float]
+    clip: Callable[[Sequence[Tensor]], None]
+    probes: dict[str, Probe]
+    logger: Any
+    device: torch.device
+
+    @classmethod
+    def of(cls, config: DictConfig, settings: Settings) -> "Bench":
+        """Builds everything once, so that nothing can be refused later.
+
+        Raises:
+            UserError: If a part refuses its settings, or data or device are not there.
+        """
+
+        # One thread: small networks gain nothing from more, and lose their bits.
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
+
+        spare_the_compiler()
+
+        device = _device(settings.device)
+        splits = _load(OmegaConf.to_yaml(config.data, resolve=True))
+        named = {"train": splits.train, "valid": splits.valid, "test": splits.test}
+
+        bench = cls(
+            settings=settings,
+            splits={
+                name: (
+                    torch.from_numpy(split.x).to(device, DTYPES[settings.precision]),
+                    _targets(split.y, DTYPES[settings.precision]).to(device),
+                )
+                for name, split in named.items()
+            },
+            build_model=build(config, "model"),
+            shape=(splits.inputs, splits.outputs),
+            build_optimizer=build(config, "optimizer"),
+            schedule=build(config, "schedule"),
+            clip=build(config, "clip"),
+            probes=build(config, "probe") if config.get("probe") else {},
+            logger=build(config, "logger"),
+            device=device,
+        )
+        bench._try_out()
+
+        return bench
+
+    @property
+    def steps(self) -> int:
+        """The number of updates of a whole training."""
+
+        return self.settings.total_steps(len(self.splits["train"][0]))
+
+    @property
+    def per_epoch(self) -> int:
+        """The number of updates of an epoch."""
+
+        return -(-len(self.splits["train"][0]) // self.settings.batch_size)
+
+    @property
+    def objective(self) -> Objective:
+        """What the networks are trained for, as the model and the targets say."""
+
+        model = getattr(self.build_model, "func", self.build_model)
+        if getattr(model, "reconstructs", False):
+            return Reconstruction()
+        if self.splits["train"][1].is_floating_point():
+            return Regression()
+
+        return Classification()
+
+    def network(self, seed: int) -> nn.Module:
+        """Returns the untrained network of a seed, the same wherever it is built."""
+
+        inputs, outputs = self.shape
+        with seeded(seed, "weights"):
+            network = self.build_model(inputs, outputs)
+
+        return network.to(self.device, DTYPES[self.settings.precision])
+
+    def ensemble(self, seeds: Sequence[int]) -> Ensemble:
+        """Returns the untrained networks of seeds, as one."""
+
+        autocast = torch.bfloat16 if self.settings.precision == "bfloat16" else None
+
+        return Ensemble([self.network(s) for s in seeds], self.settings.compile, autocast)
+
+    def _try_out(self) -> None:
+        """Builds one network and its optimizer and sends one sample through, to hear complaints."""
+
+        part = "model"
+        try:
+            network = self.network(self.settings.members[0]).eval()
+            with torch.no_grad():
+                network(self.splits["train"][0][:2])
+            part = "optimizer"
+            parameters = [p for p in network.parameters() if p.requires_grad]
+            if not parameters:
+                raise UserError("model: there is nothing to train, it has no parameters")
+            self.build_optimizer(parameters)
+        except UserError:
+            raise
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UserError(f"{part}: {' '.join(str(error).split())}") from error
+
+
+@lru_cache(maxsize=2)
+def _load(data: str) -> Splits:
+    """Loads a data set once for all jobs of a sweep that share it."""
+
+    source: Source = build(OmegaConf.create({"data": OmegaConf.create(data)}), "data")
+    try:
+        return source.load().standardized()
+    except UserError:
+        raise
+    except (ValueError, OSError, ImportError) as error:
+        raise UserError(f"data: {' '.join(str(error).split())}") from error
+
+
+def _targets(y: Any, dtype: torch.dtype) -> Tensor:
+    tensor = torch.from_numpy(y)
+
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor.long()
+
+
+def _device(name: str) -> torch.device:
+    """Returns a device that is there; auto takes an accelerator before the CPU."""
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+
+    device = torch.device(name)
+    there = {
+        "cpu": True,
+        "mps": mps,
+        "cuda": cuda and (device.index or 0) < torch.cuda.device_count(),
+    }
+    if not there[device.type]:
+        raise UserError(f"device={name} is not on this machine; use device=auto")
+
+    return device

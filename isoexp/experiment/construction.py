@@ -1,0 +1,236 @@
+"""Construction: a checked configuration becomes objects.
+
+A configuration is data. What it may name by `_target_` are classes and functions of isoexp's
+laboratory, network modules and optimizers of torch and torchvision, tensor functions of torch (as
+profiles), and whatever is in the packages that the user allows with --allow.
+"""
+
+__all__ = ["ALLOW", "build", "check", "sources"]
+
+import hashlib
+import importlib
+import inspect
+import os
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from ..errors import UserError, did_you_mean
+from .settings import describe_type, fits
+
+ALLOW = "ISOEXP_ALLOW"
+"""The environment variable that carries --allow to every process of a sweep, comma-separated."""
+
+LABORATORY = (
+    "activations", "models", "norms", "inits", "optimizers", "data", "probes", "tracking",
+)  # fmt: skip
+SUPPLIED = {
+    "activation": ("width",),
+    "norm": ("width",),
+    "model": ("inputs", "outputs"),
+    "optimizer": ("params",),
+}
+"""What the package itself gives to the constructors of a group."""
+
+
+def check(config: DictConfig) -> None:
+    """Checks every `_target_` of a configuration and the arguments given to it.
+
+    Raises:
+        UserError: If one may not be named, does not exist, or does not take its arguments.
+    """
+
+    for path, node in _targets(OmegaConf.to_container(config, resolve=True), ""):
+        _check_arguments(path, node, _resolve(path, node["_target_"]))
+
+
+def build(config: DictConfig, group: str) -> Any:
+    """Builds the object of a group, or a partial function of what the package supplies.
+
+    Raises:
+        UserError: If the constructor refuses its arguments.
+    """
+
+    try:
+        return instantiate(config[group], _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError | TypeError | OSError):
+            raise UserError(_blame(group, cause)) from error
+        raise
+
+
+def sources(config: DictConfig) -> dict[str, str]:
+    """Returns a hash of the source of each named class from outside isoexp, torch, torchvision."""
+
+    found = {}
+    for path, node in _targets(OmegaConf.to_container(config, resolve=True), ""):
+        target = node["_target_"]
+        if target.partition(".")[0] not in ("isoexp", "torch", "torchvision"):
+            file = inspect.getsourcefile(inspect.unwrap(_resolve(path, target)))
+            content = Path(file).read_bytes() if file else b""
+            found[target] = hashlib.blake2b(content, digest_size=8).hexdigest()
+
+    return found
+
+
+def _blame(group: str, cause: Exception) -> str:
+    message = " ".join(str(cause).split())
+
+    return message if isinstance(cause, UserError) else f"{group}: {message}"
+
+
+def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the dotted key of each node that names a target, outer ones first."""
+
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _targets(value, f"{path}.{index}")
+
+
+def _resolve(path: str, target: Any) -> Any:
+    """Returns what a dotted name stands for, if a configuration may name it."""
+
+    where = f"{path}._target_"
+    if not isinstance(target, str) or "." not in target:
+        raise UserError(f"{where} must be a dotted name like isoexp.models.MLP, got {target!r}")
+
+    root = target.partition(".")[0]
+    allowed = {"isoexp", "torch", "torchvision", *filter(None, _allowed())}
+    if root not in allowed:
+        raise UserError(
+            f"{where} names {target}, of a package that may not run: --allow {root} permits it, "
+            "if you trust it"
+        )
+
+    found = _locate(where, target)
+    if root in _allowed():
+        return found
+    if not _harmless(root, target, found):
+        raise UserError(
+            f"{where} must name a part of isoexp, a module or optimizer of torch, got {target}"
+        )
+
+    return found
+
+
+def _allowed() -> list[str]:
+    return os.environ.get(ALLOW, "").split(",")
+
+
+def _locate(where: str, target: str) -> Any:
+    """Imports the longest module of a dotted name, then follows the rest inside its package."""
+
+    parts = target.split(".")
+    try:
+        found: Any = importlib.import_module(parts[0])
+    except ImportError as error:
+        raise UserError(f"{where} names {target}: {error}") from error
+
+    for i, part in enumerate(parts[1:], start=1):
+        if isinstance(found, types.ModuleType) and not hasattr(found, part):
+            try:
+                importlib.import_module(".".join(parts[: i + 1]))
+            except ModuleNotFoundError as error:
+                if error.name != ".".join(parts[: i + 1]):
+                    raise UserError(f"{where} names {target}: {error}") from error
+            except Exception as error:
+                raise UserError(
+                    f"{where} names {target}, which fails to import: {error}"
+                ) from error
+        if not hasattr(found, part):
+            near = did_you_mean(part, [n for n in dir(found) if n[0] != "_"])
+            raise UserError(
+                f"{where} names {target}, but {'.'.join(parts[:i])} has no {part}{near}"
+            )
+        found = getattr(found, part)
+        # torch.os is a way out of torch.
+        if isinstance(found, types.ModuleType) and found.__name__.partition(".")[0] != parts[0]:
+            raise UserError(f"{where} must name a part of {parts[0]}, got {target}")
+
+    if not callable(found):
+        raise UserError(f"{where} must name a class or a function, got {target}")
+
+    return found
+
+
+def _harmless(root: str, target: str, found: Any) -> bool:
+    """Whether isoexp, torch or torchvision may be entered at this name."""
+
+    if root == "isoexp":
+        return target.split(".")[1] in LABORATORY and found.__module__.startswith("isoexp.")
+
+    import torch
+
+    if isinstance(found, type):
+        return issubclass(found, torch.nn.Module | torch.optim.Optimizer)
+    if root == "torchvision":
+        return target.startswith("torchvision.models.")
+
+    # A profile: torch.tanh, torch.special.erf, torch.nn.functional.gelu; not torch.load.
+    home, _, name = target.rpartition(".")
+    return home in ("torch.nn.functional", "torch.special") or (
+        home == "torch" and callable(getattr(torch.Tensor, name, None))
+    )
+
+
+def _check_arguments(path: str, node: Mapping[str, Any], target: Any) -> None:
+    """Checks the names and plain values of arguments against a signature."""
+
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return  # builtins such as torch.tanh tell nothing
+
+    parameters = signature.parameters
+    group = path.partition(".")[0]
+    supplied = SUPPLIED.get(path, ())
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+    if group in ("activation", "norm") and path == group and not open_ended:
+        first = next(iter(parameters), None)
+        if path == "activation" and first != "width":
+            raise UserError(
+                f"activation must take width first, as isoexp.activations.Activation does; "
+                f"{node['_target_']} takes {first}: wrap it in a class of your own"
+            )
+
+    known = [name for name in parameters if name not in supplied]
+    for key, value in node.items():
+        if key in ("_target_", "_partial_", "_args_", "_recursive_", "_convert_"):
+            continue
+        if key not in known and not open_ended:
+            near = did_you_mean(key, known)
+            raise UserError(f"there is no setting {path}.{key}{near or _takes(path, known)}")
+        if key in parameters and _plain(value):
+            hint = parameters[key].annotation
+            if hint is not inspect.Parameter.empty and not fits(value, hint):
+                raise UserError(f"{path}.{key} must be {describe_type(hint)}, got {value!r}")
+
+    for name, p in parameters.items():
+        given = name in node or name in supplied or "_args_" in node or node.get("_partial_")
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and not given:
+            raise UserError(f"{path}.{name} must be given: {path}.{name}=…")
+
+
+def _takes(path: str, known: list[str]) -> str:
+    return f"; {path} takes {', '.join(known)}" if known else f"; {path} takes none"
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value is written out, not built from a target of its own."""
+
+    if isinstance(value, list):
+        return all(map(_plain, value))
+
+    return not isinstance(value, dict)

@@ -1,0 +1,245 @@
+"""Execution: which runs of a job are still to be done, and the doing of them.
+
+What is finished is found by its identity before torch is imported, and not done again.
+"""
+
+__all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "execute", "prepare"]
+
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from ..errors import UserError
+from ..identity import columns, flat, identity, label
+from ..runs import Busy, Run, claim, find
+from .composition import Job
+from .construction import build, check, sources
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .bench import Bench
+    from .record import Record
+    from .trial import Event
+
+
+@dataclass(frozen=True)
+class AlreadyDone:
+    """A run was completed before."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class HeldElsewhere:
+    """A run is being done by another process."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """Runs failed together, by an exception; the first line says why."""
+
+    runs: list[Run]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job that has been checked, and the identity of each of its runs.
+
+    Arguments:
+        job: The job.
+        settings: Its root keys.
+        identities: The identity of the run of each seed.
+    """
+
+    job: Job
+    settings: Settings
+    identities: dict[int, str]
+
+    def undone(self) -> dict[int, str]:
+        """Returns the identities that are still to be done, by seed."""
+
+        return {
+            seed: each
+            for seed, each in self.identities.items()
+            if self.settings.force or not _completed(find(self.settings.study, each))
+        }
+
+    def bench(self) -> "Bench":
+        """Builds what the runs need; imports torch.
+
+        Raises:
+            UserError: If a part refuses its settings.
+        """
+
+        from .bench import Bench
+
+        return Bench.of(self.job.config, self.settings)
+
+
+def prepare(job: Job) -> Prepared:
+    """Checks a job as far as can be without torch, and computes the identities of its runs.
+
+    Raises:
+        UserError: If the configuration asks for what cannot be.
+    """
+
+    config = job.config
+    root = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(root, dict)
+    settings = Settings.of({str(key): value for key, value in root.items()}, job.words)
+
+    fingerprint = _fingerprint(config)
+    foreign = sources(config)
+    identities = {s: identity(config, s, fingerprint, foreign) for s in settings.members}
+
+    return Prepared(job, settings, identities)
+
+
+def execute(prepared: Prepared) -> "Iterator[Event | AlreadyDone | HeldElsewhere | Aborted]":
+    """Does what is still to be done of a job, and yields what happens.
+
+    An interruption (Ctrl-C, SIGTERM) leaves the runs resumable and goes on to the caller.
+
+    Raises:
+        UserError: If a part refuses its settings; nothing has been written then.
+    """
+
+    settings = prepared.settings
+    undone = prepared.undone()
+    for seed, each in prepared.identities.items():
+        if seed not in undone and (run := find(settings.study, each)):
+            yield AlreadyDone(run)
+    if not undone:
+        return
+
+    check(prepared.job.config)
+    bench = prepared.bench()
+
+    from .record import Record, describe_failure
+    from .trial import Ended, trial
+
+    with ExitStack() as stack:
+        records: list[Record] = []
+        for seed, each in undone.items():
+            named = label(prepared.job.choices, prepared.job.words, seed)
+            try:
+                run = stack.enter_context(claim(settings.study, named, each))
+            except Busy as busy:
+                yield HeldElsewhere(str(busy))
+                continue
+            if _completed(run) and not settings.force:  # by another process, just now
+                yield AlreadyDone(run)
+                continue
+            records.append(_record(prepared, bench, run, seed))
+
+        for group in _together(records, settings.force):
+            open_records = list(group)
+            try:
+                with _terminable():
+                    for event in trial(bench, group):
+                        if isinstance(event, Ended):
+                            open_records.remove(event.record)
+                        yield event
+            except (KeyboardInterrupt, GeneratorExit):
+                for record in open_records:
+                    record.interrupt()
+                raise
+            except Exception as error:
+                reason = describe_failure(error)
+                for record in open_records:
+                    (record.run.folder / "error.txt").write_text(traceback.format_exc())
+                    record.fail(reason)
+                yield Aborted([record.run for record in open_records], reason)
+
+
+def _completed(run: Run | None) -> bool:
+    return run is not None and run.state.get("state") == "completed"
+
+
+def _together(records: "list[Record]", force: bool) -> "list[list[Record]]":
+    """Groups runs that can be trained as one: those that start at the same update."""
+
+    from .. import checkpoint
+
+    for record in records:
+        if force or str(record.run.state.get("reason") or "").startswith("diverged"):
+            checkpoint.discard(record.run.folder, all=True)
+
+    going = [r for r in records if checkpoint.common_step([r.run.folder]) > 0]
+    if going and checkpoint.common_step([r.run.folder for r in going]) == 0:
+        # Networks that have been trained apart share no update: each goes on by itself.
+        together = [[r] for r in going]
+    else:
+        together = [going]
+    fresh = [r for r in records if r not in going]
+
+    return [group for group in (*together, fresh) if group]
+
+
+def _record(prepared: Prepared, bench: Any, run: Run, seed: int) -> "Record":
+    import torch
+
+    from .record import Record
+
+    job, settings = prepared.job, prepared.settings
+    alone = job.config.copy()
+    OmegaConf.set_struct(alone, False)
+    alone.merge_with({"seed": seed, "seeds": None})
+
+    return Record(
+        run=run,
+        seed=seed,
+        columns=columns(job.choices, settings.name, prepared.identities[seed], seed),
+        settings=flat(job.config, seed),
+        config=OmegaConf.to_yaml(alone, resolve=True),
+        facts={
+            "identity": prepared.identities[seed],
+            "words": list(job.words),
+            "seed": seed,
+            "seeds": list(settings.members),
+            "device": str(bench.device),
+            "device_name": torch.cuda.get_device_name() if bench.device.type == "cuda" else None,
+            "threads": torch.get_num_threads(),
+        },
+        logger=bench.logger,
+    )
+
+
+def _fingerprint(config: DictConfig) -> str:
+    """Returns what identifies the content of the data, once the configuration of it is checked."""
+
+    check(OmegaConf.create({"data": config.data}))
+    source = build(config, "data")
+    try:
+        return source.fingerprint()
+    except UserError:
+        raise
+    except (OSError, ImportError) as error:
+        raise UserError(f"data: {' '.join(str(error).split())}") from error
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM, a cluster's farewell, interrupt as Ctrl-C does."""
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,212 @@
+"""A trial: networks of one shape trained as one, each written down as a run of its own.
+
+Killed at any instant it loses at most the updates since the last checkpoint; started again it
+goes on from there and ends with the same bits. A network that diverges fails alone.
+"""
+
+__all__ = ["Advance", "Ended", "Event", "Logged", "trial"]
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from .. import checkpoint
+from ..ensemble import Ensemble
+from ..training import Step, batches, evaluate, fit
+from .bench import Bench
+from .record import Record
+
+SAVE_EVERY_S = 1.0
+SAVE_SHARE = 0.05
+"""Checkpoints are a second apart at least, and cost at most this share of the time."""
+
+ROWS_AT_LEAST = 20
+"""Rows of a training; one an epoch, if there are more epochs."""
+
+
+@dataclass(frozen=True)
+class Advance:
+    """An update was made."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A row of each network that is still going was written."""
+
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run has come to its end: completed, or failed for a reason."""
+
+    record: Record
+    status: str
+    reason: str | None = None
+
+
+Event = Advance | Logged | Ended
+
+
+def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
+    """Trains the networks of the records' seeds from their last common checkpoint on.
+
+    Arguments:
+        bench: The objects of the configuration.
+        records: Where each network is written down, claimed by this process.
+
+    Yields:
+        What happens, as it happens. The caller may stop listening: the trial is then interrupted
+        and goes on from its last checkpoint when it is started again.
+    """
+
+    steps = bench.steps
+    start = checkpoint.common_step([record.run.folder for record in records])
+    ensemble = bench.ensemble([record.seed for record in records])
+    optimizers = ensemble.optimizers(bench.build_optimizer)
+    meter = _Meter(bench, ensemble, optimizers)
+    alive = dict(enumerate(records))
+
+    if start:
+        meter.spent_s = _restore(ensemble, optimizers, records, start)
+    for record in records:
+        record.begin(start, steps)
+    if not start:
+        yield Logged([record.log(row) for record, row in zip(records, meter.rows(0), strict=True)])
+
+    saved_at, cost_s = time.monotonic(), 0.0
+    every = min(bench.per_epoch, max(1, -(-steps // ROWS_AT_LEAST)))
+    seeds = [record.seed for record in records]
+    dealt = batches(*bench.splits["train"], seeds, bench.settings.batch_size, steps, start)
+
+    for step in fit(
+        ensemble, dealt, optimizers, bench.objective, bench.schedule, bench.clip, steps, start
+    ):
+        meter.add(step)
+
+        if step.index % every == 0 or step.index == steps:
+            rows = meter.rows(step.index)
+            for k, first in meter.diverged().items():
+                if k in alive:
+                    reason = (
+                        f"diverged at update {first} of {steps}: loss or gradient is not finite; "
+                        "lower optimizer.lr or set clip=norm"
+                    )
+                    alive.pop(k).fail(reason)
+                    yield Ended(records[k], "failed", reason)
+            if not alive:
+                return
+            yield Logged([record.log(rows[k]) for k, record in alive.items()])
+
+            since = time.monotonic() - saved_at
+            last = step.index == steps
+            if last or since > max(SAVE_EVERY_S, cost_s / SAVE_SHARE):
+                saved_at = time.monotonic()
+                for k, record in alive.items():
+                    _save(ensemble, optimizers, k, record, step.index, meter.spent_s)
+                cost_s = time.monotonic() - saved_at
+
+        yield Advance(step.index, steps)
+
+    for k, record in alive.items():
+        record.finish(bench, ensemble.member(k), meter.spent_s)
+        state = record.run.state
+        yield Ended(record, state["state"], state["reason"])
+
+
+class _Meter:
+    """Gathers what the updates say, on the device, until a row is due."""
+
+    def __init__(self, bench: Bench, ensemble: Ensemble, optimizers: Sequence[Optimizer]) -> None:
+        self.bench, self.ensemble, self.optimizers = bench, ensemble, optimizers
+        self.spent_s, self.began = 0.0, time.monotonic()
+        self.count = 0
+        self.losses = self.scores = torch.zeros(ensemble.size, device=ensemble.device)
+        self.first_bad = torch.zeros(ensemble.size, dtype=torch.long, device=ensemble.device)
+
+    def add(self, step: Step) -> None:
+        """Adds an update to the means of the next row, and looks for what is not finite."""
+
+        self.count += 1
+        self.losses = self.losses + step.losses
+        self.scores = self.scores + step.scores
+        self._mark(~step.losses.isfinite(), step.index)
+
+    def rows(self, step: int) -> list[dict[str, Any]]:
+        """Returns a row of each network, and starts the means anew."""
+
+        now = time.monotonic()
+        self.spent_s, self.began = self.spent_s + now - self.began, now
+
+        score = self.bench.objective.score
+        losses, scores = evaluate(self.ensemble, *self.bench.splits["valid"], self.bench.objective)
+        columns = {"valid/loss": losses, f"valid/{score}": scores}
+        if self.count:
+            norms = self.ensemble.grad_norm()
+            self._mark(~norms.isfinite(), step)
+            columns |= {
+                "grad_norm": norms,
+                "train/loss": self.losses / self.count,
+                f"train/{score}": self.scores / self.count,
+            }
+        self.count = 0
+        self.losses = self.scores = torch.zeros_like(self.losses)
+
+        shared = {
+            "step": step,
+            "epoch": step / self.bench.per_epoch,
+            "time_s": round(self.spent_s, 4),
+            "lr": self.optimizers[0].param_groups[0]["lr"] if step else 0.0,
+        }
+        values = {name: column.tolist() for name, column in columns.items()}
+
+        return [
+            shared | {name: value[k] for name, value in values.items()}
+            for k in range(self.ensemble.size)
+        ]
+
+    def diverged(self) -> dict[int, int]:
+        """Returns the first update that went wrong, for each network that has diverged."""
+
+        return {k: first for k, first in enumerate(self.first_bad.tolist()) if first}
+
+    def _mark(self, bad: Tensor, step: int) -> None:
+        self.first_bad = torch.where((self.first_bad == 0) & bad, step, self.first_bad)
+
+
+def _save(
+    ensemble: Ensemble,
+    optimizers: Sequence[Optimizer],
+    k: int,
+    record: Record,
+    step: int,
+    spent_s: float,
+) -> None:
+    content = {
+        "model": ensemble.state(k),
+        "optimizer": ensemble.optimizer_state(optimizers, k),
+        "spent_s": spent_s,
+    }
+    checkpoint.save(record.run.folder, step, content)
+    record.beat(step)
+
+
+def _restore(
+    ensemble: Ensemble, optimizers: Sequence[Optimizer], records: Sequence[Record], step: int
+) -> float:
+    """Sets weights and optimizers to a checkpoint; returns the seconds of training behind it."""
+
+    found = [checkpoint.load(record.run.folder, step) for record in records]
+    for k, content in enumerate(found):
+        ensemble.load(k, content["model"])
+    ensemble.load_optimizer(optimizers, [content["optimizer"] for content in found])
+
+    return max(content["spent_s"] for content in found)

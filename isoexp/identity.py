@@ -1,0 +1,99 @@
+"""The identity of a run: a hash of all that changes its numbers, and of nothing else.
+
+In: the configuration of the laboratory and the seed, the content of the data, the source of
+classes that users bring, torch's version to the minor, and NUMBERS. Out: device, compilation,
+paths, logging, launchers, how many networks were trained together.
+"""
+
+__all__ = ["NUMBERS", "columns", "flat", "identity", "label"]
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+NUMBERS = 1
+"""Raised when a change of the package makes the same configuration compute other numbers."""
+
+NOT_NUMBERS = frozenset(
+    {"name", "seeds", "device", "compile", "out", "force", "logger", "experiment"}
+)
+"""Top-level keys that do not change the numbers of one network."""
+
+GROUPS = ("activation", "model", "norm", "init", "data", "optimizer", "schedule", "clip")
+"""The groups whose choice stands beside every result."""
+
+
+def flat(config: DictConfig, seed: int) -> dict[str, Any]:
+    """Returns the settings that count, by dotted key; what a class is called counts as one."""
+
+    found: dict[str, Any] = {}
+
+    def visit(node: Any, path: str) -> None:
+        if isinstance(node, Mapping):
+            for key in node:
+                if path or key not in NOT_NUMBERS:
+                    visit(node[key], f"{path}.{key}" if path else str(key))
+        else:
+            found[path] = node
+
+    visit(OmegaConf.to_container(config, resolve=True), "")
+
+    return {**found, "seed": seed}
+
+
+def identity(
+    config: DictConfig, seed: int, data_fingerprint: str, sources: Mapping[str, str]
+) -> str:
+    """Returns the identity of a run, 32 hexadecimal digits.
+
+    Arguments:
+        config: The composed configuration.
+        seed: The seed of the network.
+        data_fingerprint: What identifies the content of the data.
+        sources: Hashes of the source files of classes from outside the package.
+    """
+
+    content = {
+        "config": flat(config, seed),
+        "data": data_fingerprint,
+        "sources": dict(sources),
+        "torch": version("torch").split("+")[0].rpartition(".")[0],
+        "numbers": NUMBERS,
+    }
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def columns(choices: Mapping[str, str], study: str, identity: str, seed: int) -> dict[str, Any]:
+    """Returns what every row of a run begins with, the same columns in all runs."""
+
+    return {
+        "run": identity[:8],
+        "study": study,
+        **{group: choices.get(group, "") for group in GROUPS},
+        "seed": seed,
+    }
+
+
+def label(choices: Mapping[str, str], words: Sequence[str], seed: int) -> str:
+    """Returns the readable part of a folder's name: what was chosen, what was set, the seed.
+
+    Without equals signs: parquet readers would take such a folder for a partition.
+    """
+
+    parts = {group: choices[group] for group in ("activation", "model", "data") if group in choices}
+    for word in sorted(words):
+        key, _, value = word.lstrip("+~").partition("=")
+        if key.partition(".")[0] not in NOT_NUMBERS | {"seed", "hydra"}:
+            parts[key] = value
+    parts["seed"] = str(seed)
+
+    text = ",".join(f"{key}-{value}" for key, value in parts.items())
+
+    return re.sub(r"[^\w.,+-]+", "_", text)[:120].rstrip("_,.-")

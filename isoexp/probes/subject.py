@@ -1,0 +1,77 @@
+"""What a probe is given, and what it gives back."""
+
+__all__ = ["Probe", "Subject", "recorded"]
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import torch
+from jaxtyping import Shaped
+from torch import Generator, Tensor, nn
+
+from ..activations import Activation
+from ..records import Rows, Schema
+from ..training import Objective
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network in evaluation mode, samples to put to it, and the randomness a probe may use.
+
+    Arguments:
+        model: The network.
+        x: Inputs that it was not trained on.
+        y: Their targets.
+        objective: What it was trained for.
+        generator: A CPU generator of the probe's own.
+    """
+
+    model: nn.Module
+    x: Shaped[Tensor, " samples *inputs"]
+    y: Shaped[Tensor, " samples *outputs"]
+    objective: Objective
+    generator: Generator
+
+    @property
+    def activations(self) -> dict[str, Activation]:
+        """The activations of the network by their path in it, from input to output."""
+
+        return {k: m for k, m in self.model.named_modules() if isinstance(m, Activation)}
+
+
+class Probe(Protocol):
+    """A frozen dataclass whose fields are its settings and whose call is the measurement."""
+
+    schema: ClassVar[Schema]
+    """The columns of the rows, and their types."""
+
+    def __call__(self, subject: Subject) -> Rows:
+        """Measures a network."""
+        ...
+
+    def summary(self, rows: Rows) -> dict[str, float]:
+        """Returns the few numbers of the rows that a table of runs should show."""
+        ...
+
+
+@contextmanager
+def recorded(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
+    """Records what goes into and out of modules while the context lasts, by their names."""
+
+    seen: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def keep(name: str):
+        def hook(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+            seen[name] = (args[0], out)
+
+        return hook
+
+    handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
+    try:
+        with torch.no_grad():
+            yield seen
+    finally:
+        for handle in handles:
+            handle.remove()

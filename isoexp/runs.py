@@ -1,0 +1,151 @@
+"""The folder of a run: who works on it, how far it is, and what can be said without torch.
+
+    <out>/<study>/<label>-<hash8>/
+        config.yaml  provenance.json  state.json  summary.json
+        metrics.parquet  probes/*.parquet  probes/*.png  checkpoint.pt  wandb/
+
+A run is pending, running, completed, failed or interrupted. One process at a time works on it: it
+holds a lock that the kernel frees when the process is killed.
+"""
+
+__all__ = ["Busy", "Run", "claim", "find", "runs_below"]
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .records import read_json, write_json
+
+HEARTBEAT_DEAD_S = 300.0
+"""A run on another host that has not written its state for so long is taken for dead."""
+
+
+class Busy(Exception):
+    """Another process works on the run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one run.
+
+    Arguments:
+        folder: Its path; it need not exist yet.
+    """
+
+    folder: Path
+
+    @property
+    def lines(self) -> Path:
+        """The rows of a run that is going, before they become metrics.parquet."""
+
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What state.json says; {} before there is one."""
+
+        return read_json(self.folder / "state.json")
+
+    @property
+    def status(self) -> str:
+        """The state as it is: a run whose process has died is interrupted, whatever it wrote."""
+
+        state = self.state
+        status = state.get("state", "pending")
+
+        return "interrupted" if status == "running" and not _alive(state) else status
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The final numbers; {} before there are any."""
+
+        return read_json(self.folder / "summary.json")
+
+    def write_state(self, status: str, **facts: Any) -> None:
+        """Writes state.json, keeping what it said of other things."""
+
+        write_json(
+            self.folder / "state.json",
+            {**self.state, "state": status, "heartbeat": time.time(), **facts},
+        )
+
+
+def find(study: Path, identity: str) -> Run | None:
+    """Returns the run of a study that has an identity, under whatever label it was started."""
+
+    for folder in sorted(study.glob(f"*-{identity[:8]}*")):
+        run = Run(folder)
+        if run.state.get("identity") == identity:
+            return run
+
+    return None
+
+
+@contextmanager
+def claim(study: Path, label: str, identity: str) -> Iterator[Run]:
+    """Finds or makes the folder of a run and holds it while the context lasts.
+
+    Arguments:
+        study: The folder of the study.
+        label: What a reader should see in the folder's name.
+        identity: The hash of what the run computes.
+
+    Raises:
+        Busy: If another process holds it.
+    """
+
+    from filelock import FileLock, Timeout
+
+    study.mkdir(parents=True, exist_ok=True)
+    with FileLock(study / ".lock"):
+        run = find(study, identity)
+        if run is None:
+            run = Run(study / f"{label}-{identity[:8]}")
+            if run.folder.exists() and run.state:  # another identity that begins alike
+                run = Run(study / f"{label}-{identity}")
+            run.folder.mkdir(exist_ok=True)
+            run.write_state("pending", identity=identity)
+
+    held = FileLock(run.folder / ".lock")
+    try:
+        held.acquire(timeout=0)
+    except Timeout:
+        state = run.state
+        raise Busy(
+            f"{run.folder} is being run by process {state.get('pid')} on {state.get('host')}"
+        ) from None
+
+    try:
+        state = run.state
+        if state.get("host") != socket.gethostname() and run.status == "running":
+            raise Busy(f"{run.folder} is being run on {state.get('host')}")
+        yield run
+    finally:
+        held.release()
+
+
+def runs_below(root: Path) -> list[Run]:
+    """Returns the runs below a folder, ordered by path."""
+
+    return [Run(path.parent) for path in sorted(root.glob("**/state.json"))]
+
+
+def _alive(state: dict[str, Any]) -> bool:
+    """Whether the process that wrote a state still works on it, as far as this host can tell."""
+
+    if state.get("host") != socket.gethostname():
+        return time.time() - state.get("heartbeat", 0) < HEARTBEAT_DEAD_S
+
+    try:
+        os.kill(state["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+
+    return True

@@ -1,0 +1,111 @@
+"""Sweeps: every job of a multirun is composed and checked before the first one starts.
+
+A job that fails does not stop the others. With a launcher of Hydra's own (hydra/launcher=…) the
+jobs go out through that instead.
+"""
+
+__all__ = ["launch", "plan", "wants_hydra"]
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+
+from .choices import CONF
+from .errors import UserError
+from .experiment.composition import Job, expand
+from .experiment.construction import check
+from .experiment.execution import (
+    Aborted,
+    AlreadyDone,
+    HeldElsewhere,
+    Prepared,
+    execute,
+    prepare,
+)
+
+SCORES = ("valid/accuracy", "valid/r2")
+
+
+def plan(words: Sequence[str], folders: Sequence[Path] = ()) -> list[Prepared]:
+    """Returns the jobs of a sweep, each checked to the last object that it needs built.
+
+    Raises:
+        UserError: If any job cannot be; none has started then.
+    """
+
+    jobs = [prepare(job) for job in expand(words, folders)]
+    for job in jobs:
+        if job.undone():
+            check(job.job.config)
+            job.bench()
+
+    return jobs
+
+
+def wants_hydra(words: Sequence[str]) -> bool:
+    """Whether the words choose a launcher or sweeper of Hydra's."""
+
+    names = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
+
+    return any(word.lstrip("+~").startswith(names) for word in words)
+
+
+def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> bool:
+    """Runs a sweep through Hydra's own launcher and sweeper; returns whether every job succeeded.
+
+    Raises:
+        UserError: If the words do not fit the configuration.
+    """
+
+    quoted = ",".join(f"'file://{folder.resolve()}'" for folder in folders)
+    extra = [f"hydra.searchpath=[{quoted}]"] if folders else []
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), job_name="isoexp", version_base="1.3"):
+        hydra = GlobalHydra.instance().hydra
+        assert hydra is not None
+        try:
+            batches: Any = hydra.multirun("config", run_job, [*words, *extra])
+        except (HydraException, ImportError) as error:
+            raise UserError(" ".join(str(error).split())) from error
+
+    if not isinstance(batches, list):
+        return True  # a sweeper of another kind has its own way to report
+
+    return all(job.status.name == "COMPLETED" for batch in batches for job in batch)
+
+
+def run_job(config: DictConfig) -> float | None:
+    """Does one job inside a launcher of Hydra's, and returns the validation score of its first run.
+
+    Raises:
+        RuntimeError: If a run of it failed, so that Hydra counts the job as failed.
+    """
+
+    hydra = HydraConfig.get()
+    choices = {str(k): str(v) for k, v in hydra.runtime.choices.items() if v and "/" not in str(k)}
+    from .experiment.trial import Ended
+
+    prepared = prepare(Job(config, choices, tuple(hydra.overrides.task)))
+
+    failures, done = [], []
+    for event in execute(prepared):
+        match event:
+            case AlreadyDone(run):
+                done.append(run)
+            case HeldElsewhere(reason) | Aborted(_, reason):
+                failures.append(reason)
+            case Ended(record, status, reason):
+                done.append(record.run)
+                failures += [f"{record.run.folder}: {reason}"] if status == "failed" else []
+
+    if failures:
+        raise RuntimeError("; ".join(failures))
+
+    return next((done[0].summary[k] for k in SCORES if k in done[0].summary), None)

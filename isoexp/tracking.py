@@ -1,0 +1,264 @@
+"""The mirror of a run on Weights & Biases; the run's own files remain the source of truth.
+
+Nothing that W&B's server does, or fails to do, stops a training or slows it: the server may keep
+a run waiting for timeout_s at the start and once more at the end. What fails is said in a line.
+"""
+
+__all__ = ["Mirror", "NoLogger", "WandB"]
+
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+PAUSE_S = 600.0
+"""How long this process asks nothing of the server for a run, after it has failed another."""
+
+_paused_until = 0.0
+_open: set["Mirror"] = set()
+
+
+class Mirror:
+    """One run on W&B.
+
+    Arguments:
+        run: The run, as wandb.init returns it; without one, nothing is mirrored.
+    """
+
+    def __init__(self, run: Any = None):
+        self.run = run
+        self.step = 0
+
+        if run is not None:
+            self.step = run.starting_step
+            _open.add(self)
+
+    def log(self, row: Mapping[str, float | int | None]) -> None:
+        """Sends a row; of a resumed run, only the rows that W&B has not seen.
+
+        Arguments:
+            row: The "step", which never decreases, and what was measured then. None and NaN are
+                left out.
+        """
+
+        if self.run is None or (step := int(row["step"] or 0)) < self.step:
+            return
+
+        try:
+            self.run.log({k: v for k, v in row.items() if v is not None and v == v}, step=step)
+            self.step = step
+        except Exception as error:
+            _report(f"run {self.run.id} is mirrored up to step {self.step}: {error}")
+            self._end(exit_code=1, wait=False)
+
+    def finish(
+        self,
+        *,
+        summary: Mapping[str, Any],
+        histograms: Mapping[str, np.ndarray],
+        figures: Mapping[str, Path],
+        failed: bool,
+    ) -> None:
+        """Sends what the run ends with, and ends it.
+
+        Arguments:
+            summary: The final numbers.
+            histograms: The values that are shown as a histogram; those that are finite.
+            figures: The files that are shown as an image.
+            failed: Whether the run failed.
+        """
+
+        if self.run is None:
+            return
+
+        import wandb
+
+        try:
+            media: dict[str, Any] = {k: wandb.Image(str(path)) for k, path in figures.items()}
+            for k, v in histograms.items():
+                media[k] = wandb.Histogram(np_histogram=np.histogram(v[np.isfinite(v)], bins=64))
+            if media:
+                self.run.log(media, step=self.step)
+            self.run.summary.update(dict(summary))
+        except Exception as error:
+            _report(f"run {self.run.id} is mirrored without its end: {error}")
+
+        self._end(exit_code=int(failed), wait=self.run.offline or time.monotonic() > _paused_until)
+
+    def _end(self, exit_code: int, wait: bool) -> None:
+        """Ends the run, in the background where nothing is to be waited for."""
+
+        run, self.run = self.run, None
+        _open.discard(self)
+
+        def finish() -> None:
+            try:
+                run.finish(exit_code=exit_code)
+            except Exception as error:
+                _pause()
+                files = Path(run.dir).parent
+                _report(
+                    f"run {run.id} is mirrored in part: {error} For the rest, wandb sync {files}"
+                )
+
+        if wait:
+            finish()
+        else:
+            threading.Thread(target=finish, daemon=True).start()
+
+
+@dataclass(frozen=True)
+class NoLogger:
+    """Mirrors nothing."""
+
+    def start(
+        self,
+        folder: Path,
+        *,
+        id: str,
+        name: str,
+        group: str,
+        tags: Sequence[str],
+        config: Mapping[str, Any],
+    ) -> Mirror:
+        return Mirror()
+
+
+@dataclass(frozen=True)
+class WandB:
+    """Mirrors every run as one of W&B, with as many open at once as the process trains.
+
+    Arguments:
+        mode: "online", "offline" (into files, for wandb sync), "disabled", or "auto": what
+            WANDB_MODE says, else online for a user who is logged in, else offline.
+        project: The project on W&B.
+        entity: The user or team on W&B; None for the user's default.
+        tags: Tags of every run.
+        timeout_s: How long the server may keep a run waiting, at the start and at the end.
+    """
+
+    mode: Literal["auto", "offline", "online", "disabled"] = "auto"
+    project: str = "isoexp"
+    entity: str | None = None
+    tags: Sequence[str] = ()
+    timeout_s: float = 10.0
+
+    def start(
+        self,
+        folder: Path,
+        *,
+        id: str,
+        name: str,
+        group: str,
+        tags: Sequence[str],
+        config: Mapping[str, Any],
+    ) -> Mirror:
+        """Starts or resumes the mirror of a run, in folder/wandb.
+
+        A resumed run is to log its rows from the first again: W&B resumes nothing offline, so
+        what an earlier start left is removed; online, the mirror skips what W&B has seen.
+
+        Arguments:
+            folder: The folder of the run.
+            id: What the run is known by, the same whenever it is resumed.
+            name: What the run is shown as.
+            group: The runs that this one is shown with.
+            tags: Tags of this run.
+            config: The configuration, in plain values.
+        """
+
+        if self.mode == "disabled":
+            return Mirror()
+
+        tags = list(dict.fromkeys((*self.tags, *tags)))
+        run = {"id": id, "name": name, "group": group, "tags": tags, "config": dict(config)}
+        run |= {"dir": folder, "project": self.project, "entity": self.entity}
+
+        try:
+            return self._start_online(run) or _start(run, "offline", self.timeout_s)
+        except Exception as error:
+            _report(f"run {id} is not mirrored: {error}")
+            return Mirror()
+
+    def _start_online(self, run: dict[str, Any]) -> Mirror | None:
+        """Returns the mirror of a run, or None where it is to be offline."""
+
+        # W&B's reports of its own errors print to stderr, and hold up the exit for 10 s.
+        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        import wandb
+        from wandb.errors import UsageError
+
+        silent = wandb.Settings(silent=True)  # a silent wandb asks nobody for a key, either
+        mode = wandb.setup(silent).settings.mode if self.mode == "auto" else self.mode
+
+        if mode == "disabled":
+            return Mirror()
+        if mode in ("offline", "dryrun") or time.monotonic() < _paused_until:
+            return None
+
+        try:
+            return _start(run, "online", self.timeout_s)
+        except UsageError as error:  # no key
+            if "online" in (self.mode, os.environ.get("WANDB_MODE")):
+                _report(f"run {run['id']} is mirrored offline: {error}")
+        except Exception as error:
+            _pause()
+            if _open or wandb.run:
+                raise
+            _report(f"run {run['id']} and those of the next 10 min are offline: {error}")
+            wandb.teardown()  # the failed start holds the id as long as W&B's service lives
+            wandb.setup(silent)
+
+        return None
+
+
+def _start(run: Mapping[str, Any], mode: Literal["online", "offline"], timeout_s: float) -> Mirror:
+    """Starts a run with these arguments of wandb.init."""
+
+    import wandb
+
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        init_timeout=timeout_s,
+        finish_timeout=timeout_s,
+        finish_timeout_raises=True,
+        save_code=False,
+        disable_code=True,
+        disable_git=True,
+        disable_job_creation=True,
+        label_disable=True,
+        symlink=False,
+        x_disable_meta=True,
+        x_disable_stats=True,
+        x_disable_machine_info=True,
+        x_save_requirements=False,
+    )
+    resume = "allow" if mode == "online" else None
+
+    shutil.rmtree(run["dir"] / "wandb", ignore_errors=True)
+    mirrored = wandb.init(**run, mode=mode, resume=resume, reinit="create_new", settings=settings)
+    mirrored.define_metric("step")
+    mirrored.define_metric("*", step_metric="step")
+
+    return Mirror(mirrored)
+
+
+def _pause() -> None:
+    """Makes the next runs of this process ask nothing of the server."""
+
+    global _paused_until
+    _paused_until = time.monotonic() + PAUSE_S
+
+
+def _report(message: str) -> None:
+    """Prints one line."""
+
+    print("isoexp: W&B:", " ".join(message.split()), file=sys.stderr, flush=True)

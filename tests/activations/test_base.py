@@ -1,0 +1,70 @@
+"""Laws of every activation: shapes, dtypes, and derivatives where they could break."""
+
+import pytest
+import torch
+
+from isoexp.activations import Activation, IsotropicOf, RadialBasis
+
+from ..properties import assert_finite
+from .families import ALL, Build, each, members
+
+
+def test_the_table_leaves_nobody_out() -> None:
+    tested = {type(build(3)) for build in ALL.values()}
+
+    assert tested == set(members(Activation))
+
+
+@each(ALL)
+def test_keeps_the_batch(build: Build) -> None:
+    f = build(3)
+    for shape in [(3,), (1, 3), (0, 3), (2, 0, 3), (2, 5, 3)]:
+        x = torch.randn(shape, requires_grad=True)
+        y = f(x)
+        y.sum().backward()
+
+        assert y.shape == (*shape[:-1], f.out_width)
+        assert x.grad is not None
+        assert x.grad.shape == shape
+        assert torch.equal(y.reshape(-1, f.out_width), f(x.reshape(-1, 3)))
+
+
+@each(ALL)
+def test_gives_back_the_dtype(build: Build) -> None:
+    for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        assert build(5)(torch.randn(4, 5, dtype=dtype)).dtype == dtype
+
+
+@each(ALL)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_derivatives_are_finite(build: Build, dtype: torch.dtype) -> None:
+    """First and second, at the origin, beside it, and far out; along an axis and off the axes."""
+
+    for n in (1, 5):
+        f = build(n).to(dtype)
+        for radius in (0.0, 1e-40, 1e-20, 1e-7, 1.0, 1e18):
+            u = torch.randn(1, n, dtype=torch.float64)
+            rays = torch.cat([torch.eye(1, n, dtype=torch.float64), u / u.norm()])
+            x = (radius * rays).to(dtype).requires_grad_()
+
+            y = f(x)
+            (first,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+            assert_finite(f"{f} at r = {radius:g}", f=y, J=first)
+
+            if first.requires_grad:  # a linear map has no second derivative
+                (second,) = torch.autograd.grad((first * torch.randn_like(first)).sum(), x)
+                assert_finite(f"{f} at r = {radius:g}", H=second)
+
+
+@pytest.mark.parametrize("cls", members(Activation), ids=lambda cls: cls.__name__)
+def test_refuses_no_features(cls: type[Activation]) -> None:
+    arguments = (torch.tanh,) if cls is IsotropicOf else ()
+
+    with pytest.raises(ValueError, match="width must be at least 1, got 0"):
+        cls(0, *arguments)
+
+
+def test_says_its_width() -> None:
+    assert "7" in repr(RadialBasis(7))
+    assert RadialBasis(7).width == 7
+    assert RadialBasis(7, centres=3).out_width == 3

@@ -1,0 +1,60 @@
+"""What every test stands on: checked shapes, one thread, a known seed, nobody's own files."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from jaxtyping import install_import_hook
+
+# The pure packages only, and before any of them is imported. torch.compile breaks under the
+# hook, so that compiled networks are tested in a python of their own.
+install_import_hook(
+    [
+        "isoexp.geometry",
+        "isoexp.activations",
+        "isoexp.models",
+        "isoexp.inits",
+        "isoexp.optimizers",
+        "isoexp.data",
+        "isoexp.ensemble",
+        "isoexp.training",
+        "isoexp.probes",
+    ],
+    "beartype.beartype",
+)
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nobodys_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps a user's data, settings and caches out of the tests, and the tests out of theirs."""
+
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("ISOEXP_DATA", str(home / "data"))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        for name in [name for name in os.environ if name.startswith(("WANDB_", "XDG_"))]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def known_state() -> Iterator[None]:
+    """Seeds torch's global generator; gives back its state and the default dtype afterwards."""
+
+    dtype, state = torch.get_default_dtype(), torch.get_rng_state()
+    torch.manual_seed(0)
+    yield
+    torch.set_default_dtype(dtype)
+    torch.set_rng_state(state)
+
+
+@pytest.fixture
+def float64(known_state: None) -> None:
+    """Makes float64 the default, for laws that are held to its rounding."""
+
+    torch.set_default_dtype(torch.float64)

@@ -1,0 +1,88 @@
+"""Slow and obvious versions of what the package computes fast."""
+
+from collections.abc import Callable
+
+import mpmath as mp
+import numpy as np
+from torch import Tensor
+
+Profile = Callable[[mp.mpf], mp.mpf]
+
+
+def linear_blend(t: mp.mpf) -> mp.mpf:
+    return t
+
+
+def smooth_blend(t: mp.mpf) -> mp.mpf:
+    """Returns φ(t) / (φ(t) + φ(1 − t)) with φ(t) = exp(−1/t)."""
+
+    return mp.exp(-1 / t) / (mp.exp(-1 / t) + mp.exp(-1 / (1 - t)))
+
+
+def soft_slope(r: mp.mpf, alpha: float, blend: Profile) -> mp.mpf:
+    """Returns σ′(r) of Eqn 21 with R0 = 1, δ = ½; blend is s(t) for 0 < t < 1."""
+
+    t = r - 0.5  # (r − R0 + δ) / 2δ
+
+    return alpha + (1 - mp.mpf(alpha)) * (0 if t <= 0 else 1 if t >= 1 else blend(t))
+
+
+def soft_profile(alpha: float, blend: Profile) -> Profile:
+    """Returns σ(r) as the integral of its slope, before, in and beyond the window."""
+
+    def sigma(r: mp.mpf) -> mp.mpf:
+        window = [mp.mpf(0.5), *(e for e in (0.75, 1, 1.25) if e < r), min(r, mp.mpf(1.5))]
+        inside = mp.quad(lambda u: soft_slope(u, alpha, blend), window) if r > 0.5 else 0
+
+        return alpha * min(r, mp.mpf(0.5)) + inside + max(r - 1.5, mp.mpf(0))
+
+    return sigma
+
+
+PROFILES: dict[str, Profile] = {
+    "IsoTanh": mp.tanh,
+    "IsoReLU": lambda r: max(r - 1, mp.mpf(0)),
+    "IsoCappedReLU": lambda r: min(max(r - 1, mp.mpf(0)), mp.mpf(6)),
+    "IsoHardThreshold": lambda r: r if r >= 1 else mp.mpf(0),
+    "IsoLeakyReLU": lambda r: mp.mpf(0.1) * r if r < 1 else r - (1 - mp.mpf(0.1)),
+    "IsoSinusoid": lambda r: r + mp.sin(r),
+    "IsoSoftReLU": soft_profile(0.0, linear_blend),
+    "IsoSoftLeakyReLU": soft_profile(0.1, linear_blend),
+    "IsoSmoothReLU": soft_profile(0.0, smooth_blend),
+    "IsoSmoothLeakyReLU": soft_profile(0.1, smooth_blend),
+    "gelu": lambda r: r * mp.ncdf(r),
+    "silu": lambda r: r / (1 + mp.exp(-r)),
+    "softplus_profile": lambda r: r / 2 + mp.log(mp.cosh(r / 2)) if r < 1e3 else r - mp.log(2),
+    "softsign": lambda r: r / (1 + r),
+    "erf": mp.erf,
+    "identity": lambda r: r,
+}
+"""σ(r) of every isotropic activation at its default settings, in many digits."""
+
+
+def exact(x: Tensor) -> list[mp.mpf]:
+    """Returns the coordinates of a vector as they are, to the last bit."""
+
+    return [mp.mpf(v) for v in x.double().tolist()]
+
+
+def norm(x: list[mp.mpf]) -> mp.mpf:
+    return mp.sqrt(mp.fsum(v * v for v in x))
+
+
+def angle(x: Tensor, y: Tensor) -> float:
+    """Returns arccos( x·y / ‖x‖‖y‖ ), as it is written, in fifty digits."""
+
+    with mp.workdps(50):
+        a, b = exact(x), exact(y)
+        cosine = mp.fsum(p * q for p, q in zip(a, b, strict=True)) / (norm(a) * norm(b))
+
+        return float(mp.acos(min(max(cosine, mp.mpf(-1)), mp.mpf(1))))
+
+
+def softmax_cross_entropy(logits: np.ndarray, y: int) -> float:
+    """Returns −log of the probability of class y."""
+
+    e = np.exp(logits - logits.max())
+
+    return float(-np.log(e[y] / e.sum()))

@@ -1,0 +1,338 @@
+"""The mirror on W&B, with the real client and a stand-in for the server (see wandb_stub)."""
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from isoexp import tracking
+from isoexp.tracking import Mirror, NoLogger, WandB
+
+from .wandb_stub import WandBStub
+
+KEY = "a" * 40
+
+MARGIN_S = 8.0
+"""What a busy machine may add to a time that is bounded: wandb's service takes 0.5 s to start."""
+
+
+@pytest.fixture(autouse=True)
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Begins as a new process of a user who is not logged in, and ends W&B's service."""
+
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "home" / ".netrc"))
+    monkeypatch.setattr(tracking, "_paused_until", 0.0)
+    monkeypatch.setattr(tracking, "_open", set())
+    yield
+
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()
+
+
+@pytest.fixture
+def stub(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandBStub]:
+    """A server, and a user who is logged in to it."""
+
+    with WandBStub() as stub:
+        log_in(monkeypatch, stub.url)
+        yield stub
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", url)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+
+
+def closed_port() -> str:
+    """Returns the address of a server that is not there."""
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def start(logger: WandB | NoLogger, folder: Path, id: str = "iso-1") -> Mirror:
+    return logger.start(
+        folder, id=id, name=f"the {id}", group="study", tags=["mlp"], config={"model": {"width": 8}}
+    )
+
+
+def finish(mirror: Mirror, failed: bool = False, **what: Any) -> None:
+    what = {"summary": {}, "histograms": {}, "figures": {}} | what
+    mirror.finish(**what, failed=failed)
+
+
+def runs(folder: Path) -> list[str]:
+    """Returns the kind of each run in a folder of W&B's, offline or online, that holds rows."""
+
+    files = (folder / "wandb").glob("*/run-iso-1.wandb")
+
+    return [file.parent.name.split("run-")[0] + "run" for file in files]
+
+
+def steps(stub: WandBStub, run: str = "iso-1") -> list[int]:
+    return [row["_step"] for row in stub.history(run)]
+
+
+@pytest.mark.parametrize("logger", [NoLogger(), WandB(mode="disabled")])
+def test_nothing_is_written_where_nothing_is_asked_for(logger: Any, tmp_path: Path) -> None:
+    mirror = start(logger, tmp_path / "run")
+    mirror.log({"step": 1, "train/loss": 0.5})
+    finish(mirror)
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_wandb_mode_disables_auto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    finish(start(WandB(), tmp_path / "run"))
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_offline_run_lies_in_its_folder_once(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for attempt in range(2):
+        mirror = start(WandB(mode="offline"), tmp_path)
+        mirror.log({"step": 0, "train/loss": 0.5})
+        mirror.log({"step": 1, "train/loss": math.nan, "test/loss": None})
+        if attempt == 1:
+            finish(mirror, summary={"test/accuracy": 0.9})
+
+        assert runs(tmp_path) == ["offline-run"], "the second attempt replaces the first"
+
+    (file,) = tmp_path.glob("wandb/*/*.wandb")
+    assert b"iso-1" in file.read_bytes()
+    assert b"test/accuracy" in file.read_bytes()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_auto_is_offline_without_a_key_and_says_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    finish(start(WandB(), tmp_path))
+
+    assert runs(tmp_path) == ["offline-run"]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_online_without_a_key_is_offline_and_says_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    finish(start(WandB(mode="online"), tmp_path))
+
+    assert runs(tmp_path) == ["offline-run"]
+    assert_one_line(capfd, "No API key")
+
+
+def assert_one_line(capfd: pytest.CaptureFixture[str], what: str) -> None:
+    out, err = capfd.readouterr()
+
+    assert out == ""
+    assert err.startswith("isoexp: W&B: ")
+    assert err.count("\n") == 1, f"more than a line: {err}"
+    assert what in err
+
+
+def test_the_server_is_sent_the_run(
+    tmp_path: Path, stub: WandBStub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "rays.png")
+
+    mirror = start(WandB(project="bird", tags=("paper",)), tmp_path)
+    mirror.log({"step": 0, "train/loss": 0.5, "test/loss": None})
+    mirror.log({"step": 5, "train/loss": math.nan, "test/loss": 0.25})
+    finish(
+        mirror,
+        summary={"test/accuracy": 0.75},
+        histograms={"theta_rad": np.array([0.1, 0.2, math.nan, math.inf])},
+        figures={"rays": tmp_path / "rays.png"},
+    )
+
+    run = stub.variables("UpsertBucket")[0]
+    assert (run["name"], run["project"], run["groupName"]) == ("iso-1", "bird", "study")
+    assert run["displayName"] == "the iso-1"
+    assert sorted(run["tags"]) == ["mlp", "paper"]
+    assert '"width":8' in run["config"]
+    assert '"1":"step"' in stub.variables("UpsertBucket")[-1]["config"], "step is the x-axis"
+
+    first, last = stub.history("iso-1")
+    assert {k: first[k] for k in first if not k.startswith("_")} == {"step": 0, "train/loss": 0.5}
+    assert (last["_step"], last["step"], last["test/loss"]) == (5, 5, 0.25)
+    assert "train/loss" not in last, "NaN is dropped"
+    assert sum(last["theta_rad"]["values"]) == 2, "what is not finite is no part of a histogram"
+    assert last["rays"]["_type"] == "image-file"
+    assert any(file.startswith("media/images/rays") for file in stub.uploads)
+
+    assert stub.summary("iso-1")["test/accuracy"] == 0.75
+    assert stub.exit_codes("iso-1") == [0]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_netrc_logs_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with WandBStub() as stub:
+        monkeypatch.setenv("WANDB_BASE_URL", stub.url)
+        netrc = tmp_path / "home" / ".netrc"
+        netrc.parent.mkdir()
+        netrc.write_text(f"machine {stub.url.removeprefix('http://')} login user password {KEY}\n")
+
+        finish(start(WandB(), tmp_path))
+
+    assert stub.exit_codes("iso-1") == [0]
+
+
+def test_a_failed_run_is_shown_as_failed(tmp_path: Path, stub: WandBStub) -> None:
+    finish(start(WandB(), tmp_path), failed=True)
+
+    assert stub.exit_codes("iso-1") == [1]
+
+
+def test_runs_that_are_open_at_once_keep_their_rows_apart(tmp_path: Path, stub: WandBStub) -> None:
+    mirrors = {id: start(WandB(), tmp_path / id, id) for id in ("iso-1", "iso-2")}
+
+    for step in range(3):
+        for k, mirror in enumerate(mirrors.values()):
+            mirror.log({"step": step, "train/loss": 10 * k + step})
+    for mirror in mirrors.values():
+        finish(mirror)
+
+    assert [row["train/loss"] for row in stub.history("iso-1")] == [0, 1, 2]
+    assert [row["train/loss"] for row in stub.history("iso-2")] == [10, 11, 12]
+
+
+def test_a_resumed_run_sends_only_what_the_server_lacks(
+    tmp_path: Path, stub: WandBStub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for last in (3, 5):
+        mirror = start(WandB(), tmp_path)
+        for step in range(last):
+            mirror.log({"step": step, "train/loss": 1 / (step + 1)})
+        finish(mirror)
+
+    assert steps(stub) == [0, 1, 2, 3, 4]
+    assert runs(tmp_path) == ["run"]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("server", ["absent", "fail", "hang"])
+def test_a_server_that_cannot_start_a_run_is_asked_once(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with WandBStub("fail" if server == "absent" else server) as stub:
+        log_in(monkeypatch, closed_port() if server == "absent" else stub.url)
+
+        began = time.monotonic()
+        mirrors = [start(WandB(timeout_s=1), tmp_path / id, id) for id in ("iso-1", "iso-2")]
+        for mirror in mirrors:
+            mirror.log({"step": 0, "train/loss": 0.5})
+            finish(mirror)
+        assert time.monotonic() - began < 1 + MARGIN_S
+
+    assert runs(tmp_path / "iso-1") == ["offline-run"]
+    assert len(list(tmp_path.glob("iso-2/wandb/offline-run-*/*.wandb"))) == 1
+    assert_one_line(capfd, "offline")
+
+
+def test_a_failing_start_leaves_the_runs_that_are_open(
+    tmp_path: Path, stub: WandBStub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = start(WandB(timeout_s=1), tmp_path / "1")
+    stub.behaviour = "fail"
+    second = start(WandB(timeout_s=1), tmp_path / "2", "iso-2")
+    stub.behaviour = "answer"
+
+    for mirror in (first, second):
+        mirror.log({"step": 0, "train/loss": 0.5})
+    finish(second)
+    finish(first)
+
+    assert_one_line(capfd, "iso-2")
+    sys.modules["wandb"].teardown()
+    assert steps(stub) == [0]
+
+
+def test_a_row_that_wandb_refuses_ends_the_mirror_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mirror = start(WandB(mode="offline"), tmp_path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("no\nroom")
+
+    monkeypatch.setattr(mirror.run, "log", refuse)
+    for step in range(3):
+        mirror.log({"step": step})
+    finish(mirror)
+
+    assert_one_line(capfd, "no room")
+
+
+def test_a_figure_that_is_not_there_costs_a_line_and_no_more(
+    tmp_path: Path, stub: WandBStub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    finish(start(WandB(), tmp_path), figures={"rays": tmp_path / "rays.png"}, failed=True)
+
+    assert_one_line(capfd, "rays.png")
+    assert stub.exit_codes("iso-1") == [1]
+
+
+TRAINING = """
+import sys, time
+from pathlib import Path
+from isoexp.tracking import WandB
+
+folder, timeout_s = Path(sys.argv[1]), float(sys.argv[2])
+logger = WandB(timeout_s=timeout_s)
+mirrors = [
+    logger.start(folder / id, id=id, name=id, group="", tags=[], config={})
+    for id in ("iso-1", "iso-2", "iso-3")
+]
+print("started", flush=True)
+sys.stdin.readline()
+
+began = time.monotonic()
+for step in range(50):
+    for mirror in mirrors:
+        mirror.log({"step": step, "train/loss": 0.5})
+print("logged", time.monotonic() - began, flush=True)
+for mirror in mirrors:
+    mirror.finish(summary={"x": 1}, histograms={}, figures={}, failed=False)
+"""
+
+
+@pytest.mark.parametrize("behaviour", ["fail", "hang"])
+def test_a_server_that_goes_away_holds_up_neither_training_nor_exit(
+    behaviour: Any, tmp_path: Path, stub: WandBStub
+) -> None:
+    command = [sys.executable, "-c", TRAINING, str(tmp_path), "2"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+    with subprocess.Popen(command, text=True, **pipes) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stdout.readline() == "started\n"
+        stub.behaviour = behaviour
+        began = time.monotonic()
+        out, err = process.communicate("\n", timeout=60)
+        took_s = time.monotonic() - began
+
+    assert process.returncode == 0
+    assert float(out.split()[1]) < 3.0, "150 rows take 0.1 s"
+    assert took_s < 2 * 2 + MARGIN_S, "timeout_s for the first run, no more for the others"
+
+    lines = err.splitlines()
+    assert lines
+    assert all(line.startswith("isoexp: W&B: run iso-") for line in lines), err
+    assert "wandb sync" in lines[0]
