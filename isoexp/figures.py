@@ -5,9 +5,12 @@ Each draws a table, as the probe wrote it, on an empty matplotlib figure.
 
 __all__ = ["FIGURES", "alignment", "ood_magnitude", "refraction", "save"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +25,7 @@ def refraction(table: "pd.DataFrame", figure: "Figure") -> None:
     """Mean deflection θ(α) by each activation: random rays, and the data's own directions."""
 
     axes = figure.subplots()
-    for color, (layer, rows) in zip(_colors(), _trained(table).groupby("layer", sort=False)):
+    for color, (layer, rows) in _colored(table, "layer"):
         for kind, style in (("random", "-"), ("data", "--")):
             part = rows[rows["rays"] == kind]
             label = f"{layer}, {kind} rays"
@@ -33,16 +36,16 @@ def refraction(table: "pd.DataFrame", figure: "Figure") -> None:
     axes.set(xscale="log", xlabel="magnitude α", ylabel="deflection θ (rad)")
     axes.set_ylim(-0.01, max(0.05, axes.get_ylim()[1]))
     figure.legend(fontsize=7, loc="outside lower center", ncols=3)
-    largest = table["theta_max_rad"].max()
+    largest = np.nanmax(np.asarray(table["theta_max_rad"]), initial=0.0)
     axes.set_title(_title(table, f"Refraction (Eqn 7), at most {largest:.2g} rad", "rays a point"))
 
 
 def ood_magnitude(table: "pd.DataFrame", figure: "Figure") -> None:
     """Accuracy (loss, where there are no classes) against the factor, site by site."""
 
-    measure = "loss" if table["accuracy"].isna().all() else "accuracy"
+    measure = "loss" if np.isnan(np.asarray(table["accuracy"])).all() else "accuracy"
     axes = figure.subplots()
-    for color, (site, rows) in zip(_colors(), _trained(table).groupby("site", sort=False)):
+    for color, (site, rows) in _colored(table, "site"):
         axes.plot(rows["scale"], rows[measure], color=color, label=f"{site} scaled")
     control = table[(table["network"] == UNTRAINED) & (table["site"] == "input")]
     axes.plot(control["scale"], control[measure], "--", **CONTROL, label="untrained, input scaled")
@@ -66,8 +69,8 @@ def alignment(table: "pd.DataFrame", figure: "Figure") -> None:
         t = (standard["bin_left"] + standard["bin_right"]) / 2
         width = standard["bin_right"] - standard["bin_left"]
         axes.plot(t, standard["null_fraction"] / width, **CONTROL, label="uniform on the sphere")
-        mean, sd = random["fraction"].to_numpy(), random["fraction_sd"].to_numpy()
-        w = width.to_numpy()
+        mean, sd = np.asarray(random["fraction"]), np.asarray(random["fraction_sd"])
+        w = np.asarray(width)
         axes.fill_between(t, (mean - sd) / w, (mean + sd) / w, color=COLORS[0], alpha=0.25)
         axes.plot(t, mean / w, color=COLORS[0], label="Haar-random bases, ± s.d.")
         axes.step(
@@ -102,12 +105,14 @@ def save(
     figure.savefig(path)
 
 
-def _colors() -> list[str]:
-    return list(COLORS) * 20
+def _colored(table: "pd.DataFrame", column: str) -> "Iterator[tuple[str, tuple]]":
+    """Yields a colour with each group of the trained network's rows."""
+
+    yield from zip(cycle(COLORS), _trained(table).groupby(column, sort=False), strict=False)
 
 
 def _trained(table: "pd.DataFrame") -> "pd.DataFrame":
-    return table[table["network"] != UNTRAINED]
+    return table.loc[table["network"] != UNTRAINED]
 
 
 def _title(table: "pd.DataFrame", what: str, unit: str) -> str:

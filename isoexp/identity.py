@@ -5,7 +5,7 @@ classes that users bring, torch's version to the minor, and NUMBERS. Out: device
 paths, logging, launchers, how many networks were trained together.
 """
 
-__all__ = ["NUMBERS", "columns", "flat", "identity", "label"]
+__all__ = ["NUMBERS", "columns", "flat", "identity", "label", "settings", "telling"]
 
 import hashlib
 import json
@@ -46,6 +46,21 @@ def flat(config: DictConfig, seed: int) -> dict[str, Any]:
     return {**found, "seed": seed}
 
 
+def settings(config: DictConfig, seed: int) -> dict[str, Any]:
+    """Returns the settings that a reader looks for: those of `flat`, without what it says twice.
+
+    A model repeats the activation that it is handed: model.activation.R0 is activation.R0.
+    """
+
+    found = flat(config, seed)
+
+    def repeated(key: str) -> bool:
+        inner = key.partition(".")[2]
+        return inner in found and found[inner] == found[key]
+
+    return {k: v for k, v in found.items() if not repeated(k) and not k.endswith("._partial_")}
+
+
 def identity(
     config: DictConfig, seed: int, data_fingerprint: str, sources: Mapping[str, str]
 ) -> str:
@@ -81,19 +96,24 @@ def columns(choices: Mapping[str, str], study: str, identity: str, seed: int) ->
     }
 
 
+def telling(choices: Mapping[str, str], words: Sequence[str]) -> list[str]:
+    """Returns the words of a command line that change numbers, beside the choices and the seed."""
+
+    known = {*choices, *NOT_NUMBERS, "seed", "hydra", "probe"}
+
+    return [w for w in words if re.split(r"[=/@]", w.lstrip("+~"), maxsplit=1)[0] not in known]
+
+
 def label(choices: Mapping[str, str], words: Sequence[str], seed: int) -> str:
     """Returns the readable part of a folder's name: what was chosen, what was set, the seed.
 
     Without equals signs: parquet readers would take such a folder for a partition.
     """
 
-    parts = {group: choices[group] for group in ("activation", "model", "data") if group in choices}
-    for word in sorted(words):
-        key, _, value = word.lstrip("+~").partition("=")
-        if key.partition(".")[0] not in NOT_NUMBERS | {"seed", "hydra"}:
-            parts[key] = value
-    parts["seed"] = str(seed)
-
-    text = ",".join(f"{key}-{value}" for key, value in parts.items())
+    typed = {word.partition("=")[0].lstrip("+") for word in words}
+    shown = [g for g in GROUPS if g in ("activation", "model", "data") or g in typed]
+    parts = [f"{group}-{choices[group]}" for group in shown if group in choices]
+    parts += [word.lstrip("+~").replace("=", "-") for word in sorted(telling(choices, words))]
+    text = ",".join([*parts, f"seed-{seed}"])
 
     return re.sub(r"[^\w.,+-]+", "_", text)[:120].rstrip("_,.-")

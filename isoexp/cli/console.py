@@ -1,4 +1,4 @@
-"""What a training looks like: a bar on a terminal, a few plain lines in a pipe, a table at the end."""
+"""What a training looks like: a bar on a terminal, plain lines in a pipe, a table at the end."""
 
 __all__ = ["Console"]
 

@@ -81,7 +81,8 @@ def show(arguments: Sequence[str]) -> int:
         "state": f"{run.status}{_because(state)}",
         "update": f"{state.get('step', 0)} of {state.get('steps', '?')}",
         "command": facts.get("command", ""),
-        "host": f"{facts.get('host', '')}, {facts.get('device', '')}, {facts.get('threads', '')} thread(s)",
+        "host": facts.get("host", ""),
+        "device": f"{facts.get('device', '')}, {facts.get('threads', '')} thread(s)",
         "versions": ", ".join(f"{k} {v}" for k, v in facts.get("versions", {}).items()),
         "code": f"{code.get('commit', '')}{' and uncommitted changes' if code.get('diff') else ''}",
     }
@@ -111,9 +112,6 @@ def _row(run: Run, root: Path) -> dict[str, str]:
     told = {
         key: str(columns[key]) for key in ("activation", "model", "data", "seed") if key in columns
     }
-    settings = [
-        w for w in state.get("words", []) if w.partition("=")[0] not in (*told, "seeds", "out")
-    ]
     total = state.get("steps")
     progress = f"{state.get('step', 0)}/{total}" if total and run.status != "completed" else ""
 
@@ -121,7 +119,7 @@ def _row(run: Run, root: Path) -> dict[str, str]:
         "run": str(run.folder.relative_to(root).parent / run.folder.name[-8:]),
         "state": f"{run.status} {progress}".strip(),
         **told,
-        "settings": " ".join(settings),
+        "settings": " ".join(state.get("words", [])),
         **final_numbers(run.summary),
     }
 

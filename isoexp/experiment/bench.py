@@ -22,6 +22,9 @@ from ..training import Classification, Objective, Reconstruction, Regression
 from .construction import build
 from .settings import Settings
 
+WIDTH = 8
+"""The number of features that an activation or a norm is tried out with."""
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
 
@@ -88,7 +91,7 @@ class Bench:
             logger=build(config, "logger"),
             device=device,
         )
-        bench._try_out()
+        bench._try_out(config)
 
         return bench
 
@@ -132,11 +135,15 @@ class Bench:
 
         return Ensemble([self.network(s) for s in seeds], self.settings.compile, autocast)
 
-    def _try_out(self) -> None:
-        """Builds one network and its optimizer and sends one sample through, to hear complaints."""
+    def _try_out(self, config: DictConfig) -> None:
+        """Builds each part once and sends samples through, to hear complaints by their name."""
 
-        part = "model"
+        part = "activation"
         try:
+            build(config, part)(WIDTH)
+            part = "norm"
+            build(config, part)(WIDTH)
+            part = "model"
             network = self.network(self.settings.members[0]).eval()
             with torch.no_grad():
                 network(self.splits["train"][0][:2])

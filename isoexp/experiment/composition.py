@@ -24,6 +24,9 @@ from omegaconf.errors import OmegaConfBaseException
 from ..choices import CONF, groups, root_keys
 from ..errors import UserError, did_you_mean
 
+REQUIRED = (
+    "activation", "model", "norm", "init", "data", "optimizer", "schedule", "clip", "logger",
+)  # fmt: skip
 COMMANDS = ("train", "list", "ls", "show", "completion")
 
 
@@ -114,6 +117,9 @@ def _compose(words: Sequence[str], folders: Sequence[Path]) -> Job:
         chosen = OmegaConf.to_container(whole.hydra.runtime.choices)
         with open_dict(whole):
             del whole["hydra"]
+        absent = [group for group in REQUIRED if not whole.get(group)]
+        if absent:
+            raise UserError(f"{absent[0]} may not be left out; isoexp list {absent[0]}")
         missing = sorted(OmegaConf.missing_keys(whole))
         if missing:
             raise UserError(f"{missing[0]} must be given: {missing[0]}=…")
@@ -141,7 +147,8 @@ def _check(words: Sequence[str], folders: Sequence[Path], sweep: bool) -> list[O
         if "=" not in word and not word.startswith("~"):
             hint = f"isoexp {word} …, the command comes first" if word in COMMANDS else ""
             hint = hint or (f"{word}=…" if word in top else "settings are written key=value")
-            raise UserError(f"'{word}' is out of place: {hint}{did_you_mean(word, top)}")
+            near = "" if word in (*top, *COMMANDS) else did_you_mean(word, top)
+            raise UserError(f"'{word}' is out of place: {hint}{near}")
 
     overrides = [_parse(word) for word in words]
     for override in overrides:
@@ -180,7 +187,7 @@ def _check_choice(override: Override, choices: list[str], sweep: bool) -> None:
         wanted = [str(v) for v in value] if isinstance(value, list) else [value]
 
     for name in wanted:
-        if name is None and group in ("experiment",):
+        if name is None and group not in REQUIRED:
             continue
         if not isinstance(name, str) or name not in choices:
             near = did_you_mean(str(name), choices)
@@ -209,12 +216,24 @@ def _explain(error: Exception, words: Sequence[str], folders: Sequence[Path]) ->
         for word in words:
             key = word.partition("=")[0]
             if word not in plain and known and not key.startswith("+") and key not in known:
-                key = key.lstrip("~")
-                return f"there is no setting {key}{did_you_mean(key, known)}"
+                return _unknown(key.lstrip("~"), known)
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
 
     return lines[0] if lines else type(error).__name__
+
+
+def _unknown(key: str, known: Sequence[str]) -> str:
+    """Returns that there is no such setting, and which one is near, or which there are."""
+
+    parent = key.rpartition(".")[0]
+    siblings = [k for k in known if k.rpartition(".")[0] == parent and "._" not in k]
+    near = did_you_mean(key, siblings) or did_you_mean(key, [k for k in known if "." in k])
+    if not near:
+        names = ", ".join(k.rpartition(".")[2] for k in siblings)
+        near = f"; {parent} takes {names or 'none'}" if parent else ""
+
+    return f"there is no setting {key}{near}"
 
 
 def _keys(config: DictConfig) -> list[str]:

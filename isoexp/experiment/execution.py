@@ -8,7 +8,7 @@ __all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "execute", "prepare"]
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from ..errors import UserError
-from ..identity import columns, flat, identity, label
+from ..identity import columns, identity, label, settings, telling
 from ..runs import Busy, Run, claim, find
 from .composition import Job
 from .construction import build, check, sources
@@ -104,7 +104,9 @@ def prepare(job: Job) -> Prepared:
     return Prepared(job, settings, identities)
 
 
-def execute(prepared: Prepared) -> "Iterator[Event | AlreadyDone | HeldElsewhere | Aborted]":
+def execute(
+    prepared: Prepared,
+) -> "Generator[Event | AlreadyDone | HeldElsewhere | Aborted, None, None]":
     """Does what is still to be done of a job, and yields what happens.
 
     An interruption (Ctrl-C, SIGTERM) leaves the runs resumable and goes on to the caller.
@@ -190,7 +192,7 @@ def _record(prepared: Prepared, bench: Any, run: Run, seed: int) -> "Record":
 
     from .record import Record
 
-    job, settings = prepared.job, prepared.settings
+    job, root = prepared.job, prepared.settings
     alone = job.config.copy()
     OmegaConf.set_struct(alone, False)
     alone.merge_with({"seed": seed, "seeds": None})
@@ -198,14 +200,14 @@ def _record(prepared: Prepared, bench: Any, run: Run, seed: int) -> "Record":
     return Record(
         run=run,
         seed=seed,
-        columns=columns(job.choices, settings.name, prepared.identities[seed], seed),
-        settings=flat(job.config, seed),
+        columns=columns(job.choices, root.name, prepared.identities[seed], seed),
+        settings=settings(job.config, seed),
         config=OmegaConf.to_yaml(alone, resolve=True),
         facts={
             "identity": prepared.identities[seed],
-            "words": list(job.words),
+            "words": telling(job.choices, job.words),
             "seed": seed,
-            "seeds": list(settings.members),
+            "seeds": list(root.members),
             "device": str(bench.device),
             "device_name": torch.cuda.get_device_name() if bench.device.type == "cuda" else None,
             "threads": torch.get_num_threads(),

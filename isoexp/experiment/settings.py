@@ -123,10 +123,12 @@ def fits(value: Any, hint: Any) -> bool:
         return False  # Python takes True for 1; a user who writes true does not mean a number
 
     try:
-        if is_bearable(value, hint, conf=_NUMBERS):
-            return True
-        # YAML has lists only; a constructor may ask for a tuple.
-        return isinstance(value, list) and is_bearable(tuple(value), hint, conf=_NUMBERS)
+        if not isinstance(value, list):
+            return is_bearable(value, hint, conf=_NUMBERS)
+        if get_origin(hint) is tuple:  # YAML has lists only
+            return is_bearable(tuple(value), hint, conf=_NUMBERS)
+        # beartype looks at one item of a list, at random.
+        return all(is_bearable([item], hint, conf=_NUMBERS) for item in value)
     except BeartypeException:
         return True
 
@@ -140,7 +142,8 @@ def describe_type(hint: Any) -> str:
     if hint is type(None):
         return "null"
     if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(describe_type(part) for part in get_args(hint))
+        plain = [part for part in get_args(hint) if getattr(part, "__name__", "") != "Tensor"]
+        return " or ".join(map(describe_type, plain))
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) in (Sequence, list, tuple):

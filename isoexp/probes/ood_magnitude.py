@@ -89,7 +89,10 @@ def _outputs(model: nn.Module, x: Tensor, module: nn.Module | None, scale: float
     if module is None:
         return model(scale * x)
 
-    handle = module.register_forward_hook(lambda module, args, out: scale * out)
+    def scaled(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        return scale * out
+
+    handle = module.register_forward_hook(scaled)
     try:
         return model(x)
     finally:
