@@ -1,6 +1,6 @@
-"""What conf/ offers: the groups, their choices and the line that explains each. No YAML is parsed."""
+"""What conf/ offers: groups, choices and a line on each, read as text: no YAML is parsed."""
 
-__all__ = ["CONF", "describe", "groups", "keys", "root_keys"]
+__all__ = ["CONF", "defaults", "describe", "groups", "keys", "root_keys"]
 
 import re
 from collections.abc import Sequence
@@ -26,9 +26,13 @@ def groups(folders: Sequence[Path] = ()) -> dict[str, dict[str, Path]]:
 def describe(path: Path) -> str:
     """Returns the first comment of a file: the equation, or what the choice is, in one line."""
 
-    first = path.read_text().partition("\n")[0]
+    for line in path.read_text().splitlines():
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @package"):
+            return line.removeprefix("#").strip()
 
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+    return ""
 
 
 def root_keys() -> list[str]:
@@ -37,6 +41,14 @@ def root_keys() -> list[str]:
     text = (CONF / "config.yaml").read_text()
 
     return [k for k in re.findall(r"^(\w+):", text, re.MULTILINE) if k not in ("defaults", "hydra")]
+
+
+def defaults() -> dict[str, str]:
+    """Returns the choice that config.yaml makes for each group that has one by default."""
+
+    text = (CONF / "config.yaml").read_text()
+
+    return dict(re.findall(r"^  - (\w+): (\w+)", text, re.MULTILINE))
 
 
 def keys(path: Path) -> list[str]:

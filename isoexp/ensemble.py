@@ -108,7 +108,9 @@ class Ensemble:
     def grad_norm(self) -> Shaped[Tensor, " K"]:
         """Returns the norm of each network's gradient, over all its parameters."""
 
-        return torch.stack([g.flatten(1).norm(dim=1) for g in self.gradients()]).norm(dim=0)
+        return torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in self.gradients()]).norm(
+            dim=0
+        )
 
     def optimizers(self, build: BuildOptimizer) -> list[Optimizer]:
         """Returns one optimizer of the stacked weights, or K of the members' if it must be so.

@@ -79,9 +79,10 @@ def coordinate_cdf(t: Float[np.ndarray, "*points"], n: int) -> Float[np.ndarray,
     close to N(0, 1/n) for large n, two points ±1 for n = 1.
     """
 
-    t = np.clip(np.asarray(t, dtype=np.float64), -1.0, 1.0)
-
+    t = np.asarray(t, dtype=np.float64)
     if n == 1:
         return np.where(t >= 1.0, 1.0, np.where(t >= -1.0, 0.5, 0.0))
+
+    t = np.clip(t, -1.0, 1.0)
 
     return 0.5 + 0.5 * np.sign(t) * betainc(0.5, (n - 1) / 2, t**2)

@@ -115,15 +115,13 @@ def claim(study: Path, label: str, identity: str) -> Iterator[Run]:
     try:
         held.acquire(timeout=0)
     except Timeout:
-        state = run.state
-        raise Busy(
-            f"{run.folder} is being run by process {state.get('pid')} on {state.get('host')}"
-        ) from None
+        raise Busy(f"{run.folder} is being run by {_owner(run.state)}") from None
 
     try:
-        state = run.state
-        if state.get("host") != socket.gethostname() and run.status == "running":
-            raise Busy(f"{run.folder} is being run on {state.get('host')}")
+        if run.status == "running" and run.state.get("host") != socket.gethostname():
+            raise Busy(f"{run.folder} is being run by {_owner(run.state)}")
+        if run.status != "completed":
+            run.write_state("pending", pid=os.getpid(), host=socket.gethostname())
         yield run
     finally:
         held.release()
@@ -133,6 +131,13 @@ def runs_below(root: Path) -> list[Run]:
     """Returns the runs below a folder, ordered by path."""
 
     return [Run(path.parent) for path in sorted(root.glob("**/state.json"))]
+
+
+def _owner(state: dict[str, Any]) -> str:
+    if "pid" not in state:
+        return "another process"
+
+    return f"process {state['pid']} on {state['host']}"
 
 
 def _alive(state: dict[str, Any]) -> bool:

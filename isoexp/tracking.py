@@ -33,8 +33,9 @@ class Mirror:
     """
 
     def __init__(self, run: Any = None):
-        self.run = run
+        self.run: Any = run
         self.step = 0
+        self.whole = True
 
         if run is not None:
             self.step = run.starting_step
@@ -48,15 +49,16 @@ class Mirror:
                 left out.
         """
 
-        if self.run is None or (step := int(row["step"] or 0)) < self.step:
+        step = int(row["step"] or 0)
+        if self.run is None or not self.whole or step < self.step:
             return
 
         try:
             self.run.log({k: v for k, v in row.items() if v is not None and v == v}, step=step)
             self.step = step
         except Exception as error:
+            self.whole = False
             _report(f"run {self.run.id} is mirrored up to step {self.step}: {error}")
-            self._end(exit_code=1, wait=False)
 
     def finish(
         self,
@@ -78,56 +80,48 @@ class Mirror:
         if self.run is None:
             return
 
-        import wandb
-
         try:
-            media: dict[str, Any] = {k: wandb.Image(str(path)) for k, path in figures.items()}
-            for k, v in histograms.items():
-                media[k] = wandb.Histogram(np_histogram=np.histogram(v[np.isfinite(v)], bins=64))
-            if media:
-                self.run.log(media, step=self.step)
-            self.run.summary.update(dict(summary))
+            if self.whole:
+                self._send(summary, histograms, figures)
         except Exception as error:
+            self.whole = False
             _report(f"run {self.run.id} is mirrored without its end: {error}")
 
-        self._end(exit_code=int(failed), wait=self.run.offline or time.monotonic() > _paused_until)
+        # No daemon: the interpreter waits for it first, and only then takes W&B's service down.
+        end = threading.Thread(target=_end, args=(self, self.run, int(failed or not self.whole)))
+        end.start()
+        if self.run.offline or time.monotonic() > _paused_until:
+            end.join()
+        self.run = None
 
-    def _end(self, exit_code: int, wait: bool) -> None:
-        """Ends the run, in the background where nothing is to be waited for."""
+    def _send(self, summary, histograms, figures) -> None:
+        import wandb
 
-        run, self.run = self.run, None
-        _open.discard(self)
+        media: dict[str, Any] = {name: wandb.Image(str(path)) for name, path in figures.items()}
+        for name, x in histograms.items():
+            media[name] = wandb.Histogram(np_histogram=np.histogram(x[np.isfinite(x)], bins=64))
 
-        def finish() -> None:
-            try:
-                run.finish(exit_code=exit_code)
-            except Exception as error:
-                _pause()
-                files = Path(run.dir).parent
-                _report(
-                    f"run {run.id} is mirrored in part: {error} For the rest, wandb sync {files}"
-                )
+        if media:
+            self.run.log(media, step=self.step)
+        self.run.summary.update(dict(summary))
 
-        if wait:
-            finish()
-        else:
-            threading.Thread(target=finish, daemon=True).start()
+
+def _end(mirror: Mirror, run: Any, exit_code: int) -> None:
+    try:
+        run.finish(exit_code=exit_code)
+    except Exception as error:
+        _pause()
+        files = Path(run.dir).parent
+        _report(f"run {run.id} is mirrored in part; for the rest, wandb sync {files}: {error}")
+    finally:
+        _open.discard(mirror)
 
 
 @dataclass(frozen=True)
 class NoLogger:
     """Mirrors nothing."""
 
-    def start(
-        self,
-        folder: Path,
-        *,
-        id: str,
-        name: str,
-        group: str,
-        tags: Sequence[str],
-        config: Mapping[str, Any],
-    ) -> Mirror:
+    def start(self, folder: Path, **run: Any) -> Mirror:
         return Mirror()
 
 
@@ -177,9 +171,9 @@ class WandB:
         if self.mode == "disabled":
             return Mirror()
 
-        tags = list(dict.fromkeys((*self.tags, *tags)))
-        run = {"id": id, "name": name, "group": group, "tags": tags, "config": dict(config)}
-        run |= {"dir": folder, "project": self.project, "entity": self.entity}
+        run = {"id": id, "name": name, "group": group, "config": dict(config), "dir": folder}
+        run |= {"project": self.project, "entity": self.entity}
+        run["tags"] = list(dict.fromkeys(tag[:64] for tag in (*self.tags, *tags)))  # W&B's limit
 
         try:
             return self._start_online(run) or _start(run, "offline", self.timeout_s)
@@ -196,7 +190,8 @@ class WandB:
         from wandb.errors import UsageError
 
         silent = wandb.Settings(silent=True)  # a silent wandb asks nobody for a key, either
-        mode = wandb.setup(silent).settings.mode if self.mode == "auto" else self.mode
+        settings = wandb.setup(silent).settings
+        mode = settings.mode if self.mode == "auto" else self.mode
 
         if mode == "disabled":
             return Mirror()
@@ -212,7 +207,7 @@ class WandB:
             _pause()
             if _open or wandb.run:
                 raise
-            _report(f"run {run['id']} and those of the next 10 min are offline: {error}")
+            _report(f"run {run['id']} and those of the next {PAUSE_S:g} s are offline: {error}")
             wandb.teardown()  # the failed start holds the id as long as W&B's service lives
             wandb.setup(silent)
 
@@ -261,4 +256,4 @@ def _pause() -> None:
 def _report(message: str) -> None:
     """Prints one line."""
 
-    print("isoexp: W&B:", " ".join(message.split()), file=sys.stderr, flush=True)
+    sys.stderr.write(f"isoexp: W&B: {' '.join(message.split())}\n")

@@ -19,22 +19,25 @@ def smooth_blend(t: mp.mpf) -> mp.mpf:
     return mp.exp(-1 / t) / (mp.exp(-1 / t) + mp.exp(-1 / (1 - t)))
 
 
-def soft_slope(r: mp.mpf, alpha: float, blend: Profile) -> mp.mpf:
-    """Returns σ′(r) of Eqn 21 with R0 = 1, δ = ½; blend is s(t) for 0 < t < 1."""
+def soft_slope(r: mp.mpf, alpha: float, blend: Profile, R0=1.0, delta=0.5) -> mp.mpf:
+    """Returns σ′(r) of Eqn 21; blend is s(t) for 0 < t < 1."""
 
-    t = r - 0.5  # (r − R0 + δ) / 2δ
+    t = (r - (mp.mpf(R0) - delta)) / (2 * mp.mpf(delta))
 
     return alpha + (1 - mp.mpf(alpha)) * (0 if t <= 0 else 1 if t >= 1 else blend(t))
 
 
-def soft_profile(alpha: float, blend: Profile) -> Profile:
+def soft_profile(alpha: float, blend: Profile, R0=1.0, delta=0.5) -> Profile:
     """Returns σ(r) as the integral of its slope, before, in and beyond the window."""
 
-    def sigma(r: mp.mpf) -> mp.mpf:
-        window = [mp.mpf(0.5), *(e for e in (0.75, 1, 1.25) if e < r), min(r, mp.mpf(1.5))]
-        inside = mp.quad(lambda u: soft_slope(u, alpha, blend), window) if r > 0.5 else 0
+    start, end = mp.mpf(R0) - delta, mp.mpf(R0) + delta
 
-        return alpha * min(r, mp.mpf(0.5)) + inside + max(r - 1.5, mp.mpf(0))
+    def sigma(r: mp.mpf) -> mp.mpf:
+        window = [start, *(e for e in (R0 - delta / 2, R0, R0 + delta / 2) if e < r), min(r, end)]
+        slope = lambda u: soft_slope(u, alpha, blend, R0, delta)
+        inside = mp.quad(slope, window) if r > start else 0
+
+        return alpha * min(r, start) + inside + max(r - end, mp.mpf(0))
 
     return sigma
 
@@ -86,3 +89,9 @@ def softmax_cross_entropy(logits: np.ndarray, y: int) -> float:
     e = np.exp(logits - logits.max())
 
     return float(-np.log(e[y] / e.sum()))
+
+
+def quasi_direction(u: np.ndarray, alpha: float, beta: float) -> np.ndarray:
+    """Returns Φ(x̂) of Eqn 24, coordinate by coordinate."""
+
+    return np.array([beta * v + (1 - beta) * round(alpha * v) / alpha for v in u])

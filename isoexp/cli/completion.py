@@ -4,7 +4,7 @@ __all__ = ["complete", "completion"]
 
 from collections.abc import Sequence
 
-from ..choices import groups, keys, root_keys
+from ..choices import defaults, groups, keys, root_keys
 from ..errors import UserError, did_you_mean
 
 COMMANDS = ("train", "list", "ls", "show", "completion")
@@ -14,7 +14,8 @@ SCRIPTS = {
 _isoexp() {
     local IFS=$'\\n' line="${COMP_LINE:0:COMP_POINT}"
     local word="${line##* }"
-    COMPREPLY=($(isoexp _complete $(printf '%s\\n' "$line" | tr -s ' ' '\\n' | tail -n +2) "$word" 2>/dev/null))
+    local before=($(printf '%s\\n' "${line% *}" | tr -s ' ' '\\n' | tail -n +2))
+    COMPREPLY=($(isoexp _complete "${before[@]}" "$word" 2>/dev/null))
     # Readline takes = for a word break: give back what follows it.
     if [[ "$word" == *=* ]]; then COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}"); fi
     [[ "${COMPREPLY[0]}" == *= || "${COMPREPLY[0]}" == *. ]] && compopt -o nospace
@@ -29,7 +30,11 @@ _isoexp() {
 }
 compdef _isoexp isoexp""",
     "fish": """\
-complete -c isoexp -f -a '(set -l w (commandline -opc) (commandline -ct); isoexp _complete $w[2..-1] 2>/dev/null)'""",
+function __isoexp
+    set -l words (commandline -opc) (commandline -ct)
+    isoexp _complete $words[2..-1] 2>/dev/null
+end
+complete -c isoexp -f -a '(__isoexp)'""",
 }
 
 
@@ -50,7 +55,6 @@ def complete(arguments: Sequence[str]) -> int:
     """Prints what the last word may become, a line each."""
 
     *before, word = arguments or [""]
-    before = [w for w in before if w != word or w]
 
     for candidate in _candidates(before, word):
         if candidate.startswith(word):
@@ -85,12 +89,11 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
 def _settings(known: dict[str, dict], before: Sequence[str]) -> list[str]:
     """Returns the settings of the choices made so far: activation.R0=."""
 
-    found = []
-    for group, choices in known.items():
+    found: list[str] = []
+    for group, choice in defaults().items():
         named = [w.partition("=")[2] for w in before if w.partition("=")[0] == group]
-        for choice in named or choices:
-            found += (
-                [f"{group}.{key}=" for key in keys(choices[choice])] if choice in choices else []
-            )
+        path = known[group].get((named or [choice])[-1])
+        inner = [key for key in keys(path) if key not in known] if path else []
+        found += [f"{group}.{key}=" for key in inner]
 
-    return sorted(set(found))
+    return sorted(found)

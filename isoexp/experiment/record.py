@@ -179,10 +179,10 @@ class Record:
     def _draw(self, name: str) -> None:
         import pandas as pd
 
+        path = self.run.folder / "probes" / f"{name}.parquet"
         draw = figures.FIGURES.get(name)
-        if draw is not None:
-            path = self.run.folder / "probes" / f"{name}.parquet"
-            figures.save(draw, pd.read_parquet(path), path.with_suffix(".png"))
+        if draw is not None and len(table := pd.read_parquet(path)):
+            figures.save(draw, table, path.with_suffix(".png"))
 
     def _write_metrics(self) -> None:
         lines = read_lines(self.run.lines)

@@ -36,7 +36,7 @@ class ClipNorm:
     def __call__(self, gradients: Sequence[Tensor]) -> None:
         """Clips gradients whose first axis counts the networks."""
 
-        norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
+        norm = torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in gradients]).norm(dim=0)
         factor = (self.limit / norm).clamp_max(1.0)
         for g in gradients:
             g.mul_(factor.view(-1, *[1] * (g.dim() - 1)))
