@@ -39,11 +39,20 @@ def flat(config: DictConfig, seed: int) -> dict[str, Any]:
                 if path or key not in NOT_NUMBERS:
                     visit(node[key], f"{path}.{key}" if path else str(key))
         else:
-            found[path] = node
+            found[path] = _canonical(node)
 
     visit(OmegaConf.to_container(config, resolve=True), "")
 
     return {**found, "seed": seed}
+
+
+def _canonical(value: Any) -> Any:
+    """Returns one form of values that compute alike: 1 and 1.0 are one learning rate."""
+
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def settings(config: DictConfig, seed: int) -> dict[str, Any]:
@@ -113,7 +122,9 @@ def label(choices: Mapping[str, str], words: Sequence[str], seed: int) -> str:
     typed = {word.partition("=")[0].lstrip("+") for word in words}
     shown = [g for g in GROUPS if g in ("activation", "model", "data") or g in typed]
     parts = [f"{group}-{choices[group]}" for group in shown if group in choices]
-    parts += [word.lstrip("+~").replace("=", "-") for word in sorted(telling(choices, words))]
-    text = ",".join([*parts, f"seed-{seed}"])
+    parts += sorted(word.lstrip("+~").replace("=", "-") for word in telling(choices, words))
+    text = re.sub(r"[^\w.,+-]+", "_", ",".join(parts))
 
-    return re.sub(r"[^\w.,+-]+", "_", text)[:120].rstrip("_,.-")
+    short = text if len(text) <= 100 else text[:101].rpartition(",")[0]
+
+    return f"{short},seed-{seed}"

@@ -32,6 +32,10 @@ from .experiment.execution import (
 SCORES = ("valid/accuracy", "valid/r2")
 
 
+class JobFailed(RuntimeError):
+    """A run of a job did not complete."""
+
+
 def plan(words: Sequence[str], folders: Sequence[Path] = ()) -> list[Prepared]:
     """Returns the jobs of a sweep, each checked to the last object that it needs built.
 
@@ -56,8 +60,10 @@ def wants_hydra(words: Sequence[str]) -> bool:
     return any(word.lstrip("+~").startswith(names) for word in words)
 
 
-def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> bool:
-    """Runs a sweep through Hydra's own launcher and sweeper; returns whether every job succeeded.
+def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
+    """Runs a sweep through a launcher and sweeper of Hydra's; returns why jobs failed.
+
+    Most launchers stop at the first job that fails; the one of `plan` does not.
 
     Raises:
         UserError: If the words do not fit the configuration.
@@ -74,18 +80,19 @@ def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> bool:
             batches: Any = hydra.multirun("config", run_job, [*words, *extra])
         except (HydraException, ImportError) as error:
             raise UserError(" ".join(str(error).split())) from error
+        except JobFailed as error:
+            return [str(error)]
 
-    if not isinstance(batches, list):
-        return True  # a sweeper of another kind has its own way to report
+    jobs = [job for batch in batches for job in batch] if isinstance(batches, list) else []
 
-    return all(job.status.name == "COMPLETED" for batch in batches for job in batch)
+    return [str(job._return_value) for job in jobs if job.status.name == "FAILED"]
 
 
 def run_job(config: DictConfig) -> float | None:
     """Does one job inside a launcher of Hydra's, and returns the validation score of its first run.
 
     Raises:
-        RuntimeError: If a run of it failed, so that Hydra counts the job as failed.
+        JobFailed: If a run of it failed, so that Hydra counts the job as failed.
     """
 
     hydra = HydraConfig.get()
@@ -106,6 +113,6 @@ def run_job(config: DictConfig) -> float | None:
                 failures += [f"{record.run.folder}: {reason}"] if status == "failed" else []
 
     if failures:
-        raise RuntimeError("; ".join(failures))
+        raise JobFailed("; ".join(failures))
 
     return next((done[0].summary[k] for k in SCORES if k in done[0].summary), None)

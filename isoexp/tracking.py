@@ -94,7 +94,7 @@ class Mirror:
             end.join()
         self.run = None
 
-    def _send(self, summary, histograms, figures) -> None:
+    def _send(self, summary: Mapping, histograms: Mapping, figures: Mapping) -> None:
         import wandb
 
         media: dict[str, Any] = {name: wandb.Image(str(path)) for name, path in figures.items()}

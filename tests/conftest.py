@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 from jaxtyping import install_import_hook
 
+from . import typecheck  # noqa: F401  (the hook names it)
+
 # The pure packages only, and before any of them is imported. torch.compile breaks under the
 # hook, so that compiled networks are tested in a python of their own.
 install_import_hook(
@@ -20,10 +22,12 @@ install_import_hook(
         "isoexp.training",
         "isoexp.probes",
     ],
-    "beartype.beartype",
+    "tests.typecheck.check",
 )
 
 import torch  # noqa: E402
+
+from .commands import folder, isoexp  # noqa: E402, F401  (fixtures)
 
 torch.set_num_threads(1)
 

@@ -4,6 +4,7 @@ __all__ = ["HELP", "train"]
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -77,7 +78,10 @@ def _sweep(words: Sequence[str], folders: Sequence[Path]) -> int:
     from .console import Console
 
     if wants_hydra(words):
-        return 0 if launch(words, folders) else 1
+        failures = launch(words, folders)
+        for failure in failures:
+            print(f"failed: {failure}", file=sys.stderr)
+        return 1 if failures else 0
 
     jobs = plan(words, folders)
     runs = sum(len(job.identities) for job in jobs)

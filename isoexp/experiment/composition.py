@@ -217,6 +217,9 @@ def _explain(error: Exception, words: Sequence[str], folders: Sequence[Path]) ->
             key = word.partition("=")[0]
             if word not in plain and known and not key.startswith("+") and key not in known:
                 return _unknown(key.lstrip("~"), known)
+            if key.startswith("model.") and key.partition(".")[2] in known:
+                inner = key.partition(".")[2]
+                return f"the model is handed its {inner.partition('.')[0]}: set {inner}=…"
 
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
 

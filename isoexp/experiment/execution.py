@@ -144,6 +144,8 @@ def execute(
             records.append(_record(prepared, bench, run, seed))
 
         for group in _together(records, settings.force):
+            for record in group:
+                record.run.write_state("pending", together=[each.seed for each in group])
             open_records = list(group)
             try:
                 with _terminable():
@@ -168,23 +170,28 @@ def _completed(run: Run | None) -> bool:
 
 
 def _together(records: "list[Record]", force: bool) -> "list[list[Record]]":
-    """Groups runs that can be trained as one: those that start at the same update."""
+    """Groups runs as they were trained together before, and those that are new.
+
+    A killed ensemble goes on as the same ensemble, if need be from its first update: batched with
+    others a network's numbers may differ in the last bit.
+    """
 
     from .. import checkpoint
 
+    left = {record.seed: record for record in records}
     for record in records:
         if force or str(record.run.state.get("reason") or "").startswith("diverged"):
             checkpoint.discard(record.run.folder, all=True)
+            record.run.write_state("pending", together=None)
 
-    going = [r for r in records if checkpoint.common_step([r.run.folder]) > 0]
-    if going and checkpoint.common_step([r.run.folder for r in going]) == 0:
-        # Networks that have been trained apart share no update: each goes on by itself.
-        together = [[r] for r in going]
-    else:
-        together = [going]
-    fresh = [r for r in records if r not in going]
+    mates = {record.seed: record.run.state.get("together") for record in records}
+    groups = []
+    for seed, before in mates.items():
+        if before and seed in left:
+            members = [s for s in before if s in left and mates[s] in (None, before)]
+            groups.append([left.pop(s) for s in members])
 
-    return [group for group in (*together, fresh) if group]
+    return [*groups, list(left.values())] if left else groups
 
 
 def _record(prepared: Prepared, bench: Any, run: Run, seed: int) -> "Record":

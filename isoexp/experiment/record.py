@@ -64,8 +64,9 @@ class Record:
 
         if start == 0:
             checkpoint.discard(run.folder, all=True)
-            for name in ("metrics.jsonl", "metrics.parquet", "summary.json", "error.txt"):
+            for name in ("metrics.jsonl", "metrics.parquet", "summary.json"):
                 (run.folder / name).unlink(missing_ok=True)
+        (run.folder / "error.txt").unlink(missing_ok=True)
         rows = [row for row in read_lines(run.lines) if row["step"] <= start]
 
         write_bytes(run.folder / "config.yaml", self.config.encode())

@@ -17,9 +17,9 @@ from isoexp.activations import (
     IsoLeakyReLU,
     IsoReLU,
     IsoSinusoid,
+    IsoTanh,
     Isotropic,
     IsotropicOf,
-    IsoTanh,
 )
 from isoexp.geometry import angle, random_orthogonal
 

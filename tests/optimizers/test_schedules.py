@@ -1,5 +1,6 @@
 """Tests for isoexp.optimizers.schedules."""
 
+import itertools
 import math
 
 import pytest
@@ -46,7 +47,7 @@ def test_cosine_never_rises_after_the_warmup_and_never_jumps() -> None:
     assert factors.index(max(factors)) + 1 == 100
     assert factors[99:] == sorted(factors[99:], reverse=True)
     assert all(0 <= f <= 1 for f in factors)
-    assert max(abs(a - b) for a, b in zip(factors, factors[1:], strict=False)) < 0.011
+    assert max(abs(a - b) for a, b in itertools.pairwise(factors)) < 0.011
 
 
 @pytest.mark.parametrize("total", [1, 2, 3])

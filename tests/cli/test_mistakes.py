@@ -1,0 +1,159 @@
+"""Every mistake on a command line: one clear line, exit code 2, nothing written, no traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from ..commands import Command
+
+MISTAKES = {
+    # words out of place
+    "trian": "did you mean train?",
+    "--foo": "no command --foo",
+    "activation=tanh": "a command comes first: isoexp train activation=tanh",
+    "activation=tanh train": "the command comes first: isoexp train activation=tanh",
+    "train train": "the command comes first",
+    "train activation": "activation=…",
+    "train seed 3": "seed=…",
+    "list activation model": "takes one group",
+    "ls runs more": "takes one folder",
+    "show": "takes one run",
+    "completion": "bash, zsh, fish",
+    # options
+    "train --multirn": "did you mean --multirun?",
+    "train -x": "no option -x",
+    "train --config-dir": "expected one argument",
+    "train --config-dir nowhere": "must be a folder, got nowhere",
+    "list --config-dir nowhere": "must be a folder",
+    "ls --all": "no option --all",
+    "completion bsh": "did you mean bash?",
+    # groups and choices
+    "list activatoin": "did you mean activation?",
+    "train activatoin=tanh": "did you mean activation?",
+    "train activation=iso_thna": "did you mean iso_tanh?",
+    "train activation=": "got nothing",
+    "train activation=3": "got 3",
+    "train model=null": "model must be one of its choices",
+    "train ~model": "model may not be left out",
+    "train probe=refractoin": "did you mean refraction?",
+    "train probe=[refraction,alignmnt]": "did you mean alignment?",
+    "train experiment=smoek": "did you mean smoke?",
+    "train activation=tanh,relu": "sweep with isoexp train -m",
+    "train -m activation=tanh,rellu": "did you mean relu?",
+    # keys
+    "train optimizer.lrr=1": "did you mean optimizer.lr?",
+    "train model.widhts=[3]": "did you mean model.widths?",
+    "train activation.R0=1": "no setting activation.R0",
+    "train +foo=1": "no setting foo",
+    "train +optimizer.foo=1": "no setting optimizer.foo",
+    "train model.activation.scale=unit": "set activation.scale",
+    "train hydra.foo=1": "no setting hydra.foo",
+    # types and missing values
+    "train seed=abc": "seed must be a whole number, got 'abc'",
+    "train seed=": "seed must be a whole number, got ''",
+    "train batch_size=1.5": "whole number",
+    "train batch_size=null": "whole number",
+    "train force=maybe": "true or false",
+    "train optimizer.lr=abc": "optimizer.lr must be a number, got 'abc'",
+    "train model.widths=32": "a list of whole numbers, like [32,32]",
+    "train model.widths=[8,a]": "a list of whole numbers",
+    "train model.bias=3": "true or false",
+    "train precision=float16": "float32, float64, bfloat16",
+    "train data=image_folder": "data.root must be given",
+    "train optimizer.lr=[1": "cannot read optimizer.lr=[1",
+    "train -m optimizer.lr=interval(0,1)": "for a search, not a sweep",
+    # ranges
+    "train epochs=0": "at least 1",
+    "train epochs=1 steps=3": "exclude each other",
+    "train epochs=null": "one of epochs and steps",
+    "train batch_size=-4": "at least 1",
+    "train seed=-1": "from 0 up",
+    "train seeds=0": "at least 1",
+    "train seeds=[1,1]": "must differ",
+    "train name=../up": "name must be made of",
+    "train device=gpu": "auto, cpu, cuda",
+    "train device=cuda:99": "not on this machine",
+    "train model.widths=[-3]": "widths must be positive, got -3",
+    "train activation=iso_relu activation.R0=0": "use activation=identity",
+    "train activation=iso_leaky_relu activation.alpha=1": "between 0 and 1",
+    "train activation=iso_soft_relu activation.delta=2": "between 0 and R0",
+    "train activation.scale=width": "unit, sqrt_width",
+    "train activation=isotropic activation.profile._target_=torch.cos": "vanish at r = 0",
+    "train optimizer.lr=-1": "optimizer: Invalid learning rate: -1",
+    "train schedule.warmup=2": "a share in [0, 1)",
+    "train clip=norm clip.limit=0": "limit must be positive",
+    "train probe.refraction.rays=0": "at least 1",
+    "train data=xor data.dim=1": "at least 2",
+    "train model=autoencoder model.code=0": "code must be at least 1",
+    "train model=linear data=teacher data.values=0": "at least 1",
+    # code that may not run
+    "train activation._target_=os.system": "--allow os",
+    "train activation._target_=torch.os.system": "a part of torch",
+    "train activation._target_=torch.hub.load": "a module or optimizer of torch",
+    "train activation._target_=isoexp.cli.main": "a part of isoexp",
+    "train activation._target_=isoexp.activations.IsoTahn": "did you mean IsoTanh?",
+    "train activation._target_=IsoTanh": "a dotted name",
+    "train --allow nothere activation._target_=nothere.A": "No module named 'nothere'",
+    # paths and data
+    "train out=file": "out must be a folder",
+    "train data=mnist data.root=nowhere": "data.root must be a folder",
+    "train data=fashion_mnist data.root=empty": "holds no FashionMNIST files",
+    "train data=image_folder data.root=empty": "holds no pictures",
+    "train data=cifar10 data.root=empty": "holds no CIFAR10 files",
+    "train data=fashion_mnist data.root=broken": "broken",
+    "ls nowhere": "needs a folder, got nowhere",
+    "show zzz": "there is no run zzz",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_one_clear_line(line: str, isoexp: Command, folder: Path) -> None:
+    (folder / "file").touch()
+    (folder / "empty").mkdir()
+    (folder / "broken").mkdir()
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            (folder / "broken" / f"{part}-{kind}-ubyte.gz").write_bytes(b"not gzip")
+    before = sorted(folder.rglob("*"))
+
+    outcome = isoexp(*line.split())
+
+    assert outcome.code == 2, outcome
+    assert outcome.err.startswith("isoexp: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+    assert MISTAKES[line] in outcome.err, outcome.err
+    assert outcome.out == ""
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_offline_data_names_what_else_to_do(
+    isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchvision import datasets
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:")
+
+    monkeypatch.setattr(datasets, "MNIST", unreachable)
+    outcome = isoexp("train", "data=mnist")
+
+    assert outcome.code == 2
+    assert "data.root=" in outcome.err
+    assert "data=digits" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert list(folder.iterdir()) == []
+
+
+def test_a_sweep_with_one_impossible_job_starts_none(isoexp: Command, folder: Path) -> None:
+    outcome = isoexp("train", "-m", "experiment=smoke", "model.widths=[8],[0]")
+
+    assert outcome.code == 2
+    assert "widths must be positive" in outcome.err
+    assert list(folder.iterdir()) == []
+
+
+def test_debugging_shows_the_traceback(isoexp: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOEXP_DEBUG", "1")
+
+    with pytest.raises(ValueError, match="epochs must be at least 1"):
+        isoexp("train", "epochs=0")

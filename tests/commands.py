@@ -1,0 +1,45 @@
+"""Commands run in a folder of their own, in this process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from isoexp.cli import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ISOEXP_ALLOW", raising=False)
+
+    return tmp_path
+
+
+@pytest.fixture
+def isoexp(folder: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command line, given as words."""
+
+    def run(*words: str) -> Outcome:
+        capfd.readouterr()
+        code = main(words)
+        out, err = capfd.readouterr()
+
+        return Outcome(code, out, err)
+
+    return run

@@ -1,0 +1,45 @@
+"""Small experiments, and what they leave."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+import isoexp
+from isoexp.experiment.composition import compose
+from isoexp.experiment.execution import execute, prepare
+
+TINY = ("data=spheres", "data.train=64", "data.valid=16", "data.test=16", "batch_size=24")
+"""Three updates an epoch, in milliseconds."""
+
+
+def run(*words: str) -> list[Any]:
+    """Does an experiment and returns what happened."""
+
+    return list(execute(prepare(compose(words))))
+
+
+def left(root: Path, probe: str | None = None) -> tuple[pd.DataFrame, dict[int, dict]]:
+    """The rows and the final weights of the runs below a folder, by seed; times aside."""
+
+    rows = isoexp.read(root, probe or "metrics").drop(columns="time_s", errors="ignore")
+    rows = rows.sort_values(["seed", "step"] if probe is None else "seed", kind="stable")
+    weights = {}
+    for path in root.glob("**/checkpoint.pt"):
+        seed = int(path.parent.name.rpartition("seed-")[2].partition("-")[0])
+        weights[seed] = torch.load(path, weights_only=True)["model"]
+
+    return rows.reset_index(drop=True), weights
+
+
+def assert_equal(a: Path, b: Path) -> None:
+    """Two folders hold the same runs, to the last bit."""
+
+    (rows_a, weights_a), (rows_b, weights_b) = left(a), left(b)
+
+    pd.testing.assert_frame_equal(rows_a, rows_b, check_exact=True)
+    assert weights_a.keys() == weights_b.keys()
+    for seed, weights in weights_a.items():
+        for name, w in weights.items():
+            assert torch.equal(w, weights_b[seed][name]), (seed, name)

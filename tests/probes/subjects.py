@@ -1,0 +1,33 @@
+"""Networks and samples to put probes to."""
+
+from functools import partial
+
+import torch
+from torch import nn
+
+from isoexp.activations import Activation, IsoTanh
+from isoexp.inits import Default
+from isoexp.models import MLP
+from isoexp.probes import Subject
+from isoexp.training import Classification
+
+
+def subject(
+    activation: type[Activation] = IsoTanh,
+    model: nn.Module | None = None,
+    seed: int = 0,
+    samples: int = 200,
+    **settings: object,
+) -> Subject:
+    """An untrained classifier of 10 features into 4 classes, and Gaussian samples."""
+
+    torch.manual_seed(seed)
+    built = MLP((10,), 4, (16, 12), partial(activation, **settings), nn.Identity, Default())
+
+    return Subject(
+        (model or built).eval(),
+        torch.randn(samples, 10),
+        torch.randint(4, (samples,)),
+        Classification(),
+        torch.Generator().manual_seed(seed),
+    )

@@ -1,0 +1,120 @@
+"""Tests for isoexp.records."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import isoexp
+from isoexp.records import (
+    METRICS,
+    Schema,
+    append_line,
+    read_json,
+    read_lines,
+    write_bytes,
+    write_json,
+    write_lines,
+    write_table,
+)
+
+SCHEMA: Schema = {"step": int, "loss": float, "layer": str}
+
+
+def test_a_line_cut_short_by_a_kill_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    for step in range(3):
+        append_line(path, {"step": step, "loss": step / 3})
+    with path.open("a") as file:
+        file.write('{"step": 3, "lo')
+
+    assert read_lines(path) == [{"step": s, "loss": s / 3} for s in range(3)]
+
+
+def test_floats_survive_the_lines_to_the_last_bit(tmp_path: Path) -> None:
+    values = [0.1, 1e-308, 5e-324, 1.7976931348623157e308, float("inf")]
+    write_lines(tmp_path / "rows.jsonl", [{"x": value} for value in values])
+
+    assert [row["x"] for row in read_lines(tmp_path / "rows.jsonl")] == values
+
+
+def test_missing_files_read_as_nothing(tmp_path: Path) -> None:
+    assert read_lines(tmp_path / "none") == []
+    assert read_json(tmp_path / "none") == {}
+
+
+def test_a_file_appears_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between writing and moving leaves what was there."""
+
+    write_json(tmp_path / "state.json", {"state": "running"})
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_bytes(tmp_path / "state.json", b"half")
+
+    assert read_json(tmp_path / "state.json") == {"state": "running"}
+
+
+def test_types_are_declared_not_inferred(tmp_path: Path) -> None:
+    """One run's loss 1 and another's 0.5, or none at all, make one column."""
+
+    for name, losses in {"a": [1, 2], "b": [0.5, None], "c": [None, None]}.items():
+        rows = {"step": [0, 1], "loss": losses}
+        write_table(tmp_path / name / "metrics.parquet", rows, SCHEMA, {"run": name}, {})
+
+    schemas = [pq.read_schema(p).remove_metadata() for p in sorted(tmp_path.glob("*/*.parquet"))]
+
+    assert schemas[0] == schemas[1] == schemas[2]
+    assert schemas[0].field("loss").type == pa.float64()
+    assert schemas[0].field("layer").type == pa.string()
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Two runs whose configurations differ in keys and in types."""
+
+    configs = [
+        {"optimizer.lr": 1, "model.widths": [32, 32], "model.bias": True, "seed": 0},
+        {"optimizer.lr": 0.1, "model.widths": [], "activation.R0": 0.5, "steps": None},
+    ]
+    for k, config in enumerate(configs):
+        folder = tmp_path / "main" / f"activation-x,seed-{k}-0000000{k}"
+        rows = {"step": [0, 1], "valid/loss": [1.0, 0.5]}
+        constants = {"run": f"0000000{k}", "activation": "x", "seed": k}
+        write_table(folder / "metrics.parquet", rows, METRICS, constants, config)
+        write_json(folder / "state.json", {})
+
+    return tmp_path
+
+
+def test_a_study_reads_as_one_table_with_its_configuration(study: Path) -> None:
+    table = isoexp.read(study)
+
+    assert len(table) == 4
+    assert table["optimizer.lr"].tolist() == [1.0, 1.0, 0.1, 0.1]
+    assert table["model.widths"].tolist() == ["[32, 32]", "[32, 32]", "[]", "[]"]
+    assert table["activation.R0"].isna().tolist() == [True, True, False, False]
+    assert table["seed"].tolist() == [0, 0, 1, 1]
+    assert "steps" not in table
+
+
+def test_pandas_reads_all_metrics_in_one_call(study: Path) -> None:
+    """Without isoexp too: the names of folders are no partitions."""
+
+    table = pd.read_parquet(list(study.glob("**/metrics.parquet")))
+
+    assert sorted(table["seed"]) == [0, 0, 1, 1]
+    assert set(table["activation"]) == {"x"}
+
+
+def test_reading_where_nothing_is_says_so(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no probes/refraction\.parquet below"):
+        isoexp.read(tmp_path, "refraction")
