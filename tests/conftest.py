@@ -27,6 +27,9 @@ install_import_hook(
 
 import torch  # noqa: E402
 
+# Compiled by the hook here, not deep inside a test: CPython's compiler counts recursion.
+from isoexp.experiment import execution, trial  # noqa: E402, F401
+
 from .commands import folder, isoexp  # noqa: E402, F401  (fixtures)
 
 torch.set_num_threads(1)

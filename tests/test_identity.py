@@ -75,9 +75,9 @@ def test_a_label_says_what_was_chosen_and_no_more() -> None:
     choices = {"activation": "iso_tanh", "model": "mlp", "data": "digits", "optimizer": "adam"}
     words = ["force=true", "optimizer=adam", "optimizer.lr=1e-3", "seed=9", "out=a/b", "+x.y=[1,2]"]
 
-    assert (
-        label(choices, words, 3)
-        == "activation-iso_tanh,model-mlp,data-digits,optimizer-adam,optimizer.lr-1e-3,x.y-_1,2_,seed-3"
+    assert label(choices, words, 3) == (
+        "activation-iso_tanh,model-mlp,data-digits,optimizer-adam,"
+        "optimizer.lr-1e-3,x.y-_1,2_,seed-3"
     )
     assert "=" not in label(choices, words, 3)
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -109,7 +110,8 @@ def test_a_study_reads_as_one_table_with_its_configuration(study: Path) -> None:
 def test_pandas_reads_all_metrics_in_one_call(study: Path) -> None:
     """Without isoexp too: the names of folders are no partitions."""
 
-    table = pd.read_parquet(list(study.glob("**/metrics.parquet")))
+    paths: Any = list(study.glob("**/metrics.parquet"))
+    table = pd.read_parquet(paths)
 
     assert sorted(table["seed"]) == [0, 0, 1, 1]
     assert set(table["activation"]) == {"x"}

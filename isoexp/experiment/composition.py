@@ -16,7 +16,7 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -83,11 +83,11 @@ def _product(overrides: Sequence[Override], folders: Sequence[Path]) -> Iterator
         text = override.input_line or ""
         options = [text]
         if override.is_sweep_override():
-            if override.is_choice_sweep() or override.is_range_sweep():
+            value: Any = override.value()
+            if isinstance(value, Glob):
+                values = value.filter(list(known.get(override.key_or_group, {})))
+            elif override.is_discrete_sweep():
                 values = list(override.sweep_string_iterator())
-            elif override.is_discrete_sweep():  # glob: over the choices of a group
-                glob: Any = override.value()
-                values = glob.filter(list(known.get(override.key_or_group, {})))
             else:
                 raise UserError(f"{text} is for a search, not a sweep; list values: key=a,b")
             key = text.partition("=")[0]
@@ -180,8 +180,8 @@ def _check_choice(override: Override, choices: list[str], sweep: bool) -> None:
     if override.is_delete():
         return
     if override.is_sweep_override():
-        if not (override.is_choice_sweep() or override.is_range_sweep()):
-            return  # glob: it can only match what there is
+        if isinstance(value, Glob) or not override.is_discrete_sweep():
+            return  # a glob can only match what there is
         wanted = [part for v in override.sweep_string_iterator() for part in _names(v)]
     else:
         wanted = [str(v) for v in value] if isinstance(value, list) else [value]

@@ -20,7 +20,7 @@ def run(*words: str) -> list[Any]:
     return list(execute(prepare(compose(words))))
 
 
-def left(root: Path, probe: str | None = None) -> tuple[pd.DataFrame, dict[int, dict]]:
+def left(root: Path, probe: str | None = None) -> tuple[Any, dict[int, dict]]:
     """The rows and the final weights of the runs below a folder, by seed; times aside."""
 
     rows = isoexp.read(root, probe or "metrics").drop(columns="time_s", errors="ignore")

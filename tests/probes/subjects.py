@@ -1,14 +1,16 @@
 """Networks and samples to put probes to."""
 
 from functools import partial
+from typing import Any
 
+import pandas as pd
 import torch
 from torch import nn
 
 from isoexp.activations import Activation, IsoTanh
 from isoexp.inits import Default
 from isoexp.models import MLP
-from isoexp.probes import Subject
+from isoexp.probes import Probe, Subject
 from isoexp.training import Classification
 
 
@@ -31,3 +33,9 @@ def subject(
         Classification(),
         torch.Generator().manual_seed(seed),
     )
+
+
+def measure(probe: Probe, it: Subject) -> Any:
+    """What a probe measures, as a data frame (Any: its types are those of its columns)."""
+
+    return pd.DataFrame(probe(it))

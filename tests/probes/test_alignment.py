@@ -1,6 +1,7 @@
 """Tests for isoexp.probes.alignment."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from isoexp.activations import Identity, ReLU, Tanh
 from isoexp.geometry import coordinate_cdf, random_orthogonal
 from isoexp.probes import Alignment
 
-from .subjects import subject
+from .subjects import measure, subject
 
 
 class Rotated(Tanh):
@@ -27,16 +28,16 @@ class Rotated(Tanh):
         return super().forward(x @ self.B) @ self.B.T
 
 
-def probed(model: nn.Module, n: int, samples: int = 4000, gain: float = 1.0) -> pd.DataFrame:
+def probed(model: nn.Module, n: int, samples: int = 4000, gain: float = 1.0) -> Any:
     """The alignment of a network on isotropic Gaussian samples."""
 
     it = subject(model=model)
     it = replace(it, x=gain * torch.randn(samples, n), y=torch.zeros(samples, dtype=torch.long))
 
-    return pd.DataFrame(Alignment()(it))
+    return measure(Alignment(), it)
 
 
-def distance(table: pd.DataFrame, basis: str) -> float:
+def distance(table: Any, basis: str) -> float:
     rows = table[table["basis"] == basis]
 
     return float((rows["fraction"] - rows["null_fraction"]).abs().sum() / 2)
@@ -90,7 +91,7 @@ def test_the_null_is_that_of_the_sphere() -> None:
 def test_zero_vectors_are_counted_and_left_out() -> None:
     it = subject(model=nn.Sequential(ReLU(10)), samples=40)
     it = replace(it, x=torch.cat([-torch.ones(30, 10), torch.ones(10, 10)]))
-    table = pd.DataFrame(Alignment()(it))
+    table = measure(Alignment(), it)
 
     assert set(table["undefined_fraction"]) == {0.75}
     assert table["fraction"].notna().all()
@@ -98,7 +99,7 @@ def test_zero_vectors_are_counted_and_left_out() -> None:
 
 def test_nothing_but_zeros_is_no_error() -> None:
     it = subject(model=nn.Sequential(ReLU(10)), samples=5)
-    table = pd.DataFrame(Alignment()(replace(it, x=-torch.ones(5, 10))))
+    table = measure(Alignment(), replace(it, x=-torch.ones(5, 10)))
 
     assert set(table["undefined_fraction"]) == {1.0}
     assert set(table["fraction"]) == {0.0}
@@ -107,7 +108,7 @@ def test_nothing_but_zeros_is_no_error() -> None:
 def test_summary_is_the_mean_distance_of_layers() -> None:
     it = subject(Tanh)
     rows = Alignment()(it)
-    table = pd.DataFrame(rows)
+    table: Any = pd.DataFrame(rows)
     by_layer = [distance(part, "standard") for _, part in table.groupby("layer")]
 
     assert Alignment().summary(rows)["distance_standard"] == pytest.approx(np.mean(by_layer))

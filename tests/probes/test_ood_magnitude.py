@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,12 +11,12 @@ from isoexp.activations import Identity, ReLU
 from isoexp.probes import OODMagnitude
 from isoexp.training import Reconstruction, Regression
 
-from .subjects import subject
+from .subjects import measure, subject
 
 
 def test_scale_one_is_the_network_as_it_is() -> None:
     it = subject(ReLU)
-    table = pd.DataFrame(OODMagnitude()(it))
+    table = measure(OODMagnitude(), it)
     logits = it.model(it.x)
 
     for site, rows in table.groupby("site"):
@@ -31,7 +30,7 @@ def test_scale_one_is_the_network_as_it_is() -> None:
 
 def test_measures_against_plain_loops() -> None:
     it = subject(ReLU, samples=40)
-    table = pd.DataFrame(OODMagnitude(scale_min=3.0, scale_max=3.0, points=1)(it))
+    table = measure(OODMagnitude(scale_min=3.0, scale_max=3.0, points=1), it)
     row = table[table["site"] == "input"].iloc[0]
     logits = it.model(3 * it.x)
 
@@ -50,7 +49,7 @@ def test_a_linear_network_without_biases_keeps_its_classes_at_every_scale() -> N
     it = subject(
         model=nn.Sequential(nn.Linear(10, 8, bias=False), Identity(8), nn.Linear(8, 4, bias=False))
     )
-    table = pd.DataFrame(OODMagnitude()(it))
+    table = measure(OODMagnitude(), it)
 
     assert table.groupby("site")["accuracy"].nunique().max() == 1
     assert table.groupby("site")["loss"].nunique().min() > 10
@@ -58,7 +57,7 @@ def test_a_linear_network_without_biases_keeps_its_classes_at_every_scale() -> N
 
 def test_scaling_an_activation_scales_what_the_next_layer_is_given() -> None:
     it = subject(ReLU)
-    table = pd.DataFrame(OODMagnitude(scale_min=5.0, scale_max=5.0, points=1)(it))
+    table = measure(OODMagnitude(scale_min=5.0, scale_max=5.0, points=1), it)
     row = table[table["site"] == "hidden.1.activation"].iloc[0]
 
     hidden = it.model.get_submodule("hidden")(it.x)

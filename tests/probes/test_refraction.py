@@ -1,8 +1,8 @@
 """Tests for isoexp.probes.refraction."""
 
 import inspect
+from typing import Any
 
-import pandas as pd
 import pytest
 import torch
 
@@ -11,7 +11,7 @@ from isoexp.activations import Activation, Isotropic, IsotropicOf, ReLU, Sigmoid
 from isoexp.geometry import unit
 from isoexp.probes import Refraction, deflection
 
-from .subjects import subject
+from .subjects import measure, subject
 
 ISOTROPIC = [
     F
@@ -20,8 +20,8 @@ ISOTROPIC = [
 ]
 
 
-def measured(activation: type[Activation], **settings: float) -> pd.DataFrame:
-    return pd.DataFrame(Refraction(**settings)(subject(activation)))  # type: ignore[arg-type]
+def measured(activation: type[Activation], **settings: Any) -> Any:
+    return measure(Refraction(**settings), subject(activation))
 
 
 @pytest.mark.parametrize("F", ISOTROPIC)
@@ -51,7 +51,7 @@ def test_the_probe_reports_that_limit() -> None:
     """The mean over the same rays, drawn again from the probe's stream."""
 
     probe, it = Refraction(rays=64, alpha_min=1.0, alpha_max=1e8, points=9), subject(Tanh)
-    table = pd.DataFrame(probe(it))
+    table = measure(probe, it)
     last = table[(table["rays"] == "random") & (table["alpha"] > 9e7)].iloc[0]
 
     again = torch.Generator().manual_seed(0)

@@ -1,0 +1,266 @@
+"""Tests for the commands that only look, and for what train prints."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import isoexp as package
+from isoexp.choices import describe, groups
+from isoexp.runs import Run, runs_below
+
+from ..commands import Command
+from ..experiment.runs import TINY
+
+QUICK = (*TINY, "epochs=1", "probe=none")
+
+
+def test_help_and_version(isoexp: Command) -> None:
+    for words in ((), ("--help",), ("-h",), ("train", "--help")):
+        outcome = isoexp(*words)
+        assert outcome.code == 0
+        assert "isoexp train activation=iso_tanh model=mlp" in outcome.out
+
+    assert isoexp("--version").out == f"isoexp {package.__version__}\n"
+
+
+def test_list_shows_every_choice_with_a_line(isoexp: Command) -> None:
+    outcome = isoexp("list")
+
+    for group, choices in groups().items():
+        for name, path in choices.items():
+            assert describe(path), path
+            assert f"  {name} " in outcome.out, (group, name)
+
+    assert "f(x) = tanh(‖x‖) x̂  (Eqn 16)" in isoexp("list", "activation").out
+    assert "tanh" not in isoexp("list", "data").out.replace("A tanh", "")
+
+
+def test_list_shows_choices_of_ones_own(isoexp: Command, folder: Path) -> None:
+    own = folder / "own" / "activation"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("# f(x) = mine\n_target_: a.B\n")
+
+    assert "mine" in isoexp("list", "activation", "--config-dir", "own").out
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["ls"], ["_complete", "train", ""]])
+def test_looking_imports_nothing_heavy(words: list[str], folder: Path) -> None:
+    code = (
+        "import sys; from isoexp.cli import main; code = main(sys.argv[1:])\n"
+        "heavy = {'torch', 'hydra', 'omegaconf', 'pandas', 'pyarrow', 'matplotlib', 'numpy'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules); sys.exit(code)"
+    )
+    subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True)
+
+
+def test_a_finished_run_is_recognised_without_torch(isoexp: Command) -> None:
+    isoexp("train", *QUICK)
+    code = (
+        "import sys; from isoexp.cli import main; code = main(sys.argv[1:])\n"
+        "assert 'torch' not in sys.modules; sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "train", *QUICK], check=True, capture_output=True, text=True
+    )
+
+    assert "done before: runs/main/" in done.stdout
+
+
+def test_training_spares_the_compiler(folder: Path) -> None:
+    """torch._dynamo takes longer to import than torch; nothing here needs it."""
+
+    code = (
+        "import sys; from isoexp.cli import main; code = main(sys.argv[1:])\n"
+        "assert 'torch._dynamo' not in sys.modules; sys.exit(code)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, "train", *QUICK, "seeds=2"], check=True, capture_output=True
+    )
+
+
+def test_train_ends_with_a_table_and_the_paths(isoexp: Command) -> None:
+    outcome = isoexp("train", *QUICK, "seeds=2")
+    names = [run.folder.name for run in runs_below(Path("runs"))]
+
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert all(name in outcome.out for name in names)
+    assert "test/accuracy" in outcome.out
+    assert "results  runs/main/*/" in outcome.out
+    assert len(outcome.out.splitlines()) <= 18
+
+
+def test_a_failed_run_ends_with_code_1(isoexp: Command) -> None:
+    words = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30")
+    outcome = isoexp("train", *QUICK, *words)
+
+    assert outcome.code == 1
+    assert "diverged at update" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_sweep_survives_a_job_that_fails(isoexp: Command) -> None:
+    words = ("activation=relu,tanh", "optimizer=sgd", "optimizer.lr=1e30,0.1")
+    outcome = isoexp("train", "-m", *QUICK, *words)
+    states = {run.folder.name: run.status for run in runs_below(Path("runs"))}
+
+    assert outcome.code == 1
+    assert sorted(states.values()) == ["completed", "completed", "completed", "failed"]
+    assert "1 of 4 runs not completed" in outcome.out
+
+    again = isoexp("train", "-m", *QUICK, *words)
+    assert "4 jobs, 4 runs, 3 done before" in again.out
+
+
+def test_a_sweep_by_a_launcher_of_hydra(isoexp: Command) -> None:
+    outcome = isoexp("train", "-m", "hydra/launcher=basic", *QUICK, "seed=0,1", "name=study")
+
+    assert outcome.code == 0
+    assert [run.status for run in runs_below(Path("runs/study"))] == ["completed"] * 2
+
+    words = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30,0.1")
+    failing = isoexp("train", "-m", "hydra/launcher=basic", *QUICK, *words)
+    assert failing.code == 1
+    assert "diverged" in failing.err
+
+
+def test_sweeps_take_ranges_globs_and_lists(isoexp: Command) -> None:
+    outcome = isoexp(
+        "train", "-m", *QUICK, "seed=range(0,2)", "model.widths=[4],[4,4]", "init=glob(g*)"
+    )
+
+    assert outcome.code == 0
+    assert len(runs_below(Path("runs"))) == 4
+
+
+def test_cfg_prints_what_would_run(isoexp: Command, folder: Path) -> None:
+    outcome = isoexp("train", "--cfg", "activation=tanh", "optimizer.lr=0.5")
+
+    assert "lr: 0.5" in outcome.out
+    assert "isoexp.activations.Tanh" in outcome.out
+    assert list(folder.iterdir()) == []
+
+
+def test_ls_and_show(isoexp: Command) -> None:
+    assert "no runs here yet" in isoexp("ls").out
+
+    isoexp("train", *QUICK, "activation=tanh", "optimizer.lr=0.02")
+    isoexp("train", *QUICK, "activation=relu", "optimizer=sgd", "optimizer.lr=1e30")
+    listed = isoexp("ls").out.splitlines()
+    (row,) = [line for line in listed if "completed" in line]
+
+    assert listed[0].split()[:2] == ["run", "state"]
+    assert "tanh" in row
+    assert "optimizer.lr=0.02" in row
+    assert any(
+        "failed 1/3" in line or "failed 3/3" in line or "failed 0/3" in line for line in listed
+    )
+
+    (run,) = [run for run in runs_below(Path("runs")) if run.status == "completed"]
+    for name in (str(run.folder), run.folder.name[-8:]):
+        shown = isoexp("show", name).out
+        assert f"{run.folder}\n" in shown
+        assert "test/accuracy" in shown
+        assert "lr: 0.02" in shown
+        assert "metrics.parquet" in shown
+
+
+def test_ls_tells_the_dead_from_the_living(isoexp: Command, folder: Path) -> None:
+    run = Run(folder / "runs" / "main" / "x-01234567")
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    import socket
+
+    run.write_state("running", pid=process.pid, host=socket.gethostname(), step=3, steps=9)
+
+    assert "interrupted 3/9" in isoexp("ls").out
+
+
+def test_classes_of_ones_own(
+    isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The README's way to add an activation; its source is part of the identity of a run."""
+
+    monkeypatch.syspath_prepend(str(folder))
+    source = (
+        "from isoexp.activations import Isotropic\n\n"
+        "class IsoSoftsign(Isotropic):\n"
+        "    def profile(self, r):\n"
+        "        return r / (1 + r)\n"
+    )
+    (folder / "mylab.py").write_text(source)
+    (folder / "myconf" / "activation").mkdir(parents=True)
+    (folder / "myconf" / "activation" / "iso_softsign.yaml").write_text(
+        "# f(x) = x / (1 + ‖x‖)\n_target_: mylab.IsoSoftsign\n_partial_: true\n"
+    )
+    words = ("train", "--config-dir", "myconf", *QUICK, "activation=iso_softsign")
+
+    refused = isoexp(*words)
+    assert refused.code == 2
+    assert "--allow mylab" in refused.err
+
+    assert isoexp(*words, "--allow", "mylab").code == 0
+    assert "done before" in isoexp(*words, "--allow", "mylab").out
+
+    (folder / "mylab.py").write_text(source + "        # changed\n")
+    assert "done before" not in isoexp(*words, "--allow", "mylab").out
+
+
+def test_wandb_mirrors_offline(isoexp: Command) -> None:
+    outcome = isoexp("train", *QUICK, "logger=wandb", "seeds=2")
+
+    assert outcome.code == 0, outcome
+    for run in runs_below(Path("runs")):
+        (file,) = run.folder.glob("wandb/offline-run-*/run-*.wandb")
+        assert run.state["identity"][:16] in file.name
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("tr", "train"),
+        ("train activ", "activation="),
+        ("train activation=iso_t", "activation=iso_tanh"),
+        ("train activation=tanh,iso_t", "activation=tanh,iso_tanh"),
+        ("train activation=iso_relu activation.R", "activation.R0="),
+        ("train optimizer=sgd optimizer.m", "optimizer.momentum="),
+        ("train --conf", "--config-dir"),
+        ("train see", "seeds="),
+        ("list mod", "model"),
+        ("completion z", "zsh"),
+    ],
+)
+def test_completion(isoexp: Command, words: str, expected: str) -> None:
+    assert expected in isoexp("_complete", *words.split()).out.splitlines()
+
+
+def test_completion_in_a_real_bash(isoexp: Command, folder: Path) -> None:
+    script = isoexp("completion", "bash").out
+    bin = Path(sys.executable).parent
+    line = "isoexp train activation=iso_ta"
+    ask = f"{script}\nCOMP_LINE='{line}'; COMP_POINT={len(line)}; _isoexp; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(
+        ["bash", "-c", ask], env={"PATH": f"{bin}:/usr/bin:/bin"}, capture_output=True, text=True
+    )
+
+    assert done.stdout.strip() == "iso_tanh"
+
+
+def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from isoexp.cli.console import Console
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Console, "_advance", interrupt)
+        outcome = isoexp("train", *QUICK)
+    (run,) = runs_below(Path("runs"))
+
+    assert outcome.code == 130
+    assert "the same command goes on" in outcome.err
+    assert json.loads((run.folder / "state.json").read_text())["state"] == "interrupted"
+    assert isoexp("train", *QUICK).code == 0

@@ -1,0 +1,85 @@
+"""conf/ and the package hold each other: every file builds, every public class has a file."""
+
+import inspect
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from isoexp import activations, data, inits, models, probes
+from isoexp.activations import Activation
+from isoexp.choices import CONF, defaults, groups, root_keys
+from isoexp.data import Source
+from isoexp.errors import UserError
+from isoexp.experiment.composition import compose
+from isoexp.experiment.construction import check
+from isoexp.experiment.execution import prepare
+from isoexp.experiment.settings import Settings
+
+OFFLINE = {"digits", "mnist5k", "mnist1d", "spheres", "xor", "teacher"}
+CHOICES = [
+    (group, name)
+    for group, choices in groups().items()
+    for name in choices
+    if group != "data" or name in OFFLINE
+]
+
+
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_choice_builds(group: str, name: str) -> None:
+    job = compose([f"{group}={name}"])
+
+    check(job.config)
+    prepare(job).bench()
+
+
+@pytest.mark.parametrize("name", sorted(set(groups()["data"]) - OFFLINE))
+def test_data_that_is_not_here_composes(name: str, tmp_path: Path) -> None:
+    job = compose([f"data={name}", f"data.root={tmp_path}"])
+
+    with pytest.raises(UserError, match="holds no"):
+        prepare(job).bench()
+
+
+def named(package: ModuleType, base: type) -> set[str]:
+    """The public concrete classes of a package."""
+
+    return {
+        f"{package.__name__}.{name}"
+        for name, each in vars(package).items()
+        if inspect.isclass(each) and issubclass(each, base) and not inspect.isabstract(each)
+    }
+
+
+@pytest.mark.parametrize(
+    ("package", "base", "group"),
+    [
+        (activations, Activation, "activation"),
+        (data, Source, "data"),
+        (models, object, "model"),
+        (inits, object, "init"),
+        (probes, object, "probe"),
+    ],
+)
+def test_every_class_has_a_file(package: ModuleType, base: type, group: str) -> None:
+    texts = " ".join(path.read_text() for path in groups()[group].values())
+    missing = {name for name in named(package, base) if f"_target_: {name}\n" not in texts}
+
+    assert missing <= {"isoexp.probes.Probe", "isoexp.probes.Subject"}, missing
+
+
+def test_every_file_is_short_and_explains_itself() -> None:
+    for path in CONF.glob("*/*.yaml"):
+        lines = path.read_text().splitlines()
+        assert len(lines) <= 16, path
+        assert lines[0].startswith("#"), path
+        assert isinstance(yaml.safe_load(path.read_text()), dict), path
+
+
+def test_the_keys_read_as_text_are_the_keys() -> None:
+    root = yaml.safe_load((CONF / "config.yaml").read_text())
+
+    assert root_keys() == [key for key in root if key not in ("defaults", "hydra")]
+    assert set(root_keys()) == set(Settings.__dataclass_fields__)
+    assert defaults().keys() <= groups().keys()
