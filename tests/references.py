@@ -1,25 +1,30 @@
 """Slow and obvious versions of what the package computes fast."""
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import mpmath as mp
 import numpy as np
 from torch import Tensor
 
-Profile = Callable[[mp.mpf], mp.mpf]
+Real = Any
+"""A number of mpmath's, which has no types."""
+
+Profile = Callable[[Real], Real]
 
 
-def linear_blend(t: mp.mpf) -> mp.mpf:
+def linear_blend(t: Real) -> Real:
     return t
 
 
-def smooth_blend(t: mp.mpf) -> mp.mpf:
+def smooth_blend(t: Real) -> Real:
     """Returns φ(t) / (φ(t) + φ(1 − t)) with φ(t) = exp(−1/t)."""
 
     return mp.exp(-1 / t) / (mp.exp(-1 / t) + mp.exp(-1 / (1 - t)))
 
 
-def soft_slope(r: mp.mpf, alpha: float, blend: Profile, R0=1.0, delta=0.5) -> mp.mpf:
+def soft_slope(r: Real, alpha: float, blend: Profile, R0=1.0, delta=0.5) -> Real:
     """Returns σ′(r) of Eqn 21; blend is s(t) for 0 < t < 1."""
 
     t = (r - (mp.mpf(R0) - delta)) / (2 * mp.mpf(delta))
@@ -32,12 +37,16 @@ def soft_profile(alpha: float, blend: Profile, R0=1.0, delta=0.5) -> Profile:
 
     start, end = mp.mpf(R0) - delta, mp.mpf(R0) + delta
 
-    def sigma(r: mp.mpf) -> mp.mpf:
-        window = [start, *(e for e in (R0 - delta / 2, R0, R0 + delta / 2) if e < r), min(r, end)]
-        slope = lambda u: soft_slope(u, alpha, blend, R0, delta)
-        inside = mp.quad(slope, window) if r > start else 0
+    @cache
+    def inside(up_to: Real) -> Real:
+        window = [start, *(e for e in (R0 - delta / 2, R0, R0 + delta / 2) if e < up_to), up_to]
 
-        return alpha * min(r, start) + inside + max(r - end, mp.mpf(0))
+        return mp.quad(lambda u: soft_slope(u, alpha, blend, R0, delta), window)
+
+    def sigma(r: Real) -> Real:
+        window = inside(min(r, end)) if r > start else 0
+
+        return alpha * min(r, start) + window + max(r - end, mp.mpf(0))
 
     return sigma
 
@@ -47,7 +56,7 @@ PROFILES: dict[str, Profile] = {
     "IsoReLU": lambda r: max(r - 1, mp.mpf(0)),
     "IsoCappedReLU": lambda r: min(max(r - 1, mp.mpf(0)), mp.mpf(6)),
     "IsoHardThreshold": lambda r: r if r >= 1 else mp.mpf(0),
-    "IsoLeakyReLU": lambda r: mp.mpf(0.1) * r if r < 1 else r - (1 - mp.mpf(0.1)),
+    "IsoLeakyReLU": lambda r: Real(0.1) * r if r < 1 else r - (1 - mp.mpf(0.1)),
     "IsoSinusoid": lambda r: r + mp.sin(r),
     "IsoSoftReLU": soft_profile(0.0, linear_blend),
     "IsoSoftLeakyReLU": soft_profile(0.1, linear_blend),
@@ -63,13 +72,13 @@ PROFILES: dict[str, Profile] = {
 """σ(r) of every isotropic activation at its default settings, in many digits."""
 
 
-def exact(x: Tensor) -> list[mp.mpf]:
+def exact(x: Tensor) -> list[Real]:
     """Returns the coordinates of a vector as they are, to the last bit."""
 
     return [mp.mpf(v) for v in x.double().tolist()]
 
 
-def norm(x: list[mp.mpf]) -> mp.mpf:
+def norm(x: list[Real]) -> Real:
     return mp.sqrt(mp.fsum(v * v for v in x))
 
 

@@ -25,7 +25,7 @@ from isoexp.activations import (
     ReLU,
     Tanh,
 )
-from isoexp.ensemble import ELEMENTWISE, Ensemble
+from isoexp.ensemble import ELEMENTWISE, BuildOptimizer, Ensemble
 from isoexp.inits import Default
 from isoexp.models import MLP
 from isoexp.optimizers import ClipNorm, ClipValue, Cosine, NoClip
@@ -56,7 +56,7 @@ class NormalizedSGD(Optimizer):
         super().__init__(params, {"lr": lr})
 
     @torch.no_grad()
-    def step(self, closure=None) -> None:
+    def step(self, closure=None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         for group in self.param_groups:
             for p in group["params"]:
                 self.state[p].setdefault("calls", torch.zeros(()))
@@ -176,7 +176,7 @@ def test_seeds_differ() -> None:
 
 
 @pytest.mark.parametrize("build", ELEMENTWISE, ids=lambda cls: cls.__name__)
-def test_elementwise_optimizers_may_be_stacked(build: type[Optimizer]) -> None:
+def test_elementwise_optimizers_may_be_stacked(build: BuildOptimizer) -> None:
     case = Case(learnt, optimizer=build)
     together, _ = trained(case, SEEDS)
     alone, _ = trained(case, [1])
@@ -311,7 +311,7 @@ def test_a_resumed_training_is_the_uninterrupted_one(case: Case, seeds: list[int
 
 
 @pytest.mark.parametrize("build", ELEMENTWISE, ids=lambda cls: cls.__name__)
-def test_every_elementwise_memory_is_restored(build: type[Optimizer]) -> None:
+def test_every_elementwise_memory_is_restored(build: BuildOptimizer) -> None:
     """For weights of two, of one and of no axis; what is kept once for all is not dealt out."""
 
     case = Case(learnt, optimizer=build)

@@ -6,23 +6,13 @@ from pathlib import Path
 
 import pytest
 
+OPTIONS = ["--noconftest", "-p", "no:cacheprovider", "-p", "no:logging"]
+
 
 @pytest.mark.slow
-def test_what_the_hook_forbids(tmp_path: Path) -> None:
+def test_what_the_hook_forbids() -> None:
     done = subprocess.run(
-        [
-            *(
-                sys.executable,
-                "-m",
-                "pytest",
-                "--noconftest",
-                "-p",
-                "no:cacheprovider",
-                "-p",
-                "no:logging",
-            ),
-            Path(__file__).with_name("unhooked.py"),
-        ],
+        [sys.executable, "-m", "pytest", *OPTIONS, Path(__file__).with_name("unhooked.py")],
         cwd=Path(__file__).parent.parent,
         capture_output=True,
         text=True,

@@ -34,7 +34,7 @@ def test_standardized_by_the_training_split_alone() -> None:
     done = raw.standardized()
 
     # float32 is rounded once, after the means were taken in float64.
-    eps = np.finfo(np.float32).eps
+    eps = float(np.finfo(np.float32).eps)
     np.testing.assert_allclose(done.train.x.mean(axis=0, dtype=np.float64), 0, atol=eps)
     np.testing.assert_allclose(done.train.x.std(axis=0, dtype=np.float64), 1, atol=eps)
     assert abs(done.test.x.mean() - 7 / 5) < 0.2

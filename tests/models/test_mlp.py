@@ -1,5 +1,7 @@
 """Tests for isoexp.models.mlp."""
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import nn
@@ -7,16 +9,27 @@ from torch import nn
 from isoexp.activations import IsoTanh, RadialBasis, Tanh
 from isoexp.inits import Default, Orthogonal
 from isoexp.models import MLP
+from isoexp.models.blocks import Build, Init
 
-from ..activations.families import ALL, Build, each
+from ..activations.families import ALL, each
+
+DEFAULT = Default()
 
 
 def identity(n: int) -> nn.Module:
     return nn.Identity()
 
 
-def mlp(inputs, outputs, widths, activation=Tanh, norm=identity, init=None, bias=True) -> MLP:
-    return MLP(inputs, outputs, widths, activation, norm, init or Default(), bias)
+def mlp(
+    inputs: Sequence[int],
+    outputs: int,
+    widths: Sequence[int],
+    activation: Build = Tanh,
+    norm: Build = identity,
+    init: Init = DEFAULT,
+    bias: bool = True,
+) -> MLP:
+    return MLP(inputs, outputs, widths, activation, norm, init, bias)
 
 
 @each(ALL)
