@@ -56,7 +56,7 @@ PROFILES: dict[str, Profile] = {
     "IsoReLU": lambda r: max(r - 1, mp.mpf(0)),
     "IsoCappedReLU": lambda r: min(max(r - 1, mp.mpf(0)), mp.mpf(6)),
     "IsoHardThreshold": lambda r: r if r >= 1 else mp.mpf(0),
-    "IsoLeakyReLU": lambda r: Real(0.1) * r if r < 1 else r - (1 - mp.mpf(0.1)),
+    "IsoLeakyReLU": lambda r: mp.mpf(0.1) * r if r < 1 else r - (1 - mp.mpf(0.1)),
     "IsoSinusoid": lambda r: r + mp.sin(r),
     "IsoSoftReLU": soft_profile(0.0, linear_blend),
     "IsoSoftLeakyReLU": soft_profile(0.1, linear_blend),

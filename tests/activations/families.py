@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -39,15 +40,16 @@ PROFILES = [F.gelu, F.silu, softplus_profile, F.softsign, torch.erf, identity]
 
 
 def _isotropic() -> dict[str, Build]:
-    table: dict[str, Build] = {}
-    for scale in ("unit", "sqrt_width"):
-        for cls in members(Isotropic):
-            if cls is not IsotropicOf:
-                table[f"{cls.__name__}-{scale}"] = lambda n, c=cls, s=scale: c(n, scale=s)
-        for sigma in PROFILES:
-            table[f"{sigma.__name__}-{scale}"] = lambda n, p=sigma, s=scale: IsotropicOf(n, p, s)
+    named: dict[str, Callable[..., Activation]] = {
+        cls.__name__: cls for cls in members(Isotropic) if cls is not IsotropicOf
+    }
+    named |= {sigma.__name__: partial(IsotropicOf, profile=sigma) for sigma in PROFILES}
 
-    return table
+    return {
+        f"{name}-{scale}": partial(build, scale=scale)
+        for scale in ("unit", "sqrt_width")
+        for name, build in named.items()
+    }
 
 
 ISOTROPIC = _isotropic()

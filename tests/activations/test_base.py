@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from isoexp.activations import Activation, IsotropicOf, RadialBasis
+from isoexp.activations import Activation, RadialBasis
 
 from ..properties import assert_finite
 from .families import ALL, Build, each, members
@@ -56,12 +56,10 @@ def test_derivatives_are_finite(build: Build, dtype: torch.dtype) -> None:
                 assert_finite(f"{f} at r = {radius:g}", H=second)
 
 
-@pytest.mark.parametrize("cls", members(Activation), ids=lambda cls: cls.__name__)
-def test_refuses_no_features(cls: type[Activation]) -> None:
-    arguments = (torch.tanh,) if cls is IsotropicOf else ()
-
+@each(ALL)
+def test_refuses_no_features(build: Build) -> None:
     with pytest.raises(ValueError, match="width must be at least 1, got 0"):
-        cls(0, *arguments)
+        build(0)
 
 
 def test_says_its_width() -> None:
