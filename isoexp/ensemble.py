@@ -147,7 +147,7 @@ class Ensemble:
         """Returns a copy of network k, in evaluation mode."""
 
         network = deepcopy(self.template)
-        network.load_state_dict(self.state(k))
+        Ensemble([network]).load(0, self.state(k))
 
         return network.eval()
 

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.special import betainc
 from torch import Generator, Tensor
 
 
@@ -78,6 +77,8 @@ def coordinate_cdf(t: Float[np.ndarray, "*points"], n: int) -> Float[np.ndarray,
     The density is (1 − t²)^((n − 3)/2) / B(½, (n − 1)/2): arcsine for n = 2, uniform for n = 3,
     close to N(0, 1/n) for large n, two points ±1 for n = 1.
     """
+
+    from scipy.special import betainc  # takes a third of a second to import: for those who ask
 
     t = np.asarray(t, dtype=np.float64)
     if n == 1:

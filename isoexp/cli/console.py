@@ -91,7 +91,7 @@ class Console:
             return
         if sys.stdout.isatty():
             self._advance_bar(now)
-        elif step >= self._next:
+        elif step >= self._next or step == steps:
             self._next = step + steps / LINES
             print(
                 f"{self.prefix}update {step} of {steps}  {self._text}  {self._pace(now)}".rstrip()

@@ -123,11 +123,11 @@ class Record:
         if self.mirror is not None:
             self.mirror.finish(summary={}, histograms={}, figures={}, failed=True)
 
-    def finish(self, bench: Bench, network: nn.Module, spent_s: float) -> None:
+    def finish(self, bench: Bench, network: nn.Module, time_s: float) -> None:
         """Probes the trained network and the untrained one, and closes the run as completed."""
 
         folder = self.run.folder
-        summary: dict[str, Any] = {"train_time_s": round(spent_s, 3), "steps": bench.steps}
+        summary: dict[str, Any] = {"train_time_s": round(time_s, 3), "steps": bench.steps}
         summary["parameters"] = sum(p.numel() for p in network.parameters())
         for split in ("valid", "test"):
             x, y = bench.splits[split]

@@ -76,7 +76,7 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
     alive = dict(enumerate(records))
 
     if start:
-        meter.spent_s = _restore(ensemble, optimizers, records, start)
+        _restore(ensemble, optimizers, meter, records, start)
     for record in records:
         record.begin(start, steps)
     if not start:
@@ -106,18 +106,18 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
                 return
             yield Logged([record.log(rows[k]) for k, record in alive.items()])
 
-            since = time.monotonic() - saved_at
-            last = step.index == steps
-            if last or since > max(SAVE_EVERY_S, cost_s / SAVE_SHARE):
-                saved_at = time.monotonic()
-                for k, record in alive.items():
-                    _save(ensemble, optimizers, k, record, step.index, meter.spent_s)
-                cost_s = time.monotonic() - saved_at
+        since = time.monotonic() - saved_at
+        if step.index == steps or since > max(SAVE_EVERY_S, cost_s / SAVE_SHARE):
+            saved_at = time.monotonic()
+            for k, record in alive.items():
+                _save(ensemble, optimizers, meter, k, record, step.index)
+            cost_s = time.monotonic() - saved_at
 
         yield Advance(step.index, steps)
 
+    time_s = meter.time_s
     for k, record in alive.items():
-        record.finish(bench, ensemble.member(k), meter.spent_s)
+        record.finish(bench, ensemble.member(k), time_s)
         state = record.run.state
         yield Ended(record, state["state"], state["reason"])
 
@@ -132,6 +132,12 @@ class _Meter:
         self.losses = self.scores = torch.zeros(ensemble.size, device=ensemble.device)
         self.first_bad = torch.zeros(ensemble.size, dtype=torch.long, device=ensemble.device)
 
+    @property
+    def time_s(self) -> float:
+        """The seconds of training so far, those before an interruption included."""
+
+        return self.spent_s + time.monotonic() - self.began
+
     def add(self, step: Step) -> None:
         """Adds an update to the means of the next row, and looks for what is not finite."""
 
@@ -142,9 +148,6 @@ class _Meter:
 
     def rows(self, step: int) -> list[dict[str, Any]]:
         """Returns a row of each network, and starts the means anew."""
-
-        now = time.monotonic()
-        self.spent_s, self.began = self.spent_s + now - self.began, now
 
         score = self.bench.objective.score
         losses, scores = evaluate(self.ensemble, *self.bench.splits["valid"], self.bench.objective)
@@ -163,7 +166,7 @@ class _Meter:
         shared = {
             "step": step,
             "epoch": step / self.bench.per_epoch,
-            "time_s": round(self.spent_s, 4),
+            "time_s": round(self.time_s, 4),
             "lr": self.optimizers[0].param_groups[0]["lr"] if step else 0.0,
         }
         values = {name: column.tolist() for name, column in columns.items()}
@@ -178,6 +181,26 @@ class _Meter:
 
         return {k: first for k, first in enumerate(self.first_bad.tolist()) if first}
 
+    def state(self, k: int) -> dict[str, Any]:
+        """Returns what has been gathered of network k since its last row."""
+
+        own = {"losses": self.losses[k], "scores": self.scores[k], "first_bad": self.first_bad[k]}
+
+        return {
+            "count": self.count,
+            "spent_s": self.time_s,
+            **{name: value.clone() for name, value in own.items()},
+        }
+
+    def load(self, states: Sequence[dict[str, Any]]) -> None:
+        """Restores what had been gathered, from the K networks' states."""
+
+        self.count = states[0]["count"]
+        self.spent_s, self.began = max(s["spent_s"] for s in states), time.monotonic()
+        for name in ("losses", "scores", "first_bad"):
+            whole = torch.stack([state[name] for state in states])
+            setattr(self, name, whole.to(self.ensemble.device))
+
     def _mark(self, bad: Tensor, step: int) -> None:
         self.first_bad = torch.where((self.first_bad == 0) & bad, step, self.first_bad)
 
@@ -185,28 +208,31 @@ class _Meter:
 def _save(
     ensemble: Ensemble,
     optimizers: Sequence[Optimizer],
+    meter: _Meter,
     k: int,
     record: Record,
     step: int,
-    spent_s: float,
 ) -> None:
     content = {
         "model": ensemble.state(k),
         "optimizer": ensemble.optimizer_state(optimizers, k),
-        "spent_s": spent_s,
+        "meter": meter.state(k),
     }
     checkpoint.save(record.run.folder, step, content)
     record.beat(step)
 
 
 def _restore(
-    ensemble: Ensemble, optimizers: Sequence[Optimizer], records: Sequence[Record], step: int
-) -> float:
-    """Sets weights and optimizers to a checkpoint; returns the seconds of training behind it."""
+    ensemble: Ensemble,
+    optimizers: Sequence[Optimizer],
+    meter: _Meter,
+    records: Sequence[Record],
+    step: int,
+) -> None:
+    """Sets weights, optimizers and unwritten sums to those of a checkpoint."""
 
     found = [checkpoint.load(record.run.folder, step) for record in records]
     for k, content in enumerate(found):
         ensemble.load(k, content["model"])
     ensemble.load_optimizer(optimizers, [content["optimizer"] for content in found])
-
-    return max(content["spent_s"] for content in found)
+    meter.load([content["meter"] for content in found])

@@ -163,7 +163,7 @@ def test_killed_at_any_write_it_ends_with_the_same_bits(
 ) -> None:
     """Every move of a file into place and every line appended, one after the other."""
 
-    words = (*TINY, "epochs=1", "probe=none", seeds)
+    words = (*TINY, "batch_size=32", "steps=2", "probe=none", seeds)
     run(*words, "out=whole")
     monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
@@ -196,7 +196,7 @@ def test_killed_at_any_write_it_ends_with_the_same_bits(
         assert {it.status for it in runs_below(Path(f"at-{n}"))} == {"completed"}, n
         assert_equal(Path(f"at-{n}"), Path("whole"))
 
-    assert n > 20
+    assert n > 15, "the writes were not found"
 
 
 def test_it_resumes_rather_than_starting_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +208,7 @@ def test_it_resumes_rather_than_starting_afresh(monkeypatch: pytest.MonkeyPatch)
 
     def save(*args: object) -> None:
         real(*args)  # type: ignore[arg-type]
-        saved.append(args[4])
+        saved.append(args[5])
         if len(saved) == 3:
             raise Killed
 
