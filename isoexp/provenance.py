@@ -8,6 +8,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ def versions() -> dict[str, str]:
     return found
 
 
+@cache  # what a process runs is what it has loaded, not what a file becomes meanwhile
 def _git(folder: Path) -> dict[str, str] | None:
     """Returns commit and uncommitted changes of the repository around a folder, if it is one."""
 

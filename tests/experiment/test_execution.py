@@ -186,15 +186,16 @@ def test_killed_at_any_write_it_ends_with_the_same_bits(
                 "isoexp.experiment.record.append_line", lambda *args: write(append, *args)
             )
             try:
-                run(*words, f"out=at-{n}")
+                run(*words, "out=killed")
             except Killed:
                 pass
             else:
                 break
 
-        run(*words, f"out=at-{n}")
-        assert {it.status for it in runs_below(Path(f"at-{n}"))} == {"completed"}, n
-        assert_equal(Path(f"at-{n}"), Path("whole"))
+        run(*words, "out=killed")
+        assert {it.status for it in runs_below(Path("killed"))} == {"completed"}, n
+        assert_equal(Path("killed"), Path("whole"))
+        Path("killed").rename(f"killed-at-{n}")
 
     assert n > 15, "the writes were not found"
 
