@@ -64,8 +64,6 @@ class Ensemble:
         else:
             self.template = deepcopy(members[0])
             self.parameters, self.buffers = stack_module_state(list(members))
-            for name, parameter in self.template.named_parameters():
-                self.parameters[name].requires_grad_(parameter.requires_grad)
             forward = self._forward_all
 
         self._forward = torch.compile(forward) if compile else forward

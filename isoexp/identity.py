@@ -5,7 +5,7 @@ classes that users bring, torch's version to the minor, and NUMBERS. Out: device
 paths, logging, launchers, how many networks were trained together.
 """
 
-__all__ = ["NUMBERS", "columns", "flat", "identity", "label", "settings", "telling"]
+__all__ = ["NUMBERS", "columns", "flat", "identity", "label", "readable", "telling"]
 
 import hashlib
 import json
@@ -55,7 +55,7 @@ def _canonical(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def settings(config: DictConfig, seed: int) -> dict[str, Any]:
+def readable(config: DictConfig, seed: int) -> dict[str, Any]:
     """Returns the settings that a reader looks for: those of `flat`, without what it says twice.
 
     A model repeats the activation that it is handed: model.activation.R0 is activation.R0.

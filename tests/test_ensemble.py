@@ -411,11 +411,32 @@ def test_a_member_is_a_network_of_its_own(seeds: list[int]) -> None:
 def test_states_are_copies(seeds: list[int]) -> None:
     ensemble = Ensemble(networks(CASES["iso_tanh"], seeds))
     state = ensemble.state(0)
-    before = ensemble.state(0)
+    before = {name: tensor.clone() for name, tensor in state.items()}
     for tensor in state.values():
         tensor.zero_()
 
     assert_states_equal(ensemble.state(0), before)
+
+
+@pytest.mark.parametrize("seeds", [SEEDS, [1]], ids=["together", "alone"])
+def test_memories_are_copies(seeds: list[int]) -> None:
+    """What was saved stays as it was while the training goes on, of which it was saved or into
+    which it was loaded."""
+
+    case = CASES["iso_tanh"]
+    ensemble = Ensemble(networks(case, seeds))
+    optimizers = ensemble.optimizers(case.optimizer)
+    train(case, ensemble, optimizers, seeds, end=3)
+    remembered = [ensemble.optimizer_state(optimizers, k) for k in range(len(seeds))]
+    before = through_a_file(remembered)
+
+    train(case, ensemble, optimizers, seeds, start=3, end=6)
+    ensemble.load_optimizer(optimizers, remembered)
+    train(case, ensemble, optimizers, seeds, start=3, end=6)
+
+    for mine, theirs in zip(remembered, before, strict=True):
+        for a, b in zip(mine, theirs, strict=True):
+            assert_states_equal(a, b)
 
 
 def test_loading_one_leaves_the_others() -> None:

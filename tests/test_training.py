@@ -333,7 +333,7 @@ def test_evaluate_sums_in_float64() -> None:
     losses, _ = evaluate(Ensemble([mlp(0)]), x, y, Classification())
     each = F.cross_entropy(mlp(0)(x), y, reduction="none").detach()
 
-    torch.testing.assert_close(losses, each.double().mean()[None], rtol=1e-7, atol=0)
+    torch.testing.assert_close(losses, each.double().mean()[None], rtol=1e-14, atol=0)
 
 
 def test_evaluate_turns_dropout_off() -> None:

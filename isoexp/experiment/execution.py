@@ -8,7 +8,7 @@ __all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "execute", "prepare"]
 import signal
 import threading
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from ..errors import UserError
-from ..identity import columns, identity, label, settings, telling
+from ..identity import columns, identity, label, readable, telling
 from ..runs import Busy, Run, claim, find
 from .composition import Job
 from .construction import build, check, sources
@@ -126,43 +126,62 @@ def execute(
     check(prepared.job.config)
     bench = prepared.bench()
 
-    from .record import Record, describe_failure
-    from .trial import Ended, trial
-
     with ExitStack() as stack:
-        records: list[Record] = []
-        for seed, each in undone.items():
-            named = label(prepared.job.choices, prepared.job.words, seed)
-            try:
-                run = stack.enter_context(claim(settings.study, named, each))
-            except Busy as busy:
-                yield HeldElsewhere(str(busy))
-                continue
-            if _completed(run) and not settings.force:  # by another process, just now
-                yield AlreadyDone(run)
-                continue
+        records = yield from _claim(prepared, bench, undone, stack)
+        for group in _together(records, settings.force):
+            yield from _do(bench, group)
+
+
+def _claim(
+    prepared: Prepared, bench: "Bench", undone: Mapping[int, str], stack: ExitStack
+) -> "Generator[AlreadyDone | HeldElsewhere, None, list[Record]]":
+    """Claims the runs that no other process has, for as long as the stack lasts."""
+
+    settings, job = prepared.settings, prepared.job
+    records = []
+    for seed, each in undone.items():
+        try:
+            run = stack.enter_context(
+                claim(settings.study, label(job.choices, job.words, seed), each)
+            )
+        except Busy as busy:
+            yield HeldElsewhere(str(busy))
+            continue
+
+        if _completed(run) and not settings.force:  # by another process, just now
+            yield AlreadyDone(run)
+        else:
             records.append(_record(prepared, bench, run, seed))
 
-        for group in _together(records, settings.force):
-            for record in group:
-                record.run.write_state("pending", together=[each.seed for each in group])
-            open_records = list(group)
-            try:
-                with _terminable():
-                    for event in trial(bench, group):
-                        if isinstance(event, Ended):
-                            open_records.remove(event.record)
-                        yield event
-            except (KeyboardInterrupt, GeneratorExit):
-                for record in open_records:
-                    record.interrupt()
-                raise
-            except Exception as error:
-                reason = describe_failure(error)
-                for record in open_records:
-                    (record.run.folder / "error.txt").write_text(traceback.format_exc())
-                    record.fail(reason)
-                yield Aborted([record.run for record in open_records], reason)
+    return records
+
+
+def _do(bench: "Bench", group: "list[Record]") -> "Generator[Event | Aborted, None, None]":
+    """Trains networks as one; whatever ends it, each run is left with its state and its reason."""
+
+    from .record import describe_failure
+    from .trial import Ended, trial
+
+    for record in group:
+        record.run.write_state("pending", together=[mate.seed for mate in group])
+
+    left = list(group)
+    try:
+        with _terminable():
+            for event in trial(bench, group):
+                if isinstance(event, Ended):
+                    left.remove(event.record)
+                yield event
+    except (KeyboardInterrupt, GeneratorExit):
+        for record in left:
+            record.interrupt()
+        raise
+    except Exception as error:
+        reason = describe_failure(error)
+        for record in left:
+            (record.run.folder / "error.txt").write_text(traceback.format_exc())
+            record.fail(reason)
+        yield Aborted([record.run for record in left], reason)
 
 
 def _completed(run: Run | None) -> bool:
@@ -194,7 +213,7 @@ def _together(records: "list[Record]", force: bool) -> "list[list[Record]]":
     return [*groups, list(left.values())] if left else groups
 
 
-def _record(prepared: Prepared, bench: Any, run: Run, seed: int) -> "Record":
+def _record(prepared: Prepared, bench: "Bench", run: Run, seed: int) -> "Record":
     import torch
 
     from .record import Record
@@ -208,7 +227,7 @@ def _record(prepared: Prepared, bench: Any, run: Run, seed: int) -> "Record":
         run=run,
         seed=seed,
         columns=columns(job.choices, root.name, prepared.identities[seed], seed),
-        settings=settings(job.config, seed),
+        settings=readable(job.config, seed),
         config=OmegaConf.to_yaml(alone, resolve=True),
         facts={
             "identity": prepared.identities[seed],

@@ -5,7 +5,7 @@ import hashlib
 import os
 import pickle
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -42,7 +42,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> list[str]:
+def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[list[str]]:
     """Answers every download as a machine without a network does; lists what was asked for."""
 
     from torchvision import datasets
@@ -57,7 +57,9 @@ def offline(monkeypatch: pytest.MonkeyPatch, cache: Path) -> list[str]:
 
         monkeypatch.setattr(datasets, name, download)
 
-    return asked
+    socket.setdefaulttimeout(7.0)
+    yield asked
+    socket.setdefaulttimeout(None)
 
 
 # --- IDX ------------------------------------------------------------------------------------
@@ -202,9 +204,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[bytes], bytes
     assert str(tmp_path) in refusal(MNIST(root=str(tmp_path), valid=4).load)
 
 
-@pytest.mark.parametrize("where", [4, 20, -5])
+@pytest.mark.parametrize("where", [0, 10, -5])
 def test_a_damaged_archive_is_named(tmp_path: Path, where: int) -> None:
-    """Cut short, and with a byte changed in its header, its body and its check sum."""
+    """Cut short, and with a byte changed in its header, its first block and its check sum."""
 
     write_idx(tmp_path, end=".gz")
     path = tmp_path / "train-images-idx3-ubyte.gz"
@@ -213,7 +215,7 @@ def test_a_damaged_archive_is_named(tmp_path: Path, where: int) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     assert path.name in refusal(MNIST(root=str(tmp_path), valid=4).load)
     broken = bytearray(whole)
-    broken[0 if where == 4 else where] ^= 0xFF
+    broken[where] ^= 0xFF
     path.write_bytes(bytes(broken))
     assert path.name in refusal(MNIST(root=str(tmp_path), valid=4).load)
 
@@ -243,7 +245,6 @@ def test_without_a_network_one_line_says_what_else_to_do(
     cls: type[MNIST], offline: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(cls, "system", str(tmp_path / "none") if cls.system else "")
-    before = socket.getdefaulttimeout()
 
     for use in (cls().load, cls().fingerprint):
         message = refusal(use)
@@ -253,7 +254,7 @@ def test_without_a_network_one_line_says_what_else_to_do(
         assert "data=digits" in message
         assert ("dataset-fashion-mnist" in message) == (cls is FashionMNIST)
 
-    assert socket.getdefaulttimeout() == before
+    assert socket.getdefaulttimeout() == 7.0
     assert offline == [cls.__name__] * 2
 
 
