@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from .choices import CONF
 from .errors import UserError
-from .experiment.composition import Job, expand
+from .experiment.composition import Job, expand, hydra_ready, search_path
 from .experiment.construction import check
 from .experiment.execution import (
     Aborted,
@@ -69,15 +67,11 @@ def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
         UserError: If the words do not fit the configuration.
     """
 
-    quoted = ",".join(f"'file://{folder.resolve()}'" for folder in folders)
-    extra = [f"hydra.searchpath=[{quoted}]"] if folders else []
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), job_name="isoexp", version_base="1.3"):
+    with hydra_ready():
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         try:
-            batches: Any = hydra.multirun("config", run_job, [*words, *extra])
+            batches: Any = hydra.multirun("config", run_job, [*words, *search_path(folders)])
         except (HydraException, ImportError) as error:
             raise UserError(" ".join(str(error).split())) from error
         except JobFailed as error:

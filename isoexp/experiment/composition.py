@@ -4,7 +4,7 @@ Hydra composes; its messages are for those who know its inside, so what a user c
 looked at here first.
 """
 
-__all__ = ["Job", "compose", "expand"]
+__all__ = ["Job", "compose", "expand", "hydra_ready", "search_path"]
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -57,7 +58,7 @@ def compose(words: Sequence[str], folders: Sequence[Path] = ()) -> Job:
     """
 
     _check(words, folders, sweep=False)
-    with _hydra():
+    with hydra_ready():
         return _compose(words, folders)
 
 
@@ -69,7 +70,7 @@ def expand(words: Sequence[str], folders: Sequence[Path] = ()) -> list[Job]:
     """
 
     overrides = _check(words, folders, sweep=True)
-    with _hydra():
+    with hydra_ready():
         return [_compose(each, folders) for each in _product(overrides, folders)]
 
 
@@ -98,22 +99,29 @@ def _product(overrides: Sequence[Override], folders: Sequence[Path]) -> Iterator
 
 
 @contextmanager
-def _hydra() -> Iterator[None]:
+def hydra_ready() -> Iterator[None]:
     """Readies Hydra's composition for conf/, and leaves no trace of it."""
 
+    # Hydra 1.3 warns where version_base is missing, later ones where it is not.
+    base = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), job_name="isoexp", version_base="1.3"):
+    with initialize_config_dir(str(CONF), job_name="isoexp", **base):
         yield
 
 
-def _compose(words: Sequence[str], folders: Sequence[Path]) -> Job:
-    extra = []
-    if folders:
-        quoted = ",".join("'file://" + str(f.resolve()).replace("'", r"\'") + "'" for f in folders)
-        extra = [f"hydra.searchpath=[{quoted}]"]
+def search_path(folders: Sequence[Path]) -> list[str]:
+    """Returns the word that has Hydra look into a user's folders too, if there are any."""
 
+    quoted = ["'file://" + str(f.resolve()).replace("'", r"\'") + "'" for f in folders]
+
+    return [f"hydra.searchpath=[{','.join(quoted)}]"] if quoted else []
+
+
+def _compose(words: Sequence[str], folders: Sequence[Path]) -> Job:
     try:
-        whole = hydra_compose("config", [*words, *extra], return_hydra_config=True)
+        words_and_path = [*words, *search_path(folders)]
+        whole = hydra_compose("config", words_and_path, return_hydra_config=True)
         chosen = OmegaConf.to_container(whole.hydra.runtime.choices)
         with open_dict(whole):
             del whole["hydra"]

@@ -13,11 +13,10 @@ import inspect
 import os
 import types
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ..errors import UserError, did_you_mean
@@ -25,6 +24,9 @@ from .settings import describe_type, fits
 
 ALLOW = "ISOEXP_ALLOW"
 """The environment variable that carries --allow to every process of a sweep, comma-separated."""
+
+MARKS = ("_target_", "_partial_")
+"""The keys of a node that are not arguments."""
 
 LABORATORY = (
     "activations", "models", "norms", "inits", "optimizers", "data", "probes", "tracking",
@@ -57,12 +59,11 @@ def build(config: DictConfig, group: str) -> Any:
     """
 
     try:
-        return instantiate(config[group], _convert_="all")
-    except InstantiationException as error:
-        cause = error.__cause__
-        if isinstance(cause, ValueError | TypeError | OSError):
-            raise UserError(_blame(group, cause)) from error
+        return _build(group, OmegaConf.to_container(config[group], resolve=True))
+    except UserError:
         raise
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(f"{group}: {' '.join(str(error).split())}") from error
 
 
 def sources(config: DictConfig) -> dict[str, str]:
@@ -79,10 +80,21 @@ def sources(config: DictConfig) -> dict[str, str]:
     return found
 
 
-def _blame(group: str, cause: Exception) -> str:
-    message = " ".join(str(cause).split())
+def _build(path: str, node: Any) -> Any:
+    """Builds what a node names, arguments first. Not Hydra's: what is built is what was checked."""
 
-    return message if isinstance(cause, UserError) else f"{group}: {message}"
+    if isinstance(node, list):
+        return [_build(f"{path}.{index}", value) for index, value in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+
+    arguments = {k: _build(f"{path}.{k}", v) for k, v in node.items() if k not in MARKS}
+    if "_target_" not in node:
+        return arguments
+
+    target = _resolve(path, node["_target_"])
+
+    return partial(target, **arguments) if node.get("_partial_") else target(**arguments)
 
 
 def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -207,7 +219,7 @@ def _check_arguments(path: str, node: Mapping[str, Any], target: Any) -> None:
 
     known = [name for name in parameters if name not in supplied]
     for key, value in node.items():
-        if key in ("_target_", "_partial_", "_args_", "_recursive_", "_convert_"):
+        if key in MARKS:
             continue
         if key not in known and not open_ended:
             near = did_you_mean(key, known)
@@ -218,7 +230,7 @@ def _check_arguments(path: str, node: Mapping[str, Any], target: Any) -> None:
                 raise UserError(f"{path}.{key} must be {describe_type(hint)}, got {value!r}")
 
     for name, p in parameters.items():
-        given = name in node or name in supplied or "_args_" in node or node.get("_partial_")
+        given = name in node or name in supplied or node.get("_partial_")
         if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and not given:
             raise UserError(f"{path}.{name} must be given: {path}.{name}=…")
 
