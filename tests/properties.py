@@ -104,6 +104,6 @@ def assert_states_close(
 
     assert actual.keys() == expected.keys()
     for name, tensor in actual.items():
-        scale = expected[name].abs().max().clamp_min(1e-300)
+        scale = expected[name].abs().max().double().clamp_min(1e-300)
         error = ((tensor - expected[name]).abs().max() / scale).item()
         assert error <= tolerance, f"{name} is off by {error:.1e} of its largest weight"

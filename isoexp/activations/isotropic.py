@@ -126,7 +126,8 @@ class IsoCappedReLU(IsoReLU):
     Arguments:
         width: The number of features n.
         R0: The radius of the ball that is sent to zero.
-        max_norm: R∞, as printed the largest norm that comes OUT, not the input norm that caps it.
+        max_norm: R∞, as printed the largest norm that comes OUT, not the input norm that caps it;
+            like R0 in units of the scale.
         scale: The unit of length for radii.
     """
 

@@ -25,8 +25,12 @@ def spare_the_compiler() -> None:
             vars(function).setdefault("__dynamo_disable", function)
 
 
-@torch.no_grad()
 def step(optimizer: Optimizer) -> None:
-    """Makes one update, as optimizer.step() does, without the hooks around it."""
+    """Makes one update; for PyTorch's own optimizers without the hooks around step()."""
 
-    inspect.unwrap(type(optimizer).step)(optimizer)
+    if not type(optimizer).__module__.startswith("torch.optim."):
+        optimizer.step()
+        return
+
+    with torch.no_grad():
+        inspect.unwrap(type(optimizer).step)(optimizer)

@@ -49,6 +49,7 @@ class Cosine(Constant):
         if step <= start:
             return super().__call__(step, total)
 
-        t = (step - start) / max(total - start, 1)
+        # From the update before this one: the last update is not wasted on a rate of zero.
+        t = max(0.0, step - 1 - start) / (total - start)
 
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * t)) / 2

@@ -32,13 +32,22 @@ def test_cosine_is_its_formula(warmup: float, floor: float) -> None:
     start = warmup * total
 
     for i in range(int(start) + 1, total + 1):
-        t = (i - start) / (total - start)
+        t = (i - 1 - start) / (total - start)
         expected = floor + (1 - floor) * (1 + math.cos(math.pi * t)) / 2
         assert schedule(i, total) == pytest.approx(expected, abs=1e-15)
 
-    assert schedule(total, total) == pytest.approx(floor, abs=1e-15)
     middle = int(start + (total - start) / 2)
-    assert schedule(middle, total) == pytest.approx((1 + floor) / 2)
+    assert schedule(middle + 1, total) == pytest.approx((1 + floor) / 2)
+
+
+def test_cosine_wastes_no_update() -> None:
+    """The first after the warm-up has the full rate, the last some rate, and a lone one all."""
+
+    factors = [Cosine(warmup=0.0)(i, 10) for i in range(1, 11)]
+
+    assert factors[0] == 1.0
+    assert 0 < factors[-1] < 0.03
+    assert Cosine()(1, 1) == 1.0
 
 
 def test_cosine_never_rises_after_the_warmup_and_never_jumps() -> None:
