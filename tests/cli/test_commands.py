@@ -1,6 +1,7 @@
 """Tests for the commands that only look, and for what train prints."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -264,3 +265,31 @@ def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch)
     assert "the same command goes on" in outcome.err
     assert json.loads((run.folder / "state.json").read_text())["state"] == "interrupted"
     assert isoexp("train", *QUICK).code == 0
+
+
+@pytest.mark.slow
+def test_a_terminal_gets_a_bar(folder: Path) -> None:
+    import pty
+
+    shown = bytearray()
+
+    def read(descriptor: int) -> bytes:
+        shown.extend(data := os.read(descriptor, 4096))
+        return data
+
+    with open(os.devnull, "wb") as nowhere:
+        stdout = os.dup(1)
+        os.dup2(nowhere.fileno(), 1)
+        try:
+            words = (*TINY, "probe=none", "steps=200")
+            code = pty.spawn([sys.executable, "-m", "isoexp", "train", *words], read)
+        finally:
+            os.dup2(stdout, 1)
+            os.close(stdout)
+
+    text = shown.decode()
+    assert os.waitstatus_to_exitcode(code) == 0, text
+    assert "━" in text
+    assert "/200" in text
+    assert "valid/accuracy" in text
+    assert "update 20 of 200" not in text
