@@ -1,10 +1,15 @@
 """What conf/ offers: groups, choices and a line on each, read as text: no YAML is parsed."""
 
-__all__ = ["CONF", "defaults", "describe", "groups", "keys", "root_keys"]
+__all__ = ["COMMANDS", "CONF", "defaults", "describe", "groups", "keys", "root_keys"]
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
+
+from .errors import UserError
+
+COMMANDS = ("train", "list", "ls", "show", "completion")
+"""The words that may follow isoexp."""
 
 _HERE = Path(__file__).parent
 
@@ -13,12 +18,19 @@ CONF = next(c for c in (_HERE / "conf", _HERE.parent / "conf") if (c / "config.y
 
 
 def groups(folders: Sequence[Path] = ()) -> dict[str, dict[str, Path]]:
-    """Returns the file of each choice of each group, in conf/ and in folders of the user's own."""
+    """Returns the file of each choice of each group, in conf/ and in folders of the user's own.
+
+    Raises:
+        UserError: If two files have one name: the reader could not know which is meant.
+    """
 
     found: dict[str, dict[str, Path]] = {}
-    for folder in (*folders, CONF):
+    for folder in (CONF, *folders):
         for path in sorted(folder.glob("*/*.yaml")):
-            found.setdefault(path.parent.name, {}).setdefault(path.stem, path)
+            choices = found.setdefault(path.parent.name, {})
+            if path.stem in choices:
+                raise UserError(f"{path} has the name of {choices[path.stem]}: rename it")
+            choices[path.stem] = path
 
     return {group: dict(sorted(found[group].items())) for group in sorted(found)}
 

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.optim import Optimizer
 
+from .optimizers import norms
+
 ELEMENTWISE = (
     torch.optim.SGD,
     torch.optim.Adam,
@@ -88,7 +90,15 @@ class Ensemble:
         def call(parameters: dict[str, Any], buffers: dict[str, Any], x: Tensor) -> Tensor:
             return functional_call(self.template, (parameters, buffers), (x,))
 
-        return vmap(call, randomness="different")(self.parameters, self.buffers, x)
+        # Noise under vmap would not be that of the solo run: better an error than other numbers.
+        return vmap(call, randomness="error")(self.parameters, self.buffers, x)
+
+    def seed_noise(self, seed: int) -> None:
+        """Seeds the generator that a forward pass draws from."""
+
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def train(self, mode: bool = True) -> None:
         """Sets training or evaluation mode."""
@@ -106,9 +116,7 @@ class Ensemble:
     def grad_norm(self) -> Shaped[Tensor, " K"]:
         """Returns the norm of each network's gradient, over all its parameters."""
 
-        return torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in self.gradients()]).norm(
-            dim=0
-        )
+        return norms(self.gradients())
 
     def optimizers(self, build: BuildOptimizer) -> list[Optimizer]:
         """Returns one optimizer of the stacked weights, or K of the members' if it must be so.

@@ -43,7 +43,12 @@ def flat(config: DictConfig, seed: int) -> dict[str, Any]:
 
     visit(OmegaConf.to_container(config, resolve=True), "")
 
-    return {**found, "seed": seed}
+    found["seed"] = seed
+    found.pop("data.root", None)  # a path: the content of the data is what counts
+    if found.get("steps") is not None:
+        found["epochs"] = None
+
+    return found
 
 
 def _canonical(value: Any) -> Any:

@@ -67,12 +67,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object; {} where there is none."""
+    """Reads a JSON object; {} where there is none, or what is there is not one."""
 
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+
+    return found if isinstance(found, dict) else {}
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from .records import read_json, write_json
 
-HEARTBEAT_DEAD_S = 300.0
+HEARTBEAT_DEAD_S = 60.0
 """A run on another host that has not written its state for so long is taken for dead."""
 
 

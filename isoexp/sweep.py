@@ -13,7 +13,8 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from .errors import UserError
 from .experiment.composition import Job, expand, hydra_ready, search_path
@@ -67,10 +68,14 @@ def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
         UserError: If the words do not fit the configuration.
     """
 
+    if not any(word.lstrip("+~").startswith("hydra/sweeper") for word in words):
+        plan([word for word in words if not word.lstrip("+~").startswith("hydra")], folders)
+
     with hydra_ready():
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
         try:
+            _check_hydra(hydra, [*words, *search_path(folders)])
             batches: Any = hydra.multirun("config", run_job, [*words, *search_path(folders)])
         except (HydraException, ImportError) as error:
             raise UserError(" ".join(str(error).split())) from error
@@ -80,6 +85,17 @@ def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
     jobs = [job for batch in batches for job in batch] if isinstance(batches, list) else []
 
     return [str(job._return_value) for job in jobs if job.status.name == "FAILED"]
+
+
+def _check_hydra(hydra: Any, words: Sequence[str]) -> None:
+    """Refuses settings of Hydra's that run code or set the environment: a YAML may hold them."""
+
+    asked, plain = (
+        hydra.compose_config("config", each, RunMode.MULTIRUN).hydra for each in (words, [])
+    )
+    for key in ("callbacks", "job.env_set", "job.env_copy", "job_logging", "hydra_logging"):
+        if OmegaConf.select(asked, key) != OmegaConf.select(plain, key):
+            raise UserError(f"hydra.{key} may not be set: a configuration is not a way to run code")
 
 
 def run_job(config: DictConfig) -> float | None:

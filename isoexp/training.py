@@ -27,7 +27,7 @@ from torch.optim import Optimizer
 
 from .ensemble import Ensemble
 from .optimizers import step as update
-from .streams import stream
+from .streams import stream, stream_seed
 
 EVALUATION_ROWS = 4096
 """The most samples sent through K networks at once when they are evaluated, times K."""
@@ -73,9 +73,22 @@ class Classification:
 
 
 class Regression:
-    """Mean squared error; the score is 1 − error / variance = R², for targets of variance one."""
+    """Mean squared error; the score is R² = 1 − error / variance.
+
+    Arguments:
+        variance: The variance of the targets, the mean over their values.
+    """
 
     score = "r2"
+
+    def __init__(self, variance: float = 1.0) -> None:
+        self.variance = variance
+
+    @classmethod
+    def on(cls, x: Tensor, y: Tensor) -> "Regression":
+        """Returns the objective whose R² is that of a split: variance is about its own mean."""
+
+        return cls(cls().target(x, y).cpu().double().var(dim=0, correction=0).mean().item())
 
     def target(self, x: Tensor, y: Tensor) -> Tensor:
         return y
@@ -84,7 +97,7 @@ class Regression:
         return (outputs - self.target(x, y)).square().flatten(2).mean(dim=-1)
 
     def scores(self, outputs: Tensor, x: Tensor, y: Tensor) -> Float[Tensor, "K batch"]:
-        return 1 - self.losses(outputs, x, y)
+        return 1 - self.losses(outputs, x, y) / self.variance
 
 
 class Reconstruction(Regression):
@@ -102,11 +115,13 @@ class Step:
         index: The number of updates made, this one included.
         losses: The loss of each network on its batch, before the update.
         scores: The score of each network on its batch, before the update.
+        grad_norms: The norm of each network's gradient before it was clipped; None if it was not.
     """
 
     index: int
     losses: Float[Tensor, " K"]
     scores: Float[Tensor, " K"]
+    grad_norms: Float[Tensor, " K"] | None = None
 
 
 def batches(
@@ -143,9 +158,10 @@ def fit(
     optimizers: Sequence[Optimizer],
     objective: Objective,
     schedule: Callable[[int, int], float],
-    clip: Callable[[Sequence[Tensor]], None],
+    clip: Callable[[Sequence[Tensor]], Tensor | None],
     steps: int,
     start: int = 0,
+    noise: int = 0,
 ) -> Iterator[Step]:
     """Trains an ensemble in place, and yields after every update.
 
@@ -158,6 +174,8 @@ def fit(
         clip: Bounds the gradients in place.
         steps: The number n of updates of a whole training.
         start: The number of updates made before.
+        noise: The seed of what a forward pass draws: at each update from a stream of its own, so
+            that a resumed training draws the same.
     """
 
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
@@ -171,17 +189,19 @@ def fit(
 
         ensemble.train()  # the caller may have evaluated the networks meanwhile
         ensemble.zero_grad()
+        ensemble.seed_noise(stream_seed(noise, "forward", index))
 
         outputs = ensemble(x)
         losses = objective.losses(outputs, x, y).mean(dim=1)
         losses.sum().backward()
-        clip(ensemble.gradients())
+        grad_norms = clip(ensemble.gradients())
 
         for optimizer in optimizers:
             update(optimizer)
 
         outputs = outputs.detach()
-        yield Step(index, losses.detach(), objective.scores(outputs, x, y).mean(dim=1))
+        scores = objective.scores(outputs, x, y).mean(dim=1)
+        yield Step(index, losses.detach(), scores, grad_norms)
 
 
 @torch.no_grad()
@@ -201,7 +221,7 @@ def evaluate(
     for a, b in zip(x.split(rows), y.split(rows), strict=True):
         a, b = (t.expand(ensemble.size, *t.shape) for t in (a, b))
         outputs = ensemble(a)
-        losses += objective.losses(outputs, a, b).double().sum(dim=1).cpu()
-        scores += objective.scores(outputs, a, b).double().sum(dim=1).cpu()
+        losses += objective.losses(outputs, a, b).cpu().double().sum(dim=1)
+        scores += objective.scores(outputs, a, b).cpu().double().sum(dim=1)
 
     return losses / len(x), scores / len(x)

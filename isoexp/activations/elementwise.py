@@ -104,7 +104,7 @@ class Softplus(Elementwise):
     """σ(x) = log(1 + e^x). σ(0) = log 2."""
 
     def scalar(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        return F.softplus(x)
+        return -F.logsigmoid(-x)  # F.softplus is the identity above 20
 
 
 class ELU(Elementwise):

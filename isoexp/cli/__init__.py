@@ -40,6 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if os.environ.get("ISOEXP_DEBUG"):
+            raise
+        print(f"isoexp: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

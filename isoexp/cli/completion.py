@@ -4,10 +4,8 @@ __all__ = ["complete", "completion"]
 
 from collections.abc import Sequence
 
-from ..choices import defaults, groups, keys, root_keys
+from ..choices import COMMANDS, defaults, groups, keys, root_keys
 from ..errors import UserError, did_you_mean
-
-COMMANDS = ("train", "list", "ls", "show", "completion")
 
 SCRIPTS = {
     "bash": """\

@@ -2,13 +2,13 @@
 
 __all__ = ["list_choices", "ls", "show"]
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..choices import describe, groups
 from ..errors import UserError, did_you_mean
+from ..records import read_json
 from ..runs import Run, runs_below
 from .table import final_numbers, number, table
 
@@ -73,7 +73,7 @@ def show(arguments: Sequence[str]) -> int:
 
     run = _find(arguments[0])
     state, summary = run.state, run.summary
-    facts = _read_json(run.folder / "provenance.json")
+    facts = read_json(run.folder / "provenance.json")
     code = facts.get("code") or {}
 
     print(run.folder)
@@ -141,10 +141,6 @@ def _find(text: str) -> Run:
 
 def _because(state: dict[str, Any]) -> str:
     return f": {state['reason']}" if state.get("reason") and state.get("state") == "failed" else ""
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _aligned(lines: dict[str, str]) -> str:

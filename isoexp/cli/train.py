@@ -118,10 +118,10 @@ def _print_config(words: Sequence[str], folders: Sequence[Path]) -> int:
     from omegaconf import OmegaConf
 
     from ..experiment.composition import compose
-    from ..experiment.execution import prepare
+    from ..experiment.construction import check
 
     job = compose(words, folders)
-    prepare(job)
+    check(job.config)
     print(OmegaConf.to_yaml(job.config, resolve=True), end="")
 
     return 0

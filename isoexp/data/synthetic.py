@@ -2,6 +2,7 @@
 
 __all__ = ["XOR", "Spheres", "Teacher"]
 
+import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal
@@ -45,7 +46,11 @@ class Synthetic(Source):
         """Draws inputs and targets."""
 
     def fingerprint(self) -> str:
-        return "1"  # raised when a set of the same settings comes out differently
+        digest = hashlib.blake2b(digest_size=8)
+        for split in (made := self.load()).train, made.valid, made.test:
+            digest.update(split.x.tobytes() + split.y.tobytes())
+
+        return digest.hexdigest()
 
     def load(self) -> Splits:
         rng = np.random.default_rng(self.seed)

@@ -4,6 +4,7 @@ __all__ = ["Bench"]
 
 import os
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from ..data import Source, Splits
 from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError
-from ..optimizers import spare_the_compiler
+from ..optimizers import spare_the_compiler, step
 from ..probes import Probe
 from ..streams import seeded
 from ..training import Classification, Objective, Reconstruction, Regression
@@ -65,7 +66,8 @@ class Bench:
         """
 
         # One thread: small networks gain nothing from more, and lose their bits.
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
+        threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+        torch.set_num_threads(max(1, int(threads)) if threads.isdecimal() else 1)
 
         spare_the_compiler()
 
@@ -107,15 +109,15 @@ class Bench:
 
         return -(-len(self.splits["train"][0]) // self.settings.batch_size)
 
-    @property
-    def objective(self) -> Objective:
-        """What the networks are trained for, as the model and the targets say."""
+    def objective(self, split: str) -> Objective:
+        """Returns what networks are trained for, as model and targets say, scored on a split."""
 
+        x, y = self.splits[split]
         model = getattr(self.build_model, "func", self.build_model)
         if getattr(model, "reconstructs", False):
-            return Reconstruction()
-        if self.splits["train"][1].is_floating_point():
-            return Regression()
+            return Reconstruction.on(x, y)
+        if y.is_floating_point():
+            return Regression.on(x, y)
 
         return Classification()
 
@@ -131,12 +133,16 @@ class Bench:
     def ensemble(self, seeds: Sequence[int]) -> Ensemble:
         """Returns the untrained networks of seeds, as one."""
 
-        autocast = torch.bfloat16 if self.settings.precision == "bfloat16" else None
+        return Ensemble([self.network(s) for s in seeds], self.settings.compile, self.autocast)
 
-        return Ensemble([self.network(s) for s in seeds], self.settings.compile, autocast)
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """The dtype of mixed precision, if it is asked for."""
+
+        return torch.bfloat16 if self.settings.precision == "bfloat16" else None
 
     def _try_out(self, config: DictConfig) -> None:
-        """Builds each part once and sends samples through, to hear complaints by their name."""
+        """Builds each part once and makes one update, to hear complaints by the part's name."""
 
         part = "activation"
         try:
@@ -144,18 +150,31 @@ class Bench:
             part = "norm"
             build(config, part)(WIDTH)
             part = "model"
-            network = self.network(self.settings.members[0]).eval()
-            with torch.no_grad():
-                network(self.splits["train"][0][:2])
-            part = "optimizer"
-            parameters = [p for p in network.parameters() if p.requires_grad]
-            if not parameters:
+            network = self.network(self.settings.members[0])
+            if not any(p.requires_grad for p in network.parameters()):
                 raise UserError("model: there is nothing to train, it has no parameters")
-            self.build_optimizer(parameters)
+            copies = [deepcopy(network) for _ in self.settings.members[:2]]
+            ensemble = Ensemble(copies, autocast=self.autocast)
+            part = "optimizer"
+            optimizers = ensemble.optimizers(self.build_optimizer)
+            part = "model"
+            x, y = (t[:2].expand(len(copies), *t[:2].shape) for t in self.splits["train"])
+            with torch.random.fork_rng(devices=[]):
+                losses = self.objective("train").losses(ensemble(x), x, y)
+                losses.sum().backward()
+            part = "optimizer"
+            for optimizer in optimizers:
+                step(optimizer)
         except UserError:
             raise
         except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{part}: {' '.join(str(error).split())}") from error
+            message = " ".join(str(error).split())
+            if "randomness" in message:
+                message = (
+                    "networks that draw random numbers in their forward pass are trained one by "
+                    "one: isoexp train -m seed=0,1,… instead of seeds="
+                )
+            raise UserError(f"{part}: {message}") from error
 
 
 @lru_cache(maxsize=2)

@@ -22,13 +22,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ..choices import CONF, groups, root_keys
+from ..choices import COMMANDS, CONF, groups, root_keys
 from ..errors import UserError, did_you_mean
 
 REQUIRED = (
     "activation", "model", "norm", "init", "data", "optimizer", "schedule", "clip", "logger",
 )  # fmt: skip
-COMMANDS = ("train", "list", "ls", "show", "completion")
 
 
 @dataclass(frozen=True)
@@ -191,6 +190,8 @@ def _check_choice(override: Override, choices: list[str], sweep: bool) -> None:
         if isinstance(value, Glob) or not override.is_discrete_sweep():
             return  # a glob can only match what there is
         wanted = [part for v in override.sweep_string_iterator() for part in _names(v)]
+    elif isinstance(value, list) and group != "probe":
+        raise UserError(f"{group} must be one choice, got {len(value)}: sweep with isoexp train -m")
     else:
         wanted = [str(v) for v in value] if isinstance(value, list) else [value]
 

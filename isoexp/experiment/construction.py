@@ -73,7 +73,10 @@ def sources(config: DictConfig) -> dict[str, str]:
     for path, node in _targets(OmegaConf.to_container(config, resolve=True), ""):
         target = node["_target_"]
         if target.partition(".")[0] not in ("isoexp", "torch", "torchvision"):
-            file = inspect.getsourcefile(inspect.unwrap(_resolve(path, target)))
+            try:
+                file = inspect.getsourcefile(inspect.unwrap(_resolve(path, target)))
+            except TypeError:  # written in C
+                file = None
             content = Path(file).read_bytes() if file else b""
             found[target] = hashlib.blake2b(content, digest_size=8).hexdigest()
 
@@ -179,21 +182,22 @@ def _locate(where: str, target: str) -> Any:
 def _harmless(root: str, target: str, found: Any) -> bool:
     """Whether isoexp, torch or torchvision may be entered at this name."""
 
+    home = str(getattr(found, "__module__", None)).partition(".")[0]
     if root == "isoexp":
-        return target.split(".")[1] in LABORATORY and found.__module__.startswith("isoexp.")
+        return target.split(".")[1] in LABORATORY and home == "isoexp"
 
     import torch
 
     if isinstance(found, type):
-        return issubclass(found, torch.nn.Module | torch.optim.Optimizer)
+        return home == root and issubclass(found, torch.nn.Module | torch.optim.Optimizer)
     if root == "torchvision":
-        return target.startswith("torchvision.models.")
+        from torchvision import models
 
-    # A profile: torch.tanh, torch.special.erf, torch.nn.functional.gelu; not torch.load.
-    home, _, name = target.rpartition(".")
-    return home in ("torch.nn.functional", "torch.special") or (
-        home == "torch" and callable(getattr(torch.Tensor, name, None))
-    )
+        return target in {f"torchvision.models.{name}" for name in models.list_models()}
+
+    # A profile: torch.tanh, torch.nn.functional.gelu. Functions of tensors, so not torch.load.
+    functions = torch.overrides.get_overridable_functions()
+    return any(found is function for each in functions.values() for function in each)
 
 
 def _check_arguments(path: str, node: Mapping[str, Any], target: Any) -> None:

@@ -7,7 +7,6 @@ __all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "execute", "prepare"]
 
 import signal
 import threading
-import traceback
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -128,7 +127,7 @@ def execute(
 
     with ExitStack() as stack:
         records = yield from _claim(prepared, bench, undone, stack)
-        for group in _together(records, settings.force):
+        for group in _together(records):
             yield from _do(bench, group)
 
 
@@ -147,6 +146,8 @@ def _claim(
         except Busy as busy:
             yield HeldElsewhere(str(busy))
             continue
+        except OSError as error:
+            raise UserError(f"cannot write to {settings.study}: {error}") from error
 
         if _completed(run) and not settings.force:  # by another process, just now
             yield AlreadyDone(run)
@@ -159,7 +160,6 @@ def _claim(
 def _do(bench: "Bench", group: "list[Record]") -> "Generator[Event | Aborted, None, None]":
     """Trains networks as one; whatever ends it, each run is left with its state and its reason."""
 
-    from .record import describe_failure
     from .trial import Ended, trial
 
     for record in group:
@@ -177,33 +177,34 @@ def _do(bench: "Bench", group: "list[Record]") -> "Generator[Event | Aborted, No
             record.interrupt()
         raise
     except Exception as error:
-        reason = describe_failure(error)
-        for record in left:
-            (record.run.folder / "error.txt").write_text(traceback.format_exc())
-            record.fail(reason)
-        yield Aborted([record.run for record in left], reason)
+        reasons = [record.abort(error) for record in left]
+        yield Aborted([record.run for record in left], reasons[0] if reasons else str(error))
 
 
 def _completed(run: Run | None) -> bool:
     return run is not None and run.state.get("state") == "completed"
 
 
-def _together(records: "list[Record]", force: bool) -> "list[list[Record]]":
+def _together(records: "list[Record]") -> "list[list[Record]]":
     """Groups runs as they were trained together before, and those that are new.
 
     A killed ensemble goes on as the same ensemble, if need be from its first update: batched with
-    others a network's numbers may differ in the last bit.
+    others a network's numbers may differ in the last bit. What diverged, or is repeated, is new.
     """
 
     from .. import checkpoint
 
     left = {record.seed: record for record in records}
+    mates: dict[int, list[int] | None] = {}
     for record in records:
-        if force or str(record.run.state.get("reason") or "").startswith("diverged"):
-            checkpoint.discard(record.run.folder, all=True)
-            record.run.write_state("pending", together=None)
+        run = record.run
+        if _completed(run) or str(run.state.get("reason") or "").startswith("diverged"):
+            checkpoint.discard(run.folder, all=True)
+            run.write_state("pending", together=None, reason=None)
+            mates[record.seed] = []
+        else:
+            mates[record.seed] = run.state.get("together")
 
-    mates = {record.seed: record.run.state.get("together") for record in records}
     groups = []
     for seed, before in mates.items():
         if before and seed in left:

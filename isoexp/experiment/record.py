@@ -3,11 +3,13 @@
 __all__ = ["Record", "describe_failure"]
 
 import os
+import shutil
 import socket
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 import torch
@@ -20,6 +22,7 @@ from ..provenance import provenance
 from ..records import (
     METRICS,
     Rows,
+    Schema,
     append_line,
     read_lines,
     write_bytes,
@@ -66,6 +69,7 @@ class Record:
             checkpoint.discard(run.folder, all=True)
             for name in ("metrics.jsonl", "metrics.parquet", "summary.json"):
                 (run.folder / name).unlink(missing_ok=True)
+            shutil.rmtree(run.folder / "probes", ignore_errors=True)
         (run.folder / "error.txt").unlink(missing_ok=True)
         rows = [row for row in read_lines(run.lines) if row["step"] <= start]
 
@@ -111,13 +115,33 @@ class Record:
     def fail(self, reason: str) -> None:
         """Closes the run as failed; what it has measured so far stays."""
 
-        self._write_metrics()
+        self._write_metrics("failed")
         self.run.write_state("failed", reason=reason)
         if self.mirror is not None:
             self.mirror.finish(summary={"reason": reason}, histograms={}, figures={}, failed=True)
 
+    def abort(self, error: Exception) -> str:
+        """Closes the run as failed by an exception, kept whole in error.txt; returns the reason.
+
+        A run that was completed before, when the exception came, stays so.
+        """
+
+        reason = describe_failure(error)
+        if self.run.status == "completed":
+            return reason
+
+        (self.run.folder / "error.txt").write_text(
+            "".join(traceback.format_exception(error)), encoding="utf-8"
+        )
+        self.fail(reason)
+
+        return reason
+
     def interrupt(self) -> None:
-        """Closes the run as interrupted; the same command goes on with it."""
+        """Closes the run as interrupted, if it is not completed; the same command goes on."""
+
+        if self.run.status == "completed":
+            return
 
         self.run.write_state("interrupted", reason="interrupted")
         if self.mirror is not None:
@@ -126,56 +150,64 @@ class Record:
     def finish(self, bench: Bench, network: nn.Module, time_s: float) -> None:
         """Probes the trained network and the untrained one, and closes the run as completed."""
 
-        folder = self.run.folder
-        summary: dict[str, Any] = {"train_time_s": round(time_s, 3), "steps": bench.steps}
-        summary["parameters"] = sum(p.numel() for p in network.parameters())
-        for split in ("valid", "test"):
-            x, y = bench.splits[split]
-            losses, scores = evaluate(Ensemble([network]), x, y, bench.objective)
-            summary[f"{split}/loss"] = losses.item()
-            summary[f"{split}/{bench.objective.score}"] = scores.item()
-
+        summary = {
+            "train_time_s": round(time_s, 3),
+            "steps": bench.steps,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            **self._evaluate(bench, network),
+        }
         if not isfinite(summary["test/loss"]):
             self.fail("diverged: the loss of the trained network on the test split is not finite")
             return
 
-        drawn = {}
-        for name, probe in bench.probes.items():
-            rows: Rows = {"network": []}
-            for which, subject in (("untrained", bench.network(self.seed)), ("trained", network)):
-                found = probe(
-                    Subject(
-                        subject.eval(),
-                        *bench.splits["test"],
-                        bench.objective,
-                        stream(self.seed, "probe", name),
-                    )
-                )
-                rows["network"] += [which] * len(next(iter(found.values())))
-                for column, values in found.items():
-                    rows.setdefault(column, []).extend(values)
-                if which == "trained":
-                    numbers = probe.summary(found).items()
-                    summary |= {f"probe/{name}/{key}": value for key, value in numbers}
+        for name in bench.probes:
+            found = self._probe(bench, name, network).items()
+            summary |= {f"probe/{name}/{key}": None if isnan(x) else x for key, x in found}
 
-            self._write(f"probes/{name}.parquet", rows, {"network": str, **probe.schema})
-            drawn[f"probe/{name}"] = folder / "probes" / f"{name}.png"
-            self._draw(name)
+        self._write_metrics("completed")
+        write_json(self.run.folder / "summary.json", summary)
+        figures = {f"probe/{p.stem}": p for p in self.run.folder.glob("probes/*.png")}
+        weights = {
+            f"weights/{name}": p.detach().float().cpu().numpy()
+            for name, p in network.named_parameters()
+        }
+        self.mirror.finish(summary=summary, histograms=weights, figures=figures, failed=False)
 
-        self._write_metrics()
-        write_json(folder / "summary.json", summary)
-        self.mirror.finish(
-            summary=summary,
-            histograms={
-                f"weights/{name}": p.detach().float().cpu().numpy()
-                for name, p in network.named_parameters()
-            },
-            figures={key: path for key, path in drawn.items() if path.exists()},
-            failed=False,
-        )
+        # The rows go last: until the state says completed they may be needed again.
         self.run.write_state("completed", step=bench.steps, ended=time.time())
         self.run.lines.unlink(missing_ok=True)
-        checkpoint.discard(folder)
+        checkpoint.discard(self.run.folder)
+
+    def _evaluate(self, bench: Bench, network: nn.Module) -> dict[str, float]:
+        """Returns loss and score on the splits that the network was not trained on."""
+
+        found = {}
+        for split in ("valid", "test"):
+            objective = bench.objective(split)
+            losses, scores = evaluate(Ensemble([network]), *bench.splits[split], objective)
+            found |= {f"{split}/loss": losses.item(), f"{split}/{objective.score}": scores.item()}
+
+        return found
+
+    def _probe(self, bench: Bench, name: str, network: nn.Module) -> dict[str, float]:
+        """Puts a probe to the untrained network and the trained one; returns what sums it up."""
+
+        probe = bench.probes[name]
+        rows: Rows = {"network": []}
+        found: Rows = {}
+        for which, model in (("untrained", bench.network(self.seed)), ("trained", network)):
+            noise = stream(self.seed, "probe", name)
+            subject = Subject(model.eval(), *bench.splits["test"], bench.objective("test"), noise)
+            found = probe(subject)
+            rows["network"] += [which] * len(next(iter(found.values())))
+            for column, values in found.items():
+                rows.setdefault(column, []).extend(values)
+
+        schema = {"network": str, **probe.schema}
+        self._write(f"probes/{name}.parquet", rows, schema, "completed")
+        self._draw(name)
+
+        return probe.summary(found)
 
     def _draw(self, name: str) -> None:
         import pandas as pd
@@ -185,12 +217,15 @@ class Record:
         if draw is not None and len(table := pd.read_parquet(path)):
             figures.save(draw, table, path.with_suffix(".png"))
 
-    def _write_metrics(self) -> None:
-        lines = read_lines(self.run.lines)
-        self._write("metrics.parquet", {k: [row.get(k) for row in lines] for k in METRICS}, METRICS)
+    def _write_metrics(self, state: str) -> None:
+        if self.run.lines.exists():
+            lines = read_lines(self.run.lines)
+            rows: Rows = {name: [row.get(name) for row in lines] for name in METRICS}
+            self._write("metrics.parquet", rows, METRICS, state)
 
-    def _write(self, name: str, rows: Rows, schema: dict[str, type]) -> None:
-        write_table(self.run.folder / name, rows, schema, self.columns, self.settings)
+    def _write(self, name: str, rows: Rows, schema: Schema, state: str) -> None:
+        constants = {**self.columns, "state": state}
+        write_table(self.run.folder / name, rows, schema, constants, self.settings)
 
 
 def describe_failure(error: BaseException) -> str:

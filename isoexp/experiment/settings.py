@@ -56,6 +56,10 @@ class Settings:
             elif not isinstance(value, Mapping) and value is not None:
                 raise UserError(f"there is no setting {key}{did_you_mean(key, hints)}")
 
+        for key in hints:
+            if key not in root:
+                raise UserError(f"{key} may not be left out; {key}=null where it may be null")
+
         settings = cls(**{key: root[key] for key in hints})
         settings._check_ranges(words)
 
@@ -75,8 +79,8 @@ class Settings:
 
         if isinstance(self.seeds, int) and self.seeds < 1:
             raise UserError(f"seeds must be at least 1, got {self.seeds}")
-        if min(self.members, default=-1) < 0:
-            raise UserError("seeds must be numbers from 0 up, and at least one of them")
+        if min(self.members, default=-1) < 0 or max(self.members) >= 2**63:
+            raise UserError("seeds must be numbers from 0 up to 2^63 − 1, and at least one of them")
         if len(set(self.members)) < len(self.members):
             raise UserError(f"seeds must differ, got {list(self.members)}")
 

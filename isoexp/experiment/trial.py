@@ -25,6 +25,9 @@ SAVE_EVERY_S = 1.0
 SAVE_SHARE = 0.05
 """Checkpoints are a second apart at least, and cost at most this share of the time."""
 
+BEAT_EVERY_S = 10.0
+"""How often a run says that it is alive, for hosts that cannot see its process."""
+
 ROWS_AT_LEAST = 20
 """Rows of a training; one an epoch, if there are more epochs."""
 
@@ -82,13 +85,22 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
     if not start:
         yield Logged([record.log(row) for record, row in zip(records, meter.rows(0), strict=True)])
 
-    saved_at, cost_s = time.monotonic(), 0.0
+    saved_at = beaten_at = time.monotonic()
+    cost_s = 0.0
     every = min(bench.per_epoch, max(1, -(-steps // ROWS_AT_LEAST)))
     seeds = [record.seed for record in records]
     dealt = batches(*bench.splits["train"], seeds, bench.settings.batch_size, steps, start)
 
     for step in fit(
-        ensemble, dealt, optimizers, bench.objective, bench.schedule, bench.clip, steps, start
+        ensemble,
+        dealt,
+        optimizers,
+        bench.objective("train"),
+        bench.schedule,
+        bench.clip,
+        steps,
+        start,
+        noise=seeds[0],
     ):
         meter.add(step)
 
@@ -107,6 +119,10 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
             yield Logged([record.log(rows[k]) for k, record in alive.items()])
 
         since = time.monotonic() - saved_at
+        if time.monotonic() - beaten_at > BEAT_EVERY_S:
+            beaten_at = time.monotonic()
+            for record in alive.values():
+                record.beat(step.index)
         if step.index == steps or since > max(SAVE_EVERY_S, cost_s / SAVE_SHARE):
             saved_at = time.monotonic()
             for k, record in alive.items():
@@ -117,7 +133,10 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
 
     time_s = meter.time_s
     for k, record in alive.items():
-        record.finish(bench, ensemble.member(k), time_s)
+        try:
+            record.finish(bench, ensemble.member(k), time_s)
+        except Exception as error:  # of one network; the others are none the worse
+            record.abort(error)
         state = record.run.state
         yield Ended(record, state["state"], state["reason"])
 
@@ -129,6 +148,7 @@ class _Meter:
         self.bench, self.ensemble, self.optimizers = bench, ensemble, optimizers
         self.spent_s, self.began = 0.0, time.monotonic()
         self.count = 0
+        self.norms: Tensor | None = None
         self.losses = self.scores = torch.zeros(ensemble.size, device=ensemble.device)
         self.first_bad = torch.zeros(ensemble.size, dtype=torch.long, device=ensemble.device)
 
@@ -144,16 +164,18 @@ class _Meter:
         self.count += 1
         self.losses = self.losses + step.losses
         self.scores = self.scores + step.scores
+        self.norms = step.grad_norms
         self._mark(~step.losses.isfinite(), step.index)
 
     def rows(self, step: int) -> list[dict[str, Any]]:
         """Returns a row of each network, and starts the means anew."""
 
-        score = self.bench.objective.score
-        losses, scores = evaluate(self.ensemble, *self.bench.splits["valid"], self.bench.objective)
+        objective = self.bench.objective("valid")
+        score = objective.score
+        losses, scores = evaluate(self.ensemble, *self.bench.splits["valid"], objective)
         columns = {"valid/loss": losses, f"valid/{score}": scores}
         if self.count:
-            norms = self.ensemble.grad_norm()
+            norms = self.ensemble.grad_norm() if self.norms is None else self.norms
             self._mark(~norms.isfinite(), step)
             columns |= {
                 "grad_norm": norms,

@@ -24,7 +24,7 @@ class Gaussian:
     """W_ij ~ N(0, gain² / fan_in), b = 0. Isotropic.
 
     Arguments:
-        gain: The factor by which a layer scales the norm of what it is given, on average.
+        gain: The factor by which a layer scales the root mean square of what it is given.
     """
 
     gain: float = 1.0

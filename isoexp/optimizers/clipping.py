@@ -3,12 +3,13 @@
 By norm it commutes with rotations of the parameters; by value it singles out the standard basis.
 """
 
-__all__ = ["ClipNorm", "ClipValue", "NoClip"]
+__all__ = ["ClipNorm", "ClipValue", "NoClip", "norms"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 
@@ -16,7 +17,7 @@ class NoClip:
     """Leaves the gradients as they are."""
 
     def __call__(self, gradients: Sequence[Tensor]) -> None:
-        return
+        """Does nothing."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,15 @@ class ClipNorm:
         if not self.limit > 0:
             raise ValueError(f"limit must be positive, got {self.limit:g}")
 
-    def __call__(self, gradients: Sequence[Tensor]) -> None:
-        """Clips gradients whose first axis counts the networks."""
+    def __call__(self, gradients: Sequence[Tensor]) -> Float[Tensor, " K"]:
+        """Clips gradients whose first axis counts the networks; returns their norms before."""
 
-        norm = torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in gradients]).norm(dim=0)
+        norm = norms(gradients)
         factor = (self.limit / norm).clamp_max(1.0)
         for g in gradients:
             g.mul_(factor.view(-1, *[1] * (g.dim() - 1)))
+
+        return norm
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,21 @@ class ClipValue:
         if not self.limit > 0:
             raise ValueError(f"limit must be positive, got {self.limit:g}")
 
-    def __call__(self, gradients: Sequence[Tensor]) -> None:
+    def __call__(self, gradients: Sequence[Tensor]) -> Float[Tensor, " K"]:
+        """Clips gradients whose first axis counts the networks; returns their norms before."""
+
+        norm = norms(gradients)
         for g in gradients:
             g.clamp_(-self.limit, self.limit)
+
+        return norm
+
+
+def norms(gradients: Sequence[Tensor]) -> Float[Tensor, " K"]:
+    """Returns the norm of each network's gradient, over all its parameters together.
+
+    Arguments:
+        gradients: A tensor a parameter, whose first axis counts the K networks.
+    """
+
+    return torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in gradients]).norm(dim=0)

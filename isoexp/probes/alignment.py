@@ -104,8 +104,8 @@ class Alignment:
         It is ½ Σ |fraction − null|, between 0 and 1.
         """
 
-        layers = max(len(set(rows["layer"])), 1)
-        distance = {"standard": 0.0, "random": 0.0}
+        layers = len(set(rows["layer"]))
+        distance = {"standard": 0.0, "random": 0.0} if layers else {"standard": nan, "random": nan}
         for basis, p, q in zip(rows["basis"], rows["fraction"], rows["null_fraction"], strict=True):
             distance[basis] += abs(p - q) / 2 / layers
 

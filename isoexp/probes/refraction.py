@@ -98,7 +98,7 @@ class Refraction:
             if x.shape != fx.shape:
                 continue  # from R^n to R^N, no angle between in and out
 
-            random = torch.randn(self.rays, f.width, generator=subject.generator)
+            random = torch.randn(self.rays, x.shape[-1], generator=subject.generator)
             alphas = torch.logspace(log10(self.alpha_min), log10(self.alpha_max), self.points).to(x)
 
             for kind, rays in (("random", random.to(x)), ("data", x)):

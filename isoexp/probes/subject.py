@@ -35,10 +35,17 @@ class Subject:
     generator: Generator
 
     @property
-    def activations(self) -> dict[str, Activation]:
-        """The activations of the network by their path in it, from input to output."""
+    def activations(self) -> dict[str, nn.Module]:
+        """The activations of the network by their path in it, from input to output.
 
-        return {k: m for k, m in self.model.named_modules() if isinstance(m, Activation)}
+        They are the modules of that class, and those that a model keeps by that name.
+        """
+
+        return {
+            path: module
+            for path, module in self.model.named_modules()
+            if isinstance(module, Activation) or path.rpartition(".")[2] == "activation"
+        }
 
 
 class Probe(Protocol):

@@ -1,5 +1,6 @@
 """Tests for isoexp.experiment: runs that are whole, that resume, that are done once."""
 
+import contextlib
 import json
 import os
 import signal
@@ -16,14 +17,21 @@ import yaml
 
 import isoexp
 from isoexp import records
+from isoexp.errors import UserError
 from isoexp.experiment import trial
 from isoexp.experiment.execution import Aborted, AlreadyDone, HeldElsewhere
+from isoexp.experiment.record import Record
 from isoexp.experiment.trial import Ended
+from isoexp.identity import NUMBERS
 from isoexp.runs import runs_below
 
 from .runs import TINY, assert_equal, left, run
 
 pytestmark = pytest.mark.usefixtures("folder")
+
+
+GOLDEN = [1.1101987456942695, 1.0730709744835623, 1.0611590968219313]
+"""Validation losses after 0, 3 and 6 updates."""
 
 
 class Killed(BaseException):
@@ -338,7 +346,8 @@ def test_an_exception_fails_the_run_with_its_reason(monkeypatch: pytest.MonkeyPa
         events = run(*TINY, "epochs=1")
     (it,) = runs_below(Path("runs"))
 
-    assert events[-1] == Aborted([it], "RuntimeError: the probe broke")
+    assert isinstance(events[-1], Ended)
+    assert (events[-1].status, events[-1].reason) == ("failed", "RuntimeError: the probe broke")
     assert it.state["state"] == "failed"
     assert "broke" in (it.folder / "error.txt").read_text()
     assert len(pd.read_parquet(it.folder / "metrics.parquet")) == 4
@@ -347,6 +356,169 @@ def test_an_exception_fails_the_run_with_its_reason(monkeypatch: pytest.MonkeyPa
     assert not any(isinstance(e, trial.Advance) for e in run(*TINY, "epochs=1"))
     assert it.status == "completed"
     assert not (it.folder / "error.txt").exists()
+
+
+def test_an_exception_in_one_network_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(record: Record, *args: object) -> None:
+        if record.seed == 0:
+            raise RuntimeError("broke")
+        finish(record, *args)  # type: ignore[arg-type]
+
+    finish = Record.finish
+    monkeypatch.setattr(Record, "finish", broken)
+    ended = [e for e in run(*TINY, "epochs=1", "probe=none", "seeds=3") if isinstance(e, Ended)]
+
+    assert [e.status for e in ended] == ["failed", "completed", "completed"]
+
+
+def test_an_exception_in_training_fails_all_with_one_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("…")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "fit", broken)
+        events = run(*TINY, "epochs=1", "probe=none", "seeds=2")
+
+    assert isinstance(events[-1], Aborted)
+    assert "lower batch_size" in events[-1].reason
+    assert {it.status for it in runs_below(Path("runs"))} == {"failed"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_what_is_completed_stays_completed(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """An interruption after the last write, before anyone is told."""
+
+    def late() -> None:
+        raise error
+
+    finish = Record.finish
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "finish", lambda *args: (finish(*args), late()))
+        with contextlib.suppress(KeyboardInterrupt):
+            run(*TINY, "epochs=1", "probe=none")
+    (it,) = runs_below(Path("runs"))
+
+    assert it.status == "completed"
+    assert len(pd.read_parquet(it.folder / "metrics.parquet")) == 4
+
+
+def test_noise_of_the_forward_pass_is_that_of_the_seed_and_the_update(
+    monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    """A network with dropout: the same bits whatever was drawn before, killed or not."""
+
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("ISOEXP_ALLOW", "noisy")
+    (folder / "noisy.py").write_text(
+        "from torch import nn\nfrom isoexp.activations import Tanh\n\n\n"
+        "class Noisy(Tanh):\n"
+        "    def scalar(self, x):\n"
+        "        return nn.functional.dropout(x.tanh(), 0.5, self.training)\n"
+    )
+    monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
+    words = (*TINY, "epochs=2", "probe=none", "activation=tanh", "activation._target_=noisy.Noisy")
+
+    def stop(*args: object) -> None:
+        save(*args)  # type: ignore[arg-type]
+        raise Killed
+
+    save = trial._save
+    run(*words, "out=whole")
+    torch.rand(7)
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "_save", stop)
+        with pytest.raises(Killed):
+            run(*words, "out=killed")
+    run(*words, "out=killed")
+    assert_equal(Path("killed"), Path("whole"))
+
+    with pytest.raises(UserError, match="trained one by one"):
+        run(*words, "seeds=2", "out=together")
+
+
+def test_a_diverged_member_does_not_hold_the_others_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Killed after one of two has diverged, the other goes on from its checkpoint."""
+
+    monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
+    words = (*TINY, "epochs=3", "probe=none")
+
+    def stop(ensemble: object, optimizers: object, meter: object, k: int, *rest: object) -> None:
+        save(ensemble, optimizers, meter, k, *rest)  # type: ignore[arg-type]
+        if rest[1] == 5:
+            raise Killed
+
+    save = trial._save
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "_save", stop)
+        with pytest.raises(Killed):
+            run(*words, "seeds=2")
+    first, second = runs_below(Path("runs"))
+    first.write_state("failed", reason="diverged at update 3 of 9: …")
+
+    steps = [e.step for e in run(*words, "seeds=2") if isinstance(e, trial.Advance)]
+    # One goes on from update 4 or 5 of 9, the other starts afresh.
+    assert len(steps) in (4 + 9, 5 + 9)
+    assert {it.status for it in (first, second)} == {"completed"}
+
+
+def test_forcing_repeats_what_is_completed_and_resumes_what_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
+    words = (*TINY, "epochs=3", "probe=none", "force=true")
+    run(*words)
+
+    def stop(*args: object) -> None:
+        save(*args)  # type: ignore[arg-type]
+        raise Killed
+
+    save = trial._save
+    with monkeypatch.context() as patch:
+        patch.setattr(trial, "_save", stop)
+        with pytest.raises(Killed):
+            run(*words)
+
+    assert [e.step for e in run(*words) if isinstance(e, trial.Advance)] == list(range(2, 10))
+
+
+def test_r2_is_that_of_the_split() -> None:
+    run("model=autoencoder", "data=digits", "epochs=1", "probe=none", "batch_size=200")
+    (it,) = runs_below(Path("runs"))
+
+    from isoexp.data import Digits
+
+    x = torch.from_numpy(Digits().load().standardized().test.x).flatten(1).double()
+    variance = (x - x.mean(0)).square().mean()
+    assert it.summary["test/r2"] == pytest.approx(1 - it.summary["test/loss"] / variance.item())
+
+
+def test_the_logged_gradient_is_that_before_clipping() -> None:
+    run(*TINY, "steps=1", "probe=none", "out=free")
+    run(*TINY, "steps=1", "probe=none", "clip=norm", "clip.limit=1e-3", "out=clipped")
+    norms = [isoexp.read(out)["grad_norm"].tolist()[-1] for out in ("free", "clipped")]
+
+    assert norms[0] == pytest.approx(norms[1], rel=1e-6)
+    assert norms[0] > 1e-2
+
+
+def test_the_numbers_of_a_configuration_are_those_of_this_version() -> None:
+    """If this fails on purpose, raise NUMBERS in identity.py: old runs are other runs then."""
+
+    assert NUMBERS == 1
+    run(*TINY, "epochs=2", "probe=none", "precision=float64", "activation=iso_tanh")
+    losses = isoexp.read("runs")["valid/loss"].tolist()
+
+    assert losses[::3] == pytest.approx(GOLDEN, rel=1e-7)
 
 
 def test_stopping_to_listen_interrupts_and_the_same_command_goes_on(
