@@ -90,6 +90,8 @@ class Settings:
             raise UserError(
                 f"name must be made of letters, digits and _.,+- (and / between), got {self.name!r}"
             )
+        if len(self.name) > 100:
+            raise UserError(f"name must have at most 100 characters, got {len(self.name)}")
         out = Path(self.out)
         first = next((p for p in (out, *out.parents) if p.exists()), None)
         if first is not None and not first.is_dir():

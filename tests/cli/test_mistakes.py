@@ -1,5 +1,6 @@
 """Every mistake on a command line: one clear line, exit code 2, nothing written, no traceback."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,8 @@ MISTAKES = {
     "train experiment=smoek": "did you mean smoke?",
     "train activation=tanh,relu": "sweep with isoexp train -m",
     "train -m activation=tanh,rellu": "did you mean relu?",
+    "train -m hydra/launcher=basic activation=tanh,rellu": "did you mean relu?",
+    "train activation=[tanh,relu]": "activation must be one choice",
     # keys
     "train optimizer.lrr=1": "did you mean optimizer.lr?",
     "train model.widhts=[3]": "did you mean model.widths?",
@@ -68,6 +71,9 @@ MISTAKES = {
     "train epochs=null": "one of epochs and steps",
     "train batch_size=-4": "at least 1",
     "train seed=-1": "from 0 up",
+    "train seed=18446744073709551616": "up to 2^63",
+    "train ~seed": "seed may not be left out",
+    f"train name={'n' * 300}": "at most 100 characters",
     "train seeds=0": "at least 1",
     "train seeds=[1,1]": "must differ",
     "train name=../up": "name must be made of",
@@ -90,12 +96,21 @@ MISTAKES = {
     "train activation._target_=os.system": "--allow os",
     "train activation._target_=torch.os.system": "a part of torch",
     "train activation._target_=torch.hub.load": "a module or optimizer of torch",
+    "train activation.scale={_target_:torchvision.models._api.load_state_dict_from_url,url:x}": (
+        "a part of isoexp, a module"
+    ),
+    "train activation._target_=torch.nn.functional.handle_torch_function": "a module or optimizer",
+    "train activation._target_=torch.serialization.load": "a module or optimizer of torch",
+    "train activation._target_=isoexp.activations.IsoTanh.__dict__.get": "a part of isoexp",
+    "train optimizer=sgd optimizer._target_=torch.optim.LBFGS ~optimizer.momentum "
+    "~optimizer.weight_decay ~optimizer.nesterov": "optimizer: ",
     "train activation._target_=isoexp.cli.main": "a part of isoexp",
     "train activation._target_=isoexp.activations.IsoTahn": "did you mean IsoTanh?",
     "train activation._target_=IsoTanh": "a dotted name",
     "train --allow nothere activation._target_=nothere.A": "No module named 'nothere'",
     # paths and data
     "train out=file": "out must be a folder",
+    "train out=/proc/nowhere": "cannot write to /proc/nowhere",
     "train data=mnist data.root=nowhere": "data.root must be a folder",
     "train data=fashion_mnist data.root=empty": "holds no FashionMNIST files",
     "train data=image_folder data.root=empty": "holds no pictures",
@@ -150,6 +165,43 @@ def test_a_sweep_with_one_impossible_job_starts_none(isoexp: Command, folder: Pa
     assert outcome.code == 2
     assert "widths must be positive" in outcome.err
     assert list(folder.iterdir()) == []
+
+
+EXPLOITS = {
+    "env_set": "hydra: {job: {env_set: {ISOEXP_ALLOW: subprocess}}}",
+    "callbacks": "hydra: {callbacks: {x: {_target_: subprocess.getoutput, cmd: touch owned}}}",
+    "job_logging": "hydra: {job_logging: {handlers: {x: {(): subprocess.getoutput}}}}",
+}
+
+
+@pytest.mark.parametrize("key", EXPLOITS)
+def test_a_configuration_sets_nothing_that_runs(key: str, isoexp: Command, folder: Path) -> None:
+    """Refused where a launcher of Hydra's would obey it, without effect elsewhere."""
+
+    (folder / "own" / "experiment").mkdir(parents=True)
+    (folder / "own" / "experiment" / "evil.yaml").write_text(
+        f"# @package _global_\n{EXPLOITS[key]}\nsteps: 1\n"
+    )
+    words = ("train", "-m", "--config-dir", "own", "experiment=evil", "probe=none")
+
+    refused = isoexp(*words, "hydra/launcher=basic")
+    assert refused.code == 2
+    assert "may not be set" in refused.err
+    assert refused.err.count("\n") == 1
+
+    assert isoexp(*words).code == 0
+    assert "ISOEXP_ALLOW" not in os.environ
+    assert not (folder / "owned").exists()
+
+
+def test_a_yaml_of_ones_own_may_not_hide_one_of_ours(isoexp: Command, folder: Path) -> None:
+    (folder / "own" / "activation").mkdir(parents=True)
+    (folder / "own" / "activation" / "iso_tanh.yaml").write_text("# mine\n_target_: a.B\n")
+
+    for words in (("list",), ("train",)):
+        outcome = isoexp(*words, "--config-dir", "own")
+        assert outcome.code == 2
+        assert "rename it" in outcome.err
 
 
 def test_debugging_shows_the_traceback(isoexp: Command, monkeypatch: pytest.MonkeyPatch) -> None:
