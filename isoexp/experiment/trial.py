@@ -105,18 +105,9 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
         meter.add(step)
 
         if step.index % every == 0 or step.index == steps:
-            rows = meter.rows(step.index)
-            for k, first in meter.diverged().items():
-                if k in alive:
-                    reason = (
-                        f"diverged at update {first} of {steps}: loss or gradient is not finite; "
-                        "lower optimizer.lr or set clip=norm"
-                    )
-                    alive.pop(k).fail(reason)
-                    yield Ended(records[k], "failed", reason)
+            yield from _log(meter, alive, step.index, steps)
             if not alive:
                 return
-            yield Logged([record.log(rows[k]) for k, record in alive.items()])
 
         since = time.monotonic() - saved_at
         if time.monotonic() - beaten_at > BEAT_EVERY_S:
@@ -139,6 +130,24 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
             record.abort(error)
         state = record.run.state
         yield Ended(record, state["state"], state["reason"])
+
+
+def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> Iterator[Event]:
+    """Writes a row of each network; those that have diverged are closed and leave the living."""
+
+    rows = meter.rows(step)
+    for k, first in meter.diverged().items():
+        if k in alive:
+            record = alive.pop(k)
+            reason = (
+                f"diverged at update {first} of {steps}: loss or gradient is not finite; "
+                "lower optimizer.lr or set clip=norm"
+            )
+            record.fail(reason)
+            yield Ended(record, "failed", reason)
+
+    if alive:
+        yield Logged([record.log(rows[k]) for k, record in alive.items()])
 
 
 class _Meter:
