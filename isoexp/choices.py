@@ -38,7 +38,7 @@ def groups(folders: Sequence[Path] = ()) -> dict[str, dict[str, Path]]:
 def describe(path: Path) -> str:
     """Returns the first comment of a file: the equation, or what the choice is, in one line."""
 
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         if not line.startswith("#"):
             break
         if not line.startswith("# @package"):
@@ -50,7 +50,7 @@ def describe(path: Path) -> str:
 def root_keys() -> list[str]:
     """Returns the keys of config.yaml that are settings, not groups."""
 
-    text = (CONF / "config.yaml").read_text()
+    text = (CONF / "config.yaml").read_text(encoding="utf-8", errors="replace")
 
     return [k for k in re.findall(r"^(\w+):", text, re.MULTILINE) if k not in ("defaults", "hydra")]
 
@@ -58,7 +58,7 @@ def root_keys() -> list[str]:
 def defaults() -> dict[str, str]:
     """Returns the choice that config.yaml makes for each group that has one by default."""
 
-    text = (CONF / "config.yaml").read_text()
+    text = (CONF / "config.yaml").read_text(encoding="utf-8", errors="replace")
 
     return dict(re.findall(r"^  - (\w+): (\w+)", text, re.MULTILINE))
 
@@ -66,4 +66,10 @@ def defaults() -> dict[str, str]:
 def keys(path: Path) -> list[str]:
     """Returns the settings that a file of a choice has at its top level."""
 
-    return [k for k in re.findall(r"^(\w+):", path.read_text(), re.MULTILINE) if k[0] != "_"]
+    return [
+        k
+        for k in re.findall(
+            r"^(\w+):", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+        )
+        if k[0] != "_"
+    ]

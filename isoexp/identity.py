@@ -113,9 +113,14 @@ def columns(choices: Mapping[str, str], study: str, identity: str, seed: int) ->
 def telling(choices: Mapping[str, str], words: Sequence[str]) -> list[str]:
     """Returns the words of a command line that change numbers, beside the choices and the seed."""
 
-    known = {*choices, *NOT_NUMBERS, "seed", "hydra", "probe"}
+    known = {*choices, *NOT_NUMBERS, "seed", "probe"}
+    keys = {word: re.split(r"[=@]", word.lstrip("+~"), maxsplit=1)[0] for word in words}
 
-    return [w for w in words if re.split(r"[=/@]", w.lstrip("+~"), maxsplit=1)[0] not in known]
+    return [
+        word
+        for word, key in keys.items()
+        if key not in known and re.split(r"[./]", key)[0] not in (*NOT_NUMBERS, "hydra")
+    ]
 
 
 def label(choices: Mapping[str, str], words: Sequence[str], seed: int) -> str:

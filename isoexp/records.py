@@ -80,19 +80,25 @@ def read_json(path: Path) -> dict[str, Any]:
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
     """Appends a row as a line of JSON."""
 
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Reads rows back; a last line cut short by a kill is left out."""
+    """Reads rows back, up to the first that is cut short or broken."""
 
     if not path.exists():
         return []
 
-    whole, _, _ = path.read_text().rpartition("\n")
+    whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
+    rows = []
+    for line in whole.splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:  # what follows a broken line has lost its context
+            break
 
-    return [json.loads(line) for line in whole.splitlines()]
+    return rows
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -165,9 +171,31 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
     if not paths:
         raise FileNotFoundError(f"no {name} below {root}: has a run been completed there?")
 
-    return pa.concat_tables(
-        [_with_config(pq.ParquetFile(path).read()) for path in paths], promote_options="default"
-    ).to_pandas()
+    tables = []
+    for path in paths:
+        try:
+            tables.append(_with_config(pq.ParquetFile(path).read()))
+        except pa.ArrowException as error:
+            raise ValueError(f"cannot read {path}: {error}") from error
+
+    kinds: dict[str, set] = {}
+    for each in tables:
+        for field in each.schema:
+            kinds.setdefault(field.name, set()).add(field.type)
+    for name in (name for name, found in kinds.items() if len(found) > 1):
+        tables = [_as_text(each, name) for each in tables]  # 0.5 in one run, "auto" in another
+
+    return pa.concat_tables(tables, promote_options="default").to_pandas()
+
+
+def _as_text(table: Any, name: str) -> Any:
+    """Returns a table with one of its columns, if it has it, as text."""
+
+    import pyarrow as pa
+
+    index = table.schema.get_field_index(name)
+
+    return table if index < 0 else table.set_column(index, name, table[name].cast(pa.string()))
 
 
 def _with_config(table: Any) -> Any:

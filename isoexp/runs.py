@@ -139,7 +139,9 @@ def _owner(state: dict[str, Any]) -> str:
     if "pid" not in state:
         return "another process"
 
-    return f"process {state['pid']} on {state['host']}"
+    ago = time.time() - state.get("heartbeat", 0)
+
+    return f"process {state['pid']} on {state.get('host')}, heard of {ago:.0f} s ago"
 
 
 def _alive(state: dict[str, Any]) -> bool:
@@ -148,8 +150,11 @@ def _alive(state: dict[str, Any]) -> bool:
     if state.get("host") != socket.gethostname():
         return time.time() - state.get("heartbeat", 0) < HEARTBEAT_DEAD_S
 
+    pid = state.get("pid")
+    if not isinstance(pid, int):
+        return False
     try:
-        os.kill(state["pid"], 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:

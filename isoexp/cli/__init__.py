@@ -2,6 +2,7 @@
 
 __all__ = ["main"]
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code. Mistakes of the user end in one line and code 2."""
 
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _be_printable()
 
     try:
         return _dispatch(arguments)
@@ -48,6 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _be_printable() -> None:
+    """Lets equations be printed anywhere: as question marks, at worst, or into nothing."""
+
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the shell
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _dispatch(arguments: list[str]) -> int:

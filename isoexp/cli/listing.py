@@ -95,7 +95,12 @@ def show(arguments: Sequence[str]) -> int:
     config = run.folder / "config.yaml"
     if config.exists():
         print("\nconfig")
-        print("\n".join(f"  {line}" for line in config.read_text().splitlines()))
+        print(
+            "\n".join(
+                f"  {line}"
+                for line in config.read_text(encoding="utf-8", errors="replace").splitlines()
+            )
+        )
 
     print("\nfiles")
     for path in sorted(run.folder.rglob("*")):
@@ -108,7 +113,7 @@ def show(arguments: Sequence[str]) -> int:
 
 def _row(run: Run, root: Path) -> dict[str, str]:
     state = run.state
-    columns = state.get("columns", {})
+    columns = state.get("columns") or {}
     told = {
         key: str(columns[key]) for key in ("activation", "model", "data", "seed") if key in columns
     }
@@ -119,7 +124,7 @@ def _row(run: Run, root: Path) -> dict[str, str]:
         "run": str(run.folder.relative_to(root).parent / run.folder.name[-8:]),
         "state": f"{run.status} {progress}".strip(),
         **told,
-        "settings": " ".join(state.get("words", [])),
+        "settings": " ".join(state.get("words") or []),
         **final_numbers(run.summary),
     }
 

@@ -96,7 +96,7 @@ def _sweep(words: Sequence[str], folders: Sequence[Path]) -> int:
             try:
                 for event in events:
                     console.show(event)
-            except UserError as error:  # the world has changed since the plan
+            except Exception as error:  # one job's; the world may have changed since the plan
                 console.failed.append(str(error))
                 console.say(f"failed: {error}")
             finally:

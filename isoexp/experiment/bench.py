@@ -80,7 +80,7 @@ class Bench:
             splits={
                 name: (
                     torch.from_numpy(split.x).to(device, DTYPES[settings.precision]),
-                    _targets(split.y, DTYPES[settings.precision]).to(device),
+                    _targets(split.y, splits.outputs, DTYPES[settings.precision]).to(device),
                 )
                 for name, split in named.items()
             },
@@ -167,8 +167,8 @@ class Bench:
                 step(optimizer)
         except UserError:
             raise
-        except (TypeError, ValueError, RuntimeError) as error:
-            message = " ".join(str(error).split())
+        except Exception as error:  # of a user's own class too: it can only be what was asked for
+            message = " ".join(str(error).split()) or type(error).__name__
             if "randomness" in message:
                 message = (
                     "networks that draw random numbers in their forward pass are trained one by "
@@ -186,14 +186,22 @@ def _load(data: str) -> Splits:
         return source.load().standardized()
     except UserError:
         raise
-    except (ValueError, OSError, ImportError) as error:
-        raise UserError(f"data: {' '.join(str(error).split())}") from error
+    except Exception as error:
+        raise UserError(f"data: {' '.join(str(error).split()) or type(error).__name__}") from error
 
 
-def _targets(y: Any, dtype: torch.dtype) -> Tensor:
+def _targets(y: Any, outputs: int, dtype: torch.dtype) -> Tensor:
+    """Returns classes, or vectors of as many values as a network has outputs."""
+
     tensor = torch.from_numpy(y)
+    if not tensor.is_floating_point():
+        return tensor.long()
 
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor.long()
+    tensor = tensor.reshape(len(tensor), -1).to(dtype)  # (n,) and (n, 1) would broadcast to (n, n)
+    if tensor.shape[1] != outputs:
+        raise UserError(f"data: targets have {tensor.shape[1]} values, outputs says {outputs}")
+
+    return tensor
 
 
 def _device(name: str) -> torch.device:

@@ -21,6 +21,7 @@ from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from ..choices import COMMANDS, CONF, groups, root_keys
 from ..errors import UserError, did_you_mean
@@ -94,6 +95,9 @@ def _product(overrides: Sequence[Override], folders: Sequence[Path]) -> Iterator
             options = [f"{key}={value}" for value in values]
         jobs = [[*job, option] for job in jobs for option in options]
 
+    if not jobs:
+        raise UserError("the sweep has no jobs: a range or glob in it is empty")
+
     yield from jobs
 
 
@@ -124,6 +128,10 @@ def _compose(words: Sequence[str], folders: Sequence[Path]) -> Job:
         chosen = OmegaConf.to_container(whole.hydra.runtime.choices)
         with open_dict(whole):
             del whole["hydra"]
+        typed = {word.lstrip("+").partition("=")[0] for word in words}
+        for one, other in (("epochs", "steps"), ("steps", "epochs")):
+            if one in typed and other not in typed and whole.get(one) is not None:
+                whole[other] = None  # what is typed goes before what a file says
         absent = [group for group in REQUIRED if not whole.get(group)]
         if absent:
             raise UserError(f"{absent[0]} may not be left out; isoexp list {absent[0]}")
@@ -133,6 +141,8 @@ def _compose(words: Sequence[str], folders: Sequence[Path]) -> Job:
         OmegaConf.to_container(whole, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_explain(error, words, folders)) from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read a YAML file: {' '.join(str(error).split())}") from error
 
     assert isinstance(chosen, dict)
     choices = {str(k): str(v) for k, v in chosen.items() if v and not str(k).startswith("hydra/")}
@@ -162,6 +172,8 @@ def _check(words: Sequence[str], folders: Sequence[Path], sweep: bool) -> list[O
         text, key = override.input_line or "", override.key_or_group
         if not sweep and override.is_sweep_override():
             raise UserError(f"{text} lists several values: sweep with isoexp train -m {text}")
+        if not sweep and key in ("hydra/launcher", "hydra/sweeper"):
+            raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
         if key in known:
             _check_choice(override, sorted(known[key]), sweep)
         elif key.partition(".")[0].partition("/")[0] not in [*top, "hydra"]:

@@ -151,6 +151,8 @@ def _locate(where: str, target: str) -> Any:
         found: Any = importlib.import_module(parts[0])
     except ImportError as error:
         raise UserError(f"{where} names {target}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{where} names {target}, which fails to import: {error!r}") from error
 
     for i, part in enumerate(parts[1:], start=1):
         if isinstance(found, types.ModuleType) and not hasattr(found, part):
@@ -191,9 +193,7 @@ def _harmless(root: str, target: str, found: Any) -> bool:
     if isinstance(found, type):
         return home == root and issubclass(found, torch.nn.Module | torch.optim.Optimizer)
     if root == "torchvision":
-        from torchvision import models
-
-        return target in {f"torchvision.models.{name}" for name in models.list_models()}
+        return False  # its functions download and unpickle
 
     # A profile: torch.tanh, torch.nn.functional.gelu. Functions of tensors, so not torch.load.
     functions = torch.overrides.get_overridable_functions()
@@ -209,17 +209,15 @@ def _check_arguments(path: str, node: Mapping[str, Any], target: Any) -> None:
         return  # builtins such as torch.tanh tell nothing
 
     parameters = signature.parameters
-    group = path.partition(".")[0]
     supplied = SUPPLIED.get(path, ())
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
-    if group in ("activation", "norm") and path == group and not open_ended:
-        first = next(iter(parameters), None)
-        if path == "activation" and first != "width":
-            raise UserError(
-                f"activation must take width first, as isoexp.activations.Activation does; "
-                f"{node['_target_']} takes {first}: wrap it in a class of your own"
-            )
+    first = tuple(parameters)[: len(supplied)]
+    if path in ("activation", "model") and not open_ended and first != supplied:
+        raise UserError(
+            f"{path} must take {', '.join(supplied)} first; {node['_target_']} takes "
+            f"{', '.join(first) or 'nothing'}: wrap it in a class of your own"
+        )
 
     known = [name for name in parameters if name not in supplied]
     for key, value in node.items():
@@ -236,6 +234,8 @@ def _check_arguments(path: str, node: Mapping[str, Any], target: Any) -> None:
     for name, p in parameters.items():
         given = name in node or name in supplied or node.get("_partial_")
         if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and not given:
+            if any(name in names for names in SUPPLIED.values()):
+                raise UserError(f"{path} needs _partial_: true: isoexp itself gives it {name}")
             raise UserError(f"{path}.{name} must be given: {path}.{name}=…")
 
 

@@ -252,8 +252,8 @@ def _fingerprint(config: DictConfig) -> str:
         return source.fingerprint()
     except UserError:
         raise
-    except (OSError, ImportError) as error:
-        raise UserError(f"data: {' '.join(str(error).split())}") from error
+    except Exception as error:
+        raise UserError(f"data: {' '.join(str(error).split()) or type(error).__name__}") from error
 
 
 @contextmanager

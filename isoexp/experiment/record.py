@@ -99,6 +99,11 @@ class Record:
         for row in rows:
             self.mirror.log(row)
 
+    def rows_until(self, step: int) -> int:
+        """Returns how many rows there are of updates up to one."""
+
+        return sum(row["step"] <= step for row in read_lines(self.run.lines))
+
     def log(self, row: dict[str, Any]) -> dict[str, Any]:
         """Writes a row, and returns it."""
 
@@ -115,8 +120,8 @@ class Record:
     def fail(self, reason: str) -> None:
         """Closes the run as failed; what it has measured so far stays."""
 
-        self._write_metrics("failed")
         self.run.write_state("failed", reason=reason)
+        self._write_metrics("failed")
         if self.mirror is not None:
             self.mirror.finish(summary={"reason": reason}, histograms={}, figures={}, failed=True)
 
@@ -214,8 +219,13 @@ class Record:
 
         path = self.run.folder / "probes" / f"{name}.parquet"
         draw = figures.FIGURES.get(name)
-        if draw is not None and len(table := pd.read_parquet(path)):
+        table = pd.read_parquet(path)
+        if draw is None or not len(table):
+            return
+        try:
             figures.save(draw, table, path.with_suffix(".png"))
+        except Exception:  # a broken matplotlib loses no numbers
+            path.with_suffix(".error.txt").write_text(traceback.format_exc(), encoding="utf-8")
 
     def _write_metrics(self, state: str) -> None:
         if self.run.lines.exists():

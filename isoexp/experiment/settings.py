@@ -49,6 +49,10 @@ class Settings:
         """
 
         hints = {field.name: field.type for field in fields(cls)}
+        root = dict(root)
+        for key in ("name", "out"):  # a study may be called 2026
+            if isinstance(root.get(key), int | float):
+                root[key] = str(root[key])
         for key, value in root.items():
             if key in hints:
                 if not fits(value, hints[key]):
@@ -59,6 +63,9 @@ class Settings:
         for key in hints:
             if key not in root:
                 raise UserError(f"{key} may not be left out; {key}=null where it may be null")
+
+        if root.get("experiment"):
+            raise UserError("the file of an experiment must begin with: # @package _global_")
 
         settings = cls(**{key: root[key] for key in hints})
         settings._check_ranges(words)
@@ -86,13 +93,18 @@ class Settings:
 
         if not DEVICE.fullmatch(self.device):
             raise UserError(f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device}")
-        if not re.fullmatch(r"[\w.,+-]+(/[\w.,+-]+)*", self.name) or ".." in self.name:
+        if not re.fullmatch(r"\w[\w.,+-]*(/\w[\w.,+-]*)*", self.name):
             raise UserError(
                 f"name must be made of letters, digits and _.,+- (and / between), got {self.name!r}"
             )
-        if len(self.name) > 100:
+        if len(self.name.encode()) > 100:
             raise UserError(f"name must have at most 100 characters, got {len(self.name)}")
-        out = Path(self.out)
+        if not self.out:
+            raise UserError("out must be a folder, got nothing")
+        try:
+            out = Path(self.out).expanduser()
+        except RuntimeError as error:
+            raise UserError(f"out must be a folder, got {self.out}: {error}") from error
         first = next((p for p in (out, *out.parents) if p.exists()), None)
         if first is not None and not first.is_dir():
             raise UserError(f"out must be a folder, got {self.out}: {first} is a file")

@@ -78,6 +78,11 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
     meter = _Meter(bench, ensemble, optimizers)
     alive = dict(enumerate(records))
 
+    every = min(bench.per_epoch, max(1, -(-steps // ROWS_AT_LEAST)))
+    written = 1 + start // every + (start == steps and steps % every > 0)
+    if any(record.rows_until(start) < written for record in records):
+        start = 0  # rows before the checkpoint are lost: they can only be had again
+
     if start:
         _restore(ensemble, optimizers, meter, records, start)
     for record in records:
@@ -87,7 +92,6 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
 
     saved_at = beaten_at = time.monotonic()
     cost_s = 0.0
-    every = min(bench.per_epoch, max(1, -(-steps // ROWS_AT_LEAST)))
     seeds = [record.seed for record in records]
     dealt = batches(*bench.splits["train"], seeds, bench.settings.batch_size, steps, start)
 
