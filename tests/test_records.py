@@ -117,6 +117,21 @@ def test_pandas_reads_all_metrics_in_one_call(study: Path) -> None:
     assert set(table["activation"]) == {"x"}
 
 
+def test_a_setting_of_two_kinds_is_read_as_text(tmp_path: Path) -> None:
+    for name, mode in {"a": 0.5, "b": "auto", "c": True}.items():
+        rows = {"step": [0]}
+        write_table(tmp_path / name / "metrics.parquet", rows, METRICS, {}, {"x.mode": mode})
+
+    assert isoexp.read(tmp_path)["x.mode"].tolist() == ["0.5", "auto", "true"]
+
+
+def test_an_unreadable_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.parquet").write_bytes(b"nonsense")
+
+    with pytest.raises(ValueError, match=r"cannot read .*metrics\.parquet"):
+        isoexp.read(tmp_path)
+
+
 def test_reading_where_nothing_is_says_so(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no probes/refraction\.parquet below"):
         isoexp.read(tmp_path, "refraction")

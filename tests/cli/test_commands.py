@@ -169,6 +169,33 @@ def test_ls_and_show(isoexp: Command) -> None:
         assert "metrics.parquet" in shown
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"columns": null, "words": null}'])
+def test_broken_files_among_the_runs_break_nothing(
+    content: str, isoexp: Command, folder: Path
+) -> None:
+    broken = folder / "runs" / "main" / "x-01234567"
+    broken.mkdir(parents=True)
+    for name in ("state.json", "summary.json", "provenance.json"):
+        (broken / name).write_text(content)
+
+    assert isoexp("train", *QUICK).code == 0
+    assert "completed" in isoexp("ls").out
+    assert isoexp("show", str(broken)).code == 0
+
+
+def test_any_terminal_will_do(folder: Path) -> None:
+    """A locale without the letters of the equations, and no standard output at all."""
+
+    old = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "isoexp", "list", "activation"]
+    done = subprocess.run(command, env=old, check=True, capture_output=True)
+    assert b"(Eqn 16)" in done.stdout
+
+    shell = f"{sys.executable} -m isoexp train {' '.join(QUICK)} >&-"
+    subprocess.run(["bash", "-c", shell], check=True)
+    assert [run.status for run in runs_below(Path("runs"))] == ["completed"]
+
+
 def test_ls_tells_the_dead_from_the_living(isoexp: Command, folder: Path) -> None:
     run = Run(folder / "runs" / "main" / "x-01234567")
     with subprocess.Popen([sys.executable, "-c", ""]) as process:

@@ -19,7 +19,14 @@ import isoexp
 from isoexp import records
 from isoexp.errors import UserError
 from isoexp.experiment import trial
-from isoexp.experiment.execution import Aborted, AlreadyDone, HeldElsewhere
+from isoexp.experiment.composition import compose
+from isoexp.experiment.execution import (
+    Aborted,
+    AlreadyDone,
+    HeldElsewhere,
+    execute,
+    prepare,
+)
 from isoexp.experiment.record import Record
 from isoexp.experiment.trial import Ended
 from isoexp.identity import NUMBERS
@@ -491,6 +498,73 @@ def test_forcing_repeats_what_is_completed_and_resumes_what_is_not(
     assert [e.step for e in run(*words) if isinstance(e, trial.Advance)] == list(range(2, 10))
 
 
+def test_rows_that_are_lost_are_had_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint without the rows before it is not gone on from."""
+
+    monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
+    words = (*TINY, "epochs=3", "probe=none")
+
+    def stop(*args: object) -> None:
+        save(*args)  # type: ignore[arg-type]
+        if args[5] == 5:
+            raise Killed
+
+    save = trial._save
+    run(*words, "out=whole")
+    harms = {"lost": lambda path: path.unlink(), "cut": lambda path: path.write_text("{broken}\n")}
+    for out, harm in harms.items():
+        with monkeypatch.context() as patch:
+            patch.setattr(trial, "_save", stop)
+            with pytest.raises(Killed):
+                run(*words, f"out={out}")
+        (it,) = runs_below(Path(out))
+        harm(it.lines)
+
+        run(*words, f"out={out}")
+        assert_equal(Path(out), Path("whole"))
+
+
+def test_flat_targets_are_one_value_a_sample(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """y of shape (n,) is y of shape (n, 1); subtracted as it is, it would broadcast to (n, n)."""
+
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("ISOEXP_ALLOW", "flat")
+    (folder / "flat.py").write_text(
+        "from isoexp.data import Teacher\n\n\n"
+        "class Flat(Teacher):\n"
+        "    def draw(self, rng, count):\n"
+        "        x, y = super().draw(rng, count)\n"
+        "        return x, y[:, 0]\n"
+    )
+    words = ("data=teacher", "data.values=1", "epochs=3", "probe=none")
+    run(*words, "out=column")
+    run(*words, "data._target_=flat.Flat", "out=flat")
+    (column,), (flat,) = runs_below(Path("column")), runs_below(Path("flat"))
+
+    assert flat.summary["test/loss"] == column.summary["test/loss"]
+    with pytest.raises(UserError, match="targets have 1 values, outputs says 4"):
+        run(*words, "data._target_=flat.Flat", "data.values=4")
+
+
+def test_what_is_typed_goes_before_what_an_experiment_says(folder: Path) -> None:
+    (folder / "own" / "experiment").mkdir(parents=True)
+    yaml = folder / "own" / "experiment" / "short.yaml"
+    yaml.write_text("# @package _global_\nsteps: 2\n")
+
+    def steps(*words: str) -> int:
+        job = prepare(compose([*TINY, "experiment=short", *words], [folder / "own"]))
+        return job.bench().steps
+
+    assert steps() == 2
+    assert steps("epochs=2") == 6
+    assert steps("steps=5") == 5
+
+    yaml.write_text("steps: 2\n")
+    with pytest.raises(UserError, match="must begin with: # @package _global_"):
+        steps()
+
+
 def test_r2_is_that_of_the_split() -> None:
     run("model=autoencoder", "data=digits", "epochs=1", "probe=none", "batch_size=200")
     (it,) = runs_below(Path("runs"))
@@ -524,9 +598,6 @@ def test_the_numbers_of_a_configuration_are_those_of_this_version() -> None:
 def test_stopping_to_listen_interrupts_and_the_same_command_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from isoexp.experiment.composition import compose
-    from isoexp.experiment.execution import execute, prepare
-
     monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
     words = (*TINY, "epochs=3", "probe=none")
@@ -546,9 +617,6 @@ def test_stopping_to_listen_interrupts_and_the_same_command_goes_on(
 
 
 def test_two_at_once_one_runs_and_the_other_says_so() -> None:
-    from isoexp.experiment.composition import compose
-    from isoexp.experiment.execution import execute, prepare
-
     words = [*TINY, "epochs=1", "probe=none"]
     one = execute(prepare(compose(words)))
     next(one)
