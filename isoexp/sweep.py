@@ -105,10 +105,10 @@ def run_job(config: DictConfig) -> float | None:
         JobFailed: If a run of it failed, so that Hydra counts the job as failed.
     """
 
+    from .experiment.trial import Ended  # imports torch, which planning a sweep may not need
+
     hydra = HydraConfig.get()
     choices = {str(k): str(v) for k, v in hydra.runtime.choices.items() if v and "/" not in str(k)}
-    from .experiment.trial import Ended
-
     prepared = prepare(Job(config, choices, tuple(hydra.overrides.task)))
 
     failures, done = [], []

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ class Bench:
         shape: That shape and that number.
         build_optimizer: Builds the optimizer of given tensors.
         schedule: The factor of the learning rate at update i of n.
-        clip: Bounds gradients in place.
+        clip: Bounds gradients in place, and returns their norms before.
         probes: The probes by name.
         logger: The mirror of runs.
         device: Where the networks live.
@@ -52,7 +52,7 @@ class Bench:
     shape: tuple[tuple[int, ...], int]
     build_optimizer: BuildOptimizer
     schedule: Callable[[int, int], float]
-    clip: Callable[[Sequence[Tensor]], None]
+    clip: Callable[[Sequence[Tensor]], Tensor | None]
     probes: dict[str, Probe]
     logger: Any
     device: torch.device
@@ -112,7 +112,13 @@ class Bench:
     def objective(self, split: str) -> Objective:
         """Returns what networks are trained for, as model and targets say, scored on a split."""
 
-        x, y = self.splits[split]
+        return self._objectives[split]
+
+    @cached_property
+    def _objectives(self) -> dict[str, Objective]:
+        return {split: self._objective(x, y) for split, (x, y) in self.splits.items()}
+
+    def _objective(self, x: Tensor, y: Tensor) -> Objective:
         model = getattr(self.build_model, "func", self.build_model)
         if getattr(model, "reconstructs", False):
             return Reconstruction.on(x, y)
