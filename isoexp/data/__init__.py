@@ -9,9 +9,12 @@ from .images import CIFAR100 as CIFAR100
 from .images import EMNIST as EMNIST
 from .images import MNIST as MNIST
 from .images import FashionMNIST as FashionMNIST
+from .modular import ModularArithmetic as ModularArithmetic
 from .packaged import MNIST1D as MNIST1D
 from .packaged import Digits as Digits
 from .packaged import MNIST5k as MNIST5k
 from .synthetic import XOR as XOR
 from .synthetic import Spheres as Spheres
 from .synthetic import Teacher as Teacher
+from .text import Text as Text
+from .waveforms import Waveforms as Waveforms

@@ -4,7 +4,10 @@ No torch here, so that a finished run is recognised, by the fingerprint of its d
 torch is imported.
 """
 
-__all__ = ["Source", "Split", "Splits", "carve", "digest_files"]
+__all__ = [
+    "Source", "Split", "Splits", "carve", "digest_arrays", "digest_files", "one_hot",
+    "require_positive",
+]  # fmt: skip
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -14,11 +17,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 
 class Split(NamedTuple):
-    """Inputs (float32, one a row) and targets (int64 classes, or float32 vectors)."""
+    """Inputs (float32, one a row) and targets (int64 classes, or float32 vectors).
+
+    A sequence is an input of shape (T, D): T time steps of D features, or T tokens of a
+    vocabulary of D, one-hot. Its classes are one for the whole sequence, or one a time step.
+    """
 
     x: Float[np.ndarray, " samples *inputs"]
     y: Shaped[np.ndarray, " samples *outputs"]
@@ -33,12 +40,15 @@ class Splits:
         valid: The split for choices: rates, stopping, comparisons between settings.
         test: The split for the numbers that are reported, looked at once, at the end.
         outputs: The number of classes, or of values of a vector target.
+        standardize: Whether the features are measurements, to be brought to one scale. One-hot
+            tokens are not, nor is a series whose time steps share their scale already.
     """
 
     train: Split
     valid: Split
     test: Split
     outputs: int
+    standardize: bool = True
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -46,11 +56,23 @@ class Splits:
 
         return self.train.x.shape[1:]
 
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """The shape of the classes asked for at one input: () for one, (T,) for one a time step.
+
+        A vector target is one answer.
+        """
+
+        return self.train.y.shape[1:] if np.issubdtype(self.train.y.dtype, np.integer) else ()
+
     def standardized(self) -> "Splits":
         """Returns the splits with each feature of mean 0 and variance 1 over the training split.
 
-        A feature that is constant there keeps its scale.
+        A feature that is constant there keeps its scale; splits not to be standardized stay.
         """
+
+        if not self.standardize:
+            return self
 
         mean = self.train.x.mean(axis=0, dtype=np.float64)
         std = self.train.x.std(axis=0, dtype=np.float64)
@@ -77,6 +99,14 @@ class Source(ABC):
         """
 
 
+def require_positive(source: Source, *settings: str) -> None:
+    """Refuses counts below 1 among the settings of a data set."""
+
+    for setting in settings:
+        if getattr(source, setting) < 1:
+            raise ValueError(f"{setting} must be at least 1, got {getattr(source, setting)}")
+
+
 def carve(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:
     """Deals samples into splits of given sizes and a last one of the rest, always the same way."""
 
@@ -91,6 +121,22 @@ def carve(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:
     parts = np.split(order, np.cumsum(sizes))
 
     return [Split(x[part], y[part]) for part in parts]
+
+
+def one_hot(tokens: Int[np.ndarray, "*shape"], size: int) -> Float[np.ndarray, "*shape {size}"]:
+    """Returns each token as a row of the identity of the given size, in float32."""
+
+    return np.eye(size, dtype=np.float32)[tokens]
+
+
+def digest_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """Returns a hash of the contents of arrays, in their order."""
+
+    digest = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        digest.update(array.tobytes())
+
+    return digest.hexdigest()
 
 
 def digest_files(paths: Iterable[Path]) -> str:

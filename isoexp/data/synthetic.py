@@ -2,14 +2,13 @@
 
 __all__ = ["XOR", "Spheres", "Teacher"]
 
-import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from .base import Source, Split, Splits
+from .base import Source, Split, Splits, digest_arrays, require_positive
 
 
 @dataclass(frozen=True)
@@ -17,23 +16,19 @@ class Synthetic(Source):
     """Abstract generated set.
 
     Arguments:
-        dim: The number of features n.
         train: The number of training samples.
         valid: The number of validation samples.
         test: The number of test samples.
         seed: The seed of the set, apart from that of the networks.
     """
 
-    dim: int = 2
     train: int = 4000
     valid: int = 1000
     test: int = 1000
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("dim", "train", "valid", "test"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require_positive(self, "train", "valid", "test")
 
     @property
     def outputs(self) -> int:
@@ -46,11 +41,9 @@ class Synthetic(Source):
         """Draws inputs and targets."""
 
     def fingerprint(self) -> str:
-        digest = hashlib.blake2b(digest_size=8)
-        for split in (made := self.load()).train, made.valid, made.test:
-            digest.update(split.x.tobytes() + split.y.tobytes())
+        made = self.load()
 
-        return digest.hexdigest()
+        return digest_arrays(a for split in (made.train, made.valid, made.test) for a in split)
 
     def load(self) -> Splits:
         rng = np.random.default_rng(self.seed)
@@ -70,15 +63,18 @@ class Spheres(Synthetic):
     """Concentric spheres (rings, for dim=2): the class is the radius, every direction is alike.
 
     Arguments:
+        dim: The number of features n.
         shells: The number of spheres; sphere k has radius k.
         noise: The standard deviation of the radius.
     """
 
+    dim: int = 2
     shells: int = 3
     noise: float = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_positive(self, "dim")
 
         if self.shells < 2:
             raise ValueError(f"shells must be at least 2, got {self.shells}")
@@ -103,6 +99,7 @@ class XOR(Synthetic):
     """The parity of two signs among many idle dimensions: y = [u·x > 0] xor [v·x > 0], x ~ N(0, I).
 
     Arguments:
+        dim: The number of features n.
         basis: Whether u, v are the first two axes (standard) or a random orthonormal pair
             (random): the same problem, turned.
     """
@@ -134,6 +131,7 @@ class Teacher(Synthetic):
     """Regression onto a random network of one hidden layer: y = A tanh(W x + b), x ~ N(0, I).
 
     Arguments:
+        dim: The number of features n.
         hidden: The number of hidden features of the teacher.
         values: The number of values of a target, each of variance about one.
         form: Whether the teacher's tanh acts elementwise or isotropically.
@@ -146,10 +144,8 @@ class Teacher(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_positive(self, "dim", "hidden", "values")
 
-        for name in ("hidden", "values"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.form not in ("elementwise", "isotropic"):
             raise ValueError(f"form must be elementwise or isotropic, got {self.form}")
 

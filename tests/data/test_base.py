@@ -1,12 +1,13 @@
 """Tests for isoexp.data.base."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from isoexp.data import Split, Splits
-from isoexp.data.base import carve, digest_files
+from isoexp.data.base import carve, digest_arrays, digest_files, one_hot
 
 
 def splits(x: np.ndarray) -> Splits:
@@ -64,6 +65,42 @@ def test_standardized_leaves_the_original_and_the_targets() -> None:
     np.testing.assert_array_equal(done.test.y, raw.test.y)
     assert done.outputs == raw.outputs
     assert raw.inputs == done.inputs == (2,)
+
+
+def test_what_is_not_to_be_standardized_stays() -> None:
+    raw = replace(splits(one_hot(np.arange(40) % 5, 5)), standardize=False)
+
+    assert raw.standardized() is raw
+    assert replace(raw, standardize=True).standardized().train.x.min() < 0  # the control
+
+
+# --- sequences ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("y", "answers"),
+    [
+        (np.zeros(8, dtype=np.int64), ()),
+        (np.zeros((8, 5), dtype=np.int64), (5,)),
+        (np.zeros((8, 5), dtype=np.float32), ()),
+        (np.zeros(8, dtype=np.float32), ()),
+    ],
+    ids=["a class", "a class a step", "a vector", "a value"],
+)
+def test_answers_are_the_classes_asked_for_at_an_input(y: np.ndarray, answers) -> None:
+    split = Split(np.zeros((8, 5, 3), dtype=np.float32), y)
+
+    assert Splits(split, split, split, outputs=5).answers == answers
+
+
+def test_one_hot_is_a_row_of_the_identity() -> None:
+    tokens = np.asarray([[0, 2, 1], [2, 2, 0]])
+    x = one_hot(tokens, 4)
+
+    assert x.shape == (2, 3, 4)
+    assert x.dtype == np.float32
+    np.testing.assert_array_equal(x.argmax(axis=-1), tokens)
+    np.testing.assert_array_equal(np.sort(x, axis=-1), np.broadcast_to([0, 0, 0, 1], x.shape))
 
 
 # --- splitting ------------------------------------------------------------------------------
@@ -129,3 +166,11 @@ def test_digest_is_of_names_and_contents_alone(tmp_path: Path) -> None:
 
 def test_digest_is_frozen(tmp_path: Path) -> None:
     assert digest_files(write(tmp_path / "a", x=b"1", y=b"2")) == "1cb8348f09f83b4d"
+
+
+def test_digest_of_arrays_is_of_their_contents_in_order() -> None:
+    a, b = np.arange(3), np.ones(2, dtype=np.float32)
+
+    assert digest_arrays([a, b]) == digest_arrays([a.copy(), b.copy()])
+    assert digest_arrays([a, b]) != digest_arrays([b, a])
+    assert digest_arrays([a, b]) != digest_arrays([a + 1, b])

