@@ -1,10 +1,16 @@
-"""Optimizers are PyTorch's, built as optimizer(parameters); here: schedules, clipping, the step."""
+"""Optimizers, built as optimizer(parameters): PyTorch's and ours; schedules, clipping, the step."""
 
 from .clipping import ClipNorm as ClipNorm
 from .clipping import ClipValue as ClipValue
 from .clipping import NoClip as NoClip
 from .clipping import norms as norms
+from .isotropic_adam import IsotropicAdam as IsotropicAdam
 from .lean import spare_the_compiler as spare_the_compiler
 from .lean import step as step
+from .muon import Muon as Muon
+from .normalized import NormalizedSGD as NormalizedSGD
+from .normalized import SignSGD as SignSGD
 from .schedules import Constant as Constant
 from .schedules import Cosine as Cosine
+from .shampoo import Shampoo as Shampoo
+from .together import Together as Together

@@ -9,10 +9,13 @@ from torch import nn
 from torch.optim import Muon, Optimizer, Rprop
 
 from isoexp.ensemble import ELEMENTWISE, BuildOptimizer
-from isoexp.optimizers import step
+from isoexp.optimizers import IsotropicAdam, NormalizedSGD, Shampoo, SignSGD, step
+from isoexp.optimizers import Muon as OurMuon
+
+OURS = [IsotropicAdam, NormalizedSGD, Shampoo, SignSGD, OurMuon]
 
 
-@pytest.mark.parametrize("build", [*ELEMENTWISE, Muon, Rprop], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("build", [*ELEMENTWISE, Muon, Rprop, *OURS], ids=lambda cls: cls.__name__)
 def test_a_lean_step_is_a_step(build: BuildOptimizer) -> None:
     """Bit by bit, weights and memory, without the hooks around it."""
 
@@ -33,14 +36,15 @@ def test_a_lean_step_is_a_step(build: BuildOptimizer) -> None:
 def test_the_compiler_is_spared() -> None:
     code = """
 import sys, torch
-from isoexp.optimizers import spare_the_compiler, step
+from isoexp.optimizers import *
 spare_the_compiler()
-p = torch.nn.Parameter(torch.ones(3))
-optimizer = torch.optim.Adam([p])
-p.grad = torch.ones(3)
-step(optimizer)
-optimizer.load_state_dict(optimizer.state_dict())
-optimizer.zero_grad()
+for build in (torch.optim.Adam, IsotropicAdam, Muon, NormalizedSGD, SignSGD, Shampoo):
+    p = torch.nn.Parameter(torch.ones(3))
+    optimizer = build([p])
+    p.grad = torch.ones(3)
+    step(optimizer)
+    optimizer.load_state_dict(optimizer.state_dict())
+    optimizer.zero_grad()
 print("torch._dynamo" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

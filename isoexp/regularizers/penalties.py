@@ -1,0 +1,98 @@
+"""Penalties of weights and of activations.
+
+    L2              λ ½ Σ ‖W‖²_F         W → RWQ for all rotations R, Q
+    Nuclear         λ Σ ‖W‖_*            W → RWQ
+    Spectral        λ ½ Σ σ_max(W)²      W → RWQ
+    ActivationNorm  λ Σ E ‖h‖²/n         h → Rh
+    L1              λ Σ |W_ij|           signed permutations only: it marks the standard basis
+
+each with the maps that leave it as it is; the sums go over the weights, or over the layers.
+
+Sources: Yoshida and Miyato, Spectral Norm Regularization for Improving the Generalizability of
+Deep Learning (2017), for the spectral; Fazel, Hindi and Boyd (2001), for the nuclear.
+"""
+
+__all__ = ["L1", "L2", "ActivationNorm", "Nuclear", "Spectral"]
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .base import Penalty
+
+
+@dataclass(frozen=True)
+class L2(Penalty):
+    """λ ½ Σ ‖W‖²_F, whose gradient λ W is that of weight decay λ in plain gradient descent."""
+
+    def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
+        return t.flatten(1).square().sum(dim=1) / 2
+
+
+@dataclass(frozen=True)
+class L1(Penalty):
+    """λ Σ |W_ij|, with gradient 0 where W_ij = 0."""
+
+    strength: float = 1e-4
+
+    def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
+        return t.flatten(1).abs().sum(dim=1)
+
+
+@dataclass(frozen=True)
+class Nuclear(Penalty):
+    """λ Σ ‖W‖_*, the sum of the singular values.
+
+    Where some are zero the gradient is the least of the subgradients, U Vᵀ over the others: what
+    a null space would add depends on the basis that is chosen in it.
+    """
+
+    def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
+        s = _singular_values(t)
+        side = max(t.flatten(2).shape[1:])
+        rounding = side * torch.finfo(s.dtype).eps * s.detach().amax(dim=1, keepdim=True)
+
+        return torch.where(s <= rounding, 0.0, s).sum(dim=1)
+
+
+@dataclass(frozen=True)
+class Spectral(Penalty):
+    """λ ½ Σ σ_max(W)², of the exact largest singular values rather than of power iterations.
+
+    Where several are the largest, its gradient is shared among those that agree bit by bit.
+    """
+
+    strength: float = 1e-2
+
+    def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
+        return _singular_values(t).amax(dim=1).square() / 2
+
+
+@dataclass(frozen=True)
+class ActivationNorm(Penalty):
+    """λ Σ E ‖h‖²/n, the mean over samples and positions, the sum over layers.
+
+    A mean of squares over all there is of a layer, so that neither width nor batch nor image size
+    changes what λ means.
+    """
+
+    sees_activations: ClassVar[bool] = True
+
+    def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
+        return t.flatten(1).square().mean(dim=1)
+
+
+def _singular_values(w: Float[Tensor, " K *shape"]) -> Float[Tensor, " K rank"]:
+    """Returns the singular values of the matrix of each network; NaN where it is not finite.
+
+    The decomposition of many matrices fails if that of one does.
+    """
+
+    w = w.flatten(2)
+    finite = w.isfinite().flatten(1).all(dim=1)
+    s = torch.linalg.svdvals(torch.where(finite[:, None, None], w, 0.0))
+
+    return torch.where(finite[:, None], s, torch.nan)
