@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import UserError
 
-COMMANDS = ("train", "list", "ls", "show", "completion")
+COMMANDS = ("train", "list", "ls", "show", "audit", "completion")
 """The words that may follow isoexp."""
 
 _HERE = Path(__file__).parent

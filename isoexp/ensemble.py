@@ -10,6 +10,7 @@ __all__ = ["ELEMENTWISE", "Ensemble"]
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,10 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.optim import Optimizer
 
-from .optimizers import norms
+from .activations import activations_of
+from .noise import KEY, Noisy
+from .optimizers import Together, norms
+from .streams import stream_seed
 
 ELEMENTWISE = (
     torch.optim.SGD,
@@ -36,6 +40,9 @@ ELEMENTWISE = (
 SHARED = ("step", "mu_product")
 """What they keep once for all coordinates of a parameter, and so for all networks."""
 
+OF_GROUP = "of_group"
+"""Where we put what an optimizer counts for a whole group of parameters, in memory of each."""
+
 BuildOptimizer = Callable[[Iterable[Tensor]], Optimizer]
 
 
@@ -46,13 +53,18 @@ class Ensemble:
         members: The networks; their weights are taken over.
         compile: Whether the batched forward pass goes through torch.compile.
         autocast: The dtype of mixed precision, or None for plain arithmetic.
+        observe: Whether to keep what the activations give in a forward pass.
     """
+
+    activations: Sequence[Tensor] = ()
+    """What they gave in the last one, (K, batch, …, n) each, if it was to be kept."""
 
     def __init__(
         self,
         members: Sequence[nn.Module],
         compile: bool = False,
         autocast: torch.dtype | None = None,
+        observe: bool = False,
     ) -> None:
         self.size = len(members)
         self.autocast = autocast
@@ -68,7 +80,14 @@ class Ensemble:
             self.parameters, self.buffers = stack_module_state(list(members))
             forward = self._forward_all
 
+        self._seen: list[Tensor] = []
+        self._hooks = _keep_outputs(self.template, self._seen) if observe else []
         self._forward = torch.compile(forward) if compile else forward
+        self._noisy = [
+            (f"{path}.key".removeprefix("."), stream_seed(0, path) & KEY)
+            for path, module in self.template.named_modules()
+            if isinstance(module, Noisy)
+        ]
 
     @property
     def device(self) -> torch.device:
@@ -77,34 +96,62 @@ class Ensemble:
     def __call__(self, x: Shaped[Tensor, "K batch *inputs"]) -> Shaped[Tensor, "K batch *outputs"]:
         """Returns the outputs of network k on the inputs x[k]."""
 
-        if self.autocast is None:
-            return self._forward(x)
+        enabled = self.autocast is not None
+        with torch.autocast(x.device.type, dtype=self.autocast, enabled=enabled):
+            outputs, self.activations = self._forward(x)
 
-        with torch.autocast(x.device.type, dtype=self.autocast):
-            return self._forward(x).float()
+        return outputs.float() if enabled else outputs
 
-    def _forward_one(self, x: Tensor) -> Tensor:
-        return self.template(x[0])[None]
+    def _forward_one(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        outputs, seen = self._call(self.template, x[0])
 
-    def _forward_all(self, x: Tensor) -> Tensor:
-        def call(parameters: dict[str, Any], buffers: dict[str, Any], x: Tensor) -> Tensor:
-            return functional_call(self.template, (parameters, buffers), (x,))
+        return outputs[None], [h[None] for h in seen]
 
-        # Noise under vmap would not be that of the solo run: better an error than other numbers.
+    def _forward_all(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        def call(
+            parameters: dict[str, Any], buffers: dict[str, Any], x: Tensor
+        ) -> tuple[Tensor, list[Tensor]]:
+            return self._call(partial(functional_call, self.template, (parameters, buffers)), x)
+
+        # Noise that knows no keys would not be that of the solo run: better an error.
         return vmap(call, randomness="error")(self.parameters, self.buffers, x)
 
-    def seed_noise(self, seed: int) -> None:
-        """Seeds the generator that a forward pass draws from."""
+    def _call(self, network: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        outputs = network(x)
+        seen = list(self._seen)
+        self._seen.clear()
 
-        torch.default_generator.manual_seed(seed)
+        return outputs, seen
+
+    @torch.no_grad()
+    def seed_noise(self, seeds: Sequence[int]) -> None:
+        """Seeds what the forward pass of each network draws from.
+
+        That is the key of each noisy module, and for modules that know no keys, such as
+        torch.nn.Dropout in a network alone, the global generator.
+        """
+
+        for name, salt in self._noisy:
+            keys = torch.tensor([(seed & KEY) ^ salt for seed in seeds])
+            self.buffers[name].copy_(keys[0] if self.size == 1 else keys)
+
+        torch.default_generator.manual_seed(seeds[0])
         if self.device.type == "cuda":
-            torch.cuda.manual_seed(seed)
+            torch.cuda.manual_seed(seeds[0])
 
     def train(self, mode: bool = True) -> None:
         """Sets training or evaluation mode."""
 
         if self.template.training != mode:
             self.template.train(mode)
+
+    def weights(self) -> list[Tensor]:
+        """Returns the trained matrices and kernels, (K, …) each: no biases, no gains."""
+
+        trained = [p for p in self.parameters.values() if p.requires_grad]
+        stacked = [p[None] for p in trained] if self.size == 1 else trained
+
+        return [p for p in stacked if p.dim() > 2]
 
     def gradients(self) -> list[Tensor]:
         """Returns the gradients, the networks along the first axis."""
@@ -122,7 +169,8 @@ class Ensemble:
         """Returns one optimizer of the stacked weights, or K of the members' if it must be so.
 
         An optimizer outside ELEMENTWISE may mix the coordinates of a tensor and would take the
-        axis of networks for one of features: each network gets its own, on views of its weights.
+        axis of networks for one of features: ours are told of it; of the others each network gets
+        its own, on views of its weights.
         """
 
         trained = [p for p in self.parameters.values() if p.requires_grad]
@@ -134,6 +182,10 @@ class Ensemble:
         first = build(views[0])
         if type(first) in ELEMENTWISE:
             return [build(trained)]
+        if isinstance(first, Together):
+            together = build(trained)
+            together.stacked = True  # pyright: ignore[reportAttributeAccessIssue]
+            return [together]
 
         for k, row in enumerate(views):
             for view, p in zip(row, trained, strict=True):
@@ -153,6 +205,9 @@ class Ensemble:
         """Returns a copy of network k, in evaluation mode."""
 
         network = deepcopy(self.template)
+        for module in network.modules():
+            for hook in self._hooks:
+                module._forward_hooks.pop(hook, None)
         Ensemble([network]).load(0, self.state(k))
 
         return network.eval()
@@ -180,7 +235,7 @@ class Ensemble:
         return [
             {
                 key: value[k].clone() if stacked and _is_own(key, value) else deepcopy(value)
-                for key, value in optimizer.state[p].items()
+                for key, value in {**optimizer.state[p], **_of_group(optimizer, group)}.items()
             }
             for group in optimizer.param_groups
             for p in group["params"]
@@ -204,6 +259,9 @@ class Ensemble:
             }
             # PyTorch's own loader moves each value to where its optimizer wants it.
             groups = optimizer.state_dict()["param_groups"]
+            for group in groups:
+                for i in group["params"]:
+                    group.update(merged[i].pop(OF_GROUP, {}))
             optimizer.load_state_dict({"state": merged, "param_groups": groups})
 
 
@@ -211,3 +269,23 @@ def _is_own(key: str, value: object) -> bool:
     """Whether what an elementwise optimizer keeps is kept for each network by itself."""
 
     return isinstance(value, Tensor) and key not in SHARED
+
+
+def _keep_outputs(network: nn.Module, seen: list[Tensor]) -> list[int]:
+    """Has the activations of a network put what they give into a list; returns the hooks' names."""
+
+    def keep(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+        seen.append(out)
+
+    found = activations_of(network).values()
+
+    return [module.register_forward_hook(keep).id for module in found]
+
+
+def _of_group(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns what an optimizer has added to a group, as some do with the number of updates."""
+
+    ours = ("params", "param_names", "initial_lr", *optimizer.defaults)
+    added = {key: value for key, value in group.items() if key not in ours}
+
+    return {OF_GROUP: added} if added else {}

@@ -1,6 +1,6 @@
 """Lengths, directions, angles and rotations of R^n; vectors lie along the last axis."""
 
-__all__ = ["angle", "coordinate_cdf", "radius", "random_orthogonal", "unit"]
+__all__ = ["angle", "coordinate_cdf", "orthonormal", "radius", "random_orthogonal", "unit"]
 
 import math
 
@@ -57,18 +57,22 @@ def angle(x: Float[Tensor, "*batch n"], y: Float[Tensor, "*batch n"]) -> Float[T
 
 
 def random_orthogonal(n: int, generator: Generator | None = None) -> Float[Tensor, "n n"]:
-    """Returns a matrix R drawn from the Haar measure on O(n), in float64 on the CPU.
+    """Returns a matrix R drawn from the Haar measure on O(n), in float64 on the CPU."""
 
-    The QR decomposition of a Gaussian matrix is Haar only after the signs of diag R are moved
-    into Q.
+    return orthonormal(torch.randn(n, n, generator=generator, dtype=torch.float64))
+
+
+def orthonormal(gaussian: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
+    """Returns the matrix of O(n) that a Gaussian matrix stands for; its law is Haar.
+
+    The QR decomposition is Haar only after the signs of diag R are moved into Q.
 
     Source: Mezzadri, How to generate random matrices from the classical compact groups (2007).
     """
 
-    gaussian = torch.randn(n, n, generator=generator, dtype=torch.float64)
     q, r = torch.linalg.qr(gaussian)
 
-    return q * torch.where(r.diagonal() < 0, -1.0, 1.0)
+    return q * torch.where(r.diagonal() < 0, -1.0, 1.0).to(q)
 
 
 def coordinate_cdf(t: Float[np.ndarray, "*points"], n: int) -> Float[np.ndarray, "*points"]:

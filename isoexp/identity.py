@@ -24,7 +24,10 @@ NOT_NUMBERS = frozenset(
 )
 """Top-level keys that do not change the numbers of one network."""
 
-GROUPS = ("activation", "model", "norm", "init", "data", "optimizer", "schedule", "clip")
+GROUPS = (
+    "activation", "model", "norm", "init", "dropout", "data", "optimizer", "schedule", "clip",
+    "regularizer",
+)  # fmt: skip
 """The groups whose choice stands beside every result."""
 
 

@@ -39,6 +39,7 @@ METRICS: Schema = {
     "time_s": float,
     "lr": float,
     "grad_norm": float,
+    "train/penalty": float,
     "train/loss": float,
     "train/accuracy": float,
     "train/r2": float,

@@ -27,7 +27,10 @@ from torch.optim import Optimizer
 
 from .ensemble import Ensemble
 from .optimizers import step as update
+from .regularizers import NoRegularizer, Regularizer
 from .streams import stream, stream_seed
+
+NO_REGULARIZER = NoRegularizer()
 
 EVALUATION_ROWS = 4096
 """The most samples sent through K networks at once when they are evaluated, times K."""
@@ -49,27 +52,32 @@ class Objective(Protocol):
 
 
 class Classification:
-    """Cross-entropy of the logits; the score is the accuracy."""
+    """Cross-entropy of the logits, the mean over the steps of a sequence that is answered at each.
+
+    The score is the accuracy.
+    """
 
     score = "accuracy"
 
     def losses(
         self,
-        outputs: Float[Tensor, "K batch classes"],
+        outputs: Float[Tensor, "K batch *steps classes"],
         x: Shaped[Tensor, "K batch *inputs"],
-        y: Shaped[Tensor, "K batch"],
+        y: Shaped[Tensor, "K batch *steps"],
     ) -> Float[Tensor, "K batch"]:
-        flat = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none")
+        flat = F.cross_entropy(outputs.flatten(0, -2), y.flatten(), reduction="none")
 
-        return flat.view_as(y)
+        return flat.view(*y.shape[:2], -1).mean(dim=-1)
 
     def scores(
         self,
-        outputs: Float[Tensor, "K batch classes"],
+        outputs: Float[Tensor, "K batch *steps classes"],
         x: Shaped[Tensor, "K batch *inputs"],
-        y: Shaped[Tensor, "K batch"],
+        y: Shaped[Tensor, "K batch *steps"],
     ) -> Float[Tensor, "K batch"]:
-        return (outputs.argmax(dim=-1) == y).to(outputs.dtype)
+        right = (outputs.argmax(dim=-1) == y).to(outputs.dtype)
+
+        return right.view(*y.shape[:2], -1).mean(dim=-1)
 
 
 class Regression:
@@ -116,12 +124,14 @@ class Step:
         losses: The loss of each network on its batch, before the update.
         scores: The score of each network on its batch, before the update.
         grad_norms: The norm of each network's gradient before it was clipped; None if it was not.
+        penalties: What the regularizer added to each network's loss; None if there is none.
     """
 
     index: int
     losses: Float[Tensor, " K"]
     scores: Float[Tensor, " K"]
     grad_norms: Float[Tensor, " K"] | None = None
+    penalties: Float[Tensor, " K"] | None = None
 
 
 def batches(
@@ -161,7 +171,8 @@ def fit(
     clip: Callable[[Sequence[Tensor]], Tensor | None],
     steps: int,
     start: int = 0,
-    noise: int = 0,
+    seeds: Sequence[int] | None = None,
+    regularizer: Regularizer = NO_REGULARIZER,
 ) -> Iterator[Step]:
     """Trains an ensemble in place, and yields after every update.
 
@@ -174,9 +185,13 @@ def fit(
         clip: Bounds the gradients in place.
         steps: The number n of updates of a whole training.
         start: The number of updates made before.
-        noise: The seed of what a forward pass draws: at each update from a stream of its own, so
-            that a resumed training draws the same.
+        seeds: The seed of each network's noise, 0 … K − 1 unless given: each update draws from a
+            stream of its own, so that a resumed training draws the same.
+        regularizer: What is added to the loss of each network, as a function of its weights and of
+            what its activations give.
     """
+
+    seeds = range(ensemble.size) if seeds is None else seeds
 
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     for group in groups:
@@ -189,11 +204,13 @@ def fit(
 
         ensemble.train()  # the caller may have evaluated the networks meanwhile
         ensemble.zero_grad()
-        ensemble.seed_noise(stream_seed(noise, "forward", index))
+        ensemble.seed_noise([stream_seed(seed, "forward", index) for seed in seeds])
 
         outputs = ensemble(x)
         losses = objective.losses(outputs, x, y).mean(dim=1)
-        losses.sum().backward()
+        penalties = regularizer(ensemble.weights(), ensemble.activations)
+        total = losses if penalties is None else losses + penalties
+        total.sum().backward()
         grad_norms = clip(ensemble.gradients())
 
         for optimizer in optimizers:
@@ -201,7 +218,8 @@ def fit(
 
         outputs = outputs.detach()
         scores = objective.scores(outputs, x, y).mean(dim=1)
-        yield Step(index, losses.detach(), scores, grad_norms)
+        added = None if penalties is None else penalties.detach()
+        yield Step(index, losses.detach(), scores, grad_norms, added)
 
 
 @torch.no_grad()

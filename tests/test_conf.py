@@ -6,8 +6,20 @@ from types import ModuleType
 
 import pytest
 import yaml
+from torch import nn
+from torch.optim import Optimizer
 
-from isoexp import activations, data, inits, models, probes
+from isoexp import (
+    activations,
+    data,
+    dropout,
+    inits,
+    models,
+    norms,
+    optimizers,
+    probes,
+    regularizers,
+)
 from isoexp.activations import Activation
 from isoexp.choices import CONF, defaults, groups, root_keys
 from isoexp.data import Source
@@ -17,7 +29,10 @@ from isoexp.experiment.construction import check
 from isoexp.experiment.execution import prepare
 from isoexp.experiment.settings import Settings
 
-OFFLINE = {"digits", "mnist5k", "mnist1d", "spheres", "xor", "teacher"}
+OFFLINE = {
+    "digits", "mnist5k", "mnist1d", "spheres", "xor", "teacher", "modular", "text", "waveforms",
+}  # fmt: skip
+ABSTRACT = {"isoexp.probes.Probe", "isoexp.probes.Subject"}
 CHOICES = [
     (group, name)
     for group, choices in groups().items()
@@ -28,7 +43,8 @@ CHOICES = [
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_choice_builds(group: str, name: str) -> None:
-    job = compose([f"{group}={name}"])
+    each_step = ["model=rnn"] if name == "text" else []
+    job = compose([f"{group}={name}", *each_step])
 
     check(job.config)
     prepare(job).bench()
@@ -58,7 +74,11 @@ def named(package: ModuleType, base: type) -> set[str]:
         (activations, Activation, "activation"),
         (data, Source, "data"),
         (models, object, "model"),
+        (norms, nn.Module, "norm"),
         (inits, object, "init"),
+        (dropout, dropout.Dropout, "dropout"),
+        (optimizers, Optimizer, "optimizer"),
+        (regularizers, object, "regularizer"),
         (probes, object, "probe"),
     ],
 )
@@ -66,7 +86,7 @@ def test_every_class_has_a_file(package: ModuleType, base: type, group: str) -> 
     texts = " ".join(path.read_text() for path in groups()[group].values())
     missing = {name for name in named(package, base) if f"_target_: {name}\n" not in texts}
 
-    assert missing <= {"isoexp.probes.Probe", "isoexp.probes.Subject"}, missing
+    assert missing <= ABSTRACT, missing
 
 
 def test_every_file_is_short_and_explains_itself() -> None:

@@ -1,6 +1,7 @@
 """Activation functions: elementwise, isotropic, quasi-isotropic, radial basis."""
 
 from .base import Activation as Activation
+from .base import activations_of as activations_of
 from .elementwise import *  # noqa: F403
 from .isotropic import *  # noqa: F403
 from .profiles import *  # noqa: F403

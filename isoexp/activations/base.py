@@ -1,6 +1,6 @@
 """The contract between activations and the rest of the house."""
 
-__all__ = ["Activation", "Scale", "scale_of"]
+__all__ = ["Activation", "Scale", "activations_of", "scale_of"]
 
 from abc import ABC, abstractmethod
 from typing import Literal
@@ -37,6 +37,23 @@ class Activation(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch m"]: ...
+
+
+def activations_of(model: nn.Module) -> dict[str, nn.Module]:
+    """Returns the activations of a network by their path in it, from input to output.
+
+    They are the modules of that class and those that a model keeps by the name `activation`; what
+    one of them is built of is not another.
+    """
+
+    found: dict[str, nn.Module] = {}
+    for path, module in model.named_modules():
+        inside = any(path.startswith(f"{outer}.") for outer in found)
+        named = path.rpartition(".")[2] == "activation"
+        if not inside and (named or isinstance(module, Activation)):
+            found[path] = module
+
+    return found
 
 
 def scale_of(scale: Scale, width: int) -> float:

@@ -17,6 +17,7 @@ isoexp: the laboratory bench for isotropic deep learning
   isoexp list [GROUP]                           every choice of every group
   isoexp ls [DIR]                               a table of runs
   isoexp show RUN                               one run: state, numbers, configuration
+  isoexp audit [GROUP …] [module:object …]      the measured symmetry of every functional form
   isoexp completion bash|zsh|fish               a script for your shell
 
   isoexp train activation=iso_tanh model=mlp    the first thing to try
@@ -89,6 +90,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
+    from .audit import audit
     from .completion import complete, completion
     from .listing import list_choices, ls, show
     from .train import train
@@ -98,6 +100,7 @@ def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
         "list": list_choices,
         "ls": ls,
         "show": show,
+        "audit": audit,
         "completion": completion,
         "_complete": complete,
     }

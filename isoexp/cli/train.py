@@ -2,14 +2,12 @@
 
 __all__ = ["HELP", "train"]
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from ..errors import UserError, did_you_mean
+from .options import Parser, parse
 
 HELP = """\
 isoexp train [group=choice …] [key=value …]
@@ -33,7 +31,10 @@ isoexp list shows the groups; conf/config.yaml the keys: {keys}.
 def train(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0, or 1 if a run failed."""
 
-    options = _parse(arguments)
+    parser = Parser("train")
+    parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--cfg", action="store_true")
+    options = parse(parser, arguments)
     if options.help:
         from ..choices import root_keys
 
@@ -41,10 +42,9 @@ def train(arguments: Sequence[str]) -> int:
         return 0
 
     if options.allow:
-        from ..experiment.construction import ALLOW
+        from ..experiment.construction import allow
 
-        before = os.environ.get(ALLOW, "").split(",")
-        os.environ[ALLOW] = ",".join(filter(None, [*before, *options.allow]))
+        allow(options.allow)
 
     folders = [Path(folder) for folder in options.config_dir]
     if options.cfg:
@@ -125,30 +125,3 @@ def _print_config(words: Sequence[str], folders: Sequence[Path]) -> int:
     print(OmegaConf.to_yaml(job.config, resolve=True), end="")
 
     return 0
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line."""
-
-    def error(self, message: str):
-        raise UserError(message)
-
-
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = _Parser(prog="isoexp train", add_help=False, allow_abbrev=False)
-    parser.add_argument("-h", "--help", action="store_true")
-    parser.add_argument("-m", "--multirun", action="store_true")
-    parser.add_argument("--config-dir", action="append", default=[], metavar="DIR")
-    parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE")
-    parser.add_argument("--cfg", action="store_true")
-    parser.add_argument("words", nargs="*")
-
-    options, unknown = parser.parse_known_intermixed_args(list(arguments))
-    if unknown:
-        known = [flag for action in parser._actions for flag in action.option_strings]
-        raise UserError(
-            f"isoexp train has no option {unknown[0]}"
-            f"{did_you_mean(unknown[0], known) or '; isoexp train --help shows them'}"
-        )
-
-    return options

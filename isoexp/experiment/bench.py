@@ -1,6 +1,6 @@
 """The bench: every object that one configuration asks for, built and ready."""
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "set_threads"]
 
 import os
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError
 from ..optimizers import spare_the_compiler, step
 from ..probes import Probe
+from ..regularizers import Regularizer
 from ..streams import seeded
 from ..training import Classification, Objective, Reconstruction, Regression
 from .construction import build
@@ -37,10 +38,12 @@ class Bench:
         settings: The root keys.
         splits: The data, as tensors (x, y) on the device, by the name of the split.
         build_model: Builds a network from the shape of an input and the number of outputs.
-        shape: That shape and that number.
+        shape: That shape and that number; the number of steps before it, where a sequence is
+            answered at each.
         build_optimizer: Builds the optimizer of given tensors.
         schedule: The factor of the learning rate at update i of n.
         clip: Bounds gradients in place, and returns their norms before.
+        regularizer: What is added to the loss of each network.
         probes: The probes by name.
         logger: The mirror of runs.
         device: Where the networks live.
@@ -49,10 +52,11 @@ class Bench:
     settings: Settings
     splits: dict[str, tuple[Tensor, Tensor]]
     build_model: Callable[..., nn.Module]
-    shape: tuple[tuple[int, ...], int]
+    shape: tuple[tuple[int, ...], int | tuple[int, int]]
     build_optimizer: BuildOptimizer
     schedule: Callable[[int, int], float]
     clip: Callable[[Sequence[Tensor]], Tensor | None]
+    regularizer: Regularizer
     probes: dict[str, Probe]
     logger: Any
     device: torch.device
@@ -65,10 +69,7 @@ class Bench:
             UserError: If a part refuses its settings, or data or device are not there.
         """
 
-        # One thread: small networks gain nothing from more, and lose their bits.
-        threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-        torch.set_num_threads(max(1, int(threads)) if threads.isdecimal() else 1)
-
+        set_threads()
         spare_the_compiler()
 
         device = _device(settings.device)
@@ -85,10 +86,14 @@ class Bench:
                 for name, split in named.items()
             },
             build_model=build(config, "model"),
-            shape=(splits.inputs, splits.outputs),
+            shape=(
+                splits.inputs,
+                (splits.answers[0], splits.outputs) if splits.answers else splits.outputs,
+            ),
             build_optimizer=build(config, "optimizer"),
             schedule=build(config, "schedule"),
             clip=build(config, "clip"),
+            regularizer=build(config, "regularizer"),
             probes=build(config, "probe") if config.get("probe") else {},
             logger=build(config, "logger"),
             device=device,
@@ -119,13 +124,18 @@ class Bench:
         return {split: self._objective(x, y) for split, (x, y) in self.splits.items()}
 
     def _objective(self, x: Tensor, y: Tensor) -> Objective:
-        model = getattr(self.build_model, "func", self.build_model)
-        if getattr(model, "reconstructs", False):
+        if getattr(self._model, "reconstructs", False):
             return Reconstruction.on(x, y)
         if y.is_floating_point():
             return Regression.on(x, y)
 
         return Classification()
+
+    @property
+    def _model(self) -> Any:
+        """The class of the networks, which says what they are for."""
+
+        return getattr(self.build_model, "func", self.build_model)
 
     def network(self, seed: int) -> nn.Module:
         """Returns the untrained network of a seed, the same wherever it is built."""
@@ -139,7 +149,12 @@ class Bench:
     def ensemble(self, seeds: Sequence[int]) -> Ensemble:
         """Returns the untrained networks of seeds, as one."""
 
-        return Ensemble([self.network(s) for s in seeds], self.settings.compile, self.autocast)
+        return self._as_one([self.network(s) for s in seeds], self.settings.compile)
+
+    def _as_one(self, networks: Sequence[nn.Module], compile: bool) -> Ensemble:
+        observe = getattr(self.regularizer, "sees_activations", False)
+
+        return Ensemble(networks, compile, self.autocast, observe)
 
     @property
     def autocast(self) -> torch.dtype | None:
@@ -150,24 +165,36 @@ class Bench:
     def _try_out(self, config: DictConfig) -> None:
         """Builds each part once and makes one update, to hear complaints by the part's name."""
 
+        says = getattr(
+            self._model, "answers_each_step", getattr(self._model, "reconstructs", False)
+        )
+        if isinstance(self.shape[1], tuple) and not says:
+            raise UserError(
+                "model gives one answer a sample, and the data ask for one at each of "
+                f"{self.shape[1][0]} steps: use model=transformer or model=rnn"
+            )
+
+        data, target = self.splits["train"]
+        rows = min(2, len(data) % self.settings.batch_size or self.settings.batch_size)
         part = "activation"
         try:
-            build(config, part)(WIDTH)
-            part = "norm"
-            build(config, part)(WIDTH)
+            for part in ("activation", "norm", "dropout"):
+                build(config, part)(WIDTH)
             part = "model"
             network = self.network(self.settings.members[0])
             if not any(p.requires_grad for p in network.parameters()):
                 raise UserError("model: there is nothing to train, it has no parameters")
             copies = [deepcopy(network) for _ in self.settings.members[:2]]
-            ensemble = Ensemble(copies, autocast=self.autocast)
+            ensemble = self._as_one(copies, compile=False)
             part = "optimizer"
             optimizers = ensemble.optimizers(self.build_optimizer)
             part = "model"
-            x, y = (t[:2].expand(len(copies), *t[:2].shape) for t in self.splits["train"])
+            x, y = (t[:rows].expand(len(copies), *t[:rows].shape) for t in (data, target))
             with torch.random.fork_rng(devices=[]):
                 losses = self.objective("train").losses(ensemble(x), x, y)
                 losses.sum().backward()
+            part = "regularizer"
+            self.regularizer(ensemble.weights(), ensemble.activations)
             part = "optimizer"
             for optimizer in optimizers:
                 step(optimizer)
@@ -177,10 +204,22 @@ class Bench:
             message = " ".join(str(error).split()) or type(error).__name__
             if "randomness" in message:
                 message = (
-                    "networks that draw random numbers in their forward pass are trained one by "
-                    "one: isoexp train -m seed=0,1,… instead of seeds="
+                    "networks whose forward pass draws from torch's generator are trained one by "
+                    "one: isoexp train -m seed=0,1,… instead of seeds=, or dropout="
                 )
+            if part == "model" and "more than one v" in message.lower():
+                message += f"; the last batch of an epoch has {rows} sample: change batch_size"
             raise UserError(f"{part}: {message}") from error
+
+
+def set_threads() -> None:
+    """Sets the number of threads to $OMP_NUM_THREADS, or to one.
+
+    Small networks gain nothing from more, and lose their bits.
+    """
+
+    threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    torch.set_num_threads(max(1, int(threads)) if threads.isdecimal() else 1)
 
 
 @lru_cache(maxsize=2)

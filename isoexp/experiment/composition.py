@@ -27,7 +27,8 @@ from ..choices import COMMANDS, CONF, groups, root_keys
 from ..errors import UserError, did_you_mean
 
 REQUIRED = (
-    "activation", "model", "norm", "init", "data", "optimizer", "schedule", "clip", "logger",
+    "activation", "model", "norm", "init", "dropout", "data", "optimizer", "schedule", "clip",
+    "regularizer", "logger",
 )  # fmt: skip
 
 

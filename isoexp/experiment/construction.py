@@ -2,17 +2,18 @@
 
 A configuration is data. What it may name by `_target_` are classes and functions of isoexp's
 laboratory, network modules and optimizers of torch and torchvision, tensor functions of torch (as
-profiles), and whatever is in the packages that the user allows with --allow.
+profiles), optimizers of pytorch_optimizer, and whatever is in the packages that the user allows
+with --allow.
 """
 
-__all__ = ["ALLOW", "build", "check", "sources"]
+__all__ = ["ALLOW", "allow", "build", "check", "sources"]
 
 import hashlib
 import importlib
 import inspect
 import os
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,23 @@ MARKS = ("_target_", "_partial_")
 """The keys of a node that are not arguments."""
 
 LABORATORY = (
-    "activations", "models", "norms", "inits", "optimizers", "data", "probes", "tracking",
+    "activations", "models", "norms", "inits", "dropout", "stochastic", "optimizers",
+    "regularizers", "data", "probes", "tracking",
 )  # fmt: skip
 SUPPLIED = {
     "activation": ("width",),
     "norm": ("width",),
+    "dropout": ("width",),
     "model": ("inputs", "outputs"),
     "optimizer": ("params",),
 }
 """What the package itself gives to the constructors of a group."""
+
+
+def allow(packages: Iterable[str]) -> None:
+    """Lets configurations name what is in packages, in this process and in those it starts."""
+
+    os.environ[ALLOW] = ",".join(filter(None, [*_allowed(), *packages]))
 
 
 def check(config: DictConfig) -> None:
@@ -121,7 +130,7 @@ def _resolve(path: str, target: Any) -> Any:
         raise UserError(f"{where} must be a dotted name like isoexp.models.MLP, got {target!r}")
 
     root = target.partition(".")[0]
-    allowed = {"isoexp", "torch", "torchvision", *filter(None, _allowed())}
+    allowed = {"isoexp", "torch", "torchvision", "pytorch_optimizer", *filter(None, _allowed())}
     if root not in allowed:
         raise UserError(
             f"{where} names {target}, of a package that may not run: --allow {root} permits it, "
@@ -150,7 +159,8 @@ def _locate(where: str, target: str) -> Any:
     try:
         found: Any = importlib.import_module(parts[0])
     except ImportError as error:
-        raise UserError(f"{where} names {target}: {error}") from error
+        hint = "; pip install isoexp[optimizers]" if parts[0] == "pytorch_optimizer" else ""
+        raise UserError(f"{where} names {target}: {error}{hint}") from error
     except (Exception, SystemExit) as error:
         raise UserError(f"{where} names {target}, which fails to import: {error!r}") from error
 
@@ -182,7 +192,7 @@ def _locate(where: str, target: str) -> Any:
 
 
 def _harmless(root: str, target: str, found: Any) -> bool:
-    """Whether isoexp, torch or torchvision may be entered at this name."""
+    """Whether one of the packages that need no --allow may be entered at this name."""
 
     home = str(getattr(found, "__module__", None)).partition(".")[0]
     if root == "isoexp":
@@ -191,8 +201,9 @@ def _harmless(root: str, target: str, found: Any) -> bool:
     import torch
 
     if isinstance(found, type):
-        return home == root and issubclass(found, torch.nn.Module | torch.optim.Optimizer)
-    if root == "torchvision":
+        modules = () if root == "pytorch_optimizer" else (torch.nn.Module,)
+        return home == root and issubclass(found, (*modules, torch.optim.Optimizer))
+    if root != "torch":
         return False  # its functions download and unpickle
 
     # A profile: torch.tanh, torch.nn.functional.gelu. Functions of tensors, so not torch.load.

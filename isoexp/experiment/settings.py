@@ -143,7 +143,7 @@ def fits(value: Any, hint: Any) -> bool:
     try:
         if not isinstance(value, list):
             return is_bearable(value, hint, conf=_NUMBERS)
-        if get_origin(hint) is tuple:  # YAML has lists only
+        if any(get_origin(part) is tuple for part in (hint, *get_args(hint))):  # YAML has lists
             return is_bearable(tuple(value), hint, conf=_NUMBERS)
         # beartype looks at one item of a list, at random.
         return all(is_bearable([item], hint, conf=_NUMBERS) for item in value)

@@ -104,7 +104,8 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
         bench.clip,
         steps,
         start,
-        noise=seeds[0],
+        seeds,
+        bench.regularizer,
     ):
         meter.add(step)
 
@@ -162,6 +163,7 @@ class _Meter:
         self.spent_s, self.began = 0.0, time.monotonic()
         self.count = 0
         self.norms: Tensor | None = None
+        self.penalties: Tensor | None = None
         self.losses = self.scores = torch.zeros(ensemble.size, device=ensemble.device)
         self.first_bad = torch.zeros(ensemble.size, dtype=torch.long, device=ensemble.device)
 
@@ -178,6 +180,7 @@ class _Meter:
         self.losses = self.losses + step.losses
         self.scores = self.scores + step.scores
         self.norms = step.grad_norms
+        self.penalties = step.penalties
         self._mark(~step.losses.isfinite(), step.index)
 
     def rows(self, step: int) -> list[dict[str, Any]]:
@@ -195,6 +198,8 @@ class _Meter:
                 "train/loss": self.losses / self.count,
                 f"train/{score}": self.scores / self.count,
             }
+            if self.penalties is not None:
+                columns["train/penalty"] = self.penalties
         self.count = 0
         self.losses = self.scores = torch.zeros_like(self.losses)
 

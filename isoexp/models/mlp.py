@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Block, Build, Init
+from .blocks import Block, Build, Forms, Init, check_widths
 
 
 class MLP(nn.Module):
@@ -28,6 +28,7 @@ class MLP(nn.Module):
         activation: Builds an activation for a number of features.
         norm: Builds a normaliser for a number of features.
         init: Sets the first weights of a layer.
+        dropout: Builds a dropout for a number of features.
         bias: Whether the layers have biases.
     """
 
@@ -39,22 +40,21 @@ class MLP(nn.Module):
         activation: Build,
         norm: Build,
         init: Init,
+        dropout: Build = nn.Identity,
         bias: bool = True,
     ) -> None:
         super().__init__()
 
-        for width in widths:
-            if width < 1:
-                raise ValueError(f"widths must be positive, got {width} in {list(widths)}")
+        check_widths(list(widths))
+        forms = Forms(activation, norm, init, dropout, bias)
 
         layers, n = [], math.prod(inputs)
         for width in widths:
-            layers.append(Block(n, width, activation, norm, init, bias))
+            layers.append(Block(forms.linear(n, width), width, forms))
             n = layers[-1].out_width
 
         self.hidden = nn.Sequential(*layers)
-        self.readout = nn.Linear(n, outputs, bias=bias)
-        init(self.readout)
+        self.readout = forms.linear(n, outputs)
 
     def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, "batch outputs"]:
         return self.readout(self.hidden(x.flatten(1)))

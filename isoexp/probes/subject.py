@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Generator, Tensor, nn
 
-from ..activations import Activation
+from ..activations import activations_of
 from ..records import Rows, Schema
 from ..training import Objective
 
@@ -36,16 +36,9 @@ class Subject:
 
     @property
     def activations(self) -> dict[str, nn.Module]:
-        """The activations of the network by their path in it, from input to output.
+        """The activations of the network by their path in it, from input to output."""
 
-        They are the modules of that class, and those that a model keeps by that name.
-        """
-
-        return {
-            path: module
-            for path, module in self.model.named_modules()
-            if isinstance(module, Activation) or path.rpartition(".")[2] == "activation"
-        }
+        return activations_of(self.model)
 
 
 class Probe(Protocol):

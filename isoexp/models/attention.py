@@ -1,0 +1,94 @@
+"""Attention: each step of a sequence gathers from the steps that it may see,
+
+    Attention(Q, K, V) = w(Q Kᵀ/√d_k) V,
+
+with weights w over the keys: softmax, which is symmetric under permutations of the keys only, or
+the isotropic tanh, which may also subtract,
+
+    w(s) = tanh(‖s‖) ŝ / √T.                                    (Bird 2025, Eqn 29)
+
+The paper leaves out the factor 1/√T. A row of softmax weights has Σ|w| = 1; one of tanh weights has
+‖w‖₂ < 1, so that Σ|w| and with it the sum grows like √T. Divided, Σ|w| < 1 for both.
+"""
+
+__all__ = ["WEIGHTS", "Attention", "iso_tanh", "softmax"]
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from ..geometry import radius
+from .blocks import Forms
+
+
+def softmax(
+    s: Float[Tensor, "*batch T keys"], visible: Bool[Tensor, "T keys"]
+) -> Float[Tensor, "*batch T keys"]:
+    """w_j = exp s_j / Σ exp s_i over the visible keys, else 0."""
+
+    return s.masked_fill(~visible, -math.inf).softmax(dim=-1)
+
+
+def iso_tanh(
+    s: Float[Tensor, "*batch T keys"], visible: Bool[Tensor, "T keys"]
+) -> Float[Tensor, "*batch T keys"]:
+    """w = tanh(‖s‖) ŝ / √T over the T visible keys, else 0.
+
+    What is masked is 0 before the norm, not −∞: it adds nothing to the length.
+    """
+
+    s = s.masked_fill(~visible, 0.0)
+    r = radius(s)
+    count = visible.sum(dim=-1, keepdim=True).clamp_min(1)
+
+    return (torch.tanh(r) / r).to(s) * s / count.to(s).sqrt()
+
+
+Weights = Callable[[Tensor, Tensor], Tensor]
+
+WEIGHTS: dict[str, Weights] = {"softmax": softmax, "iso_tanh": iso_tanh}
+
+
+class Attention(nn.Module):
+    """Self-attention of several heads.
+
+    Arguments:
+        width: The number of features n of a step.
+        heads: The number of heads, a divisor of n: d_k = n / heads.
+        weights: Gives the weights of the keys from their scores and from which are visible.
+        causal: Whether a step sees only itself and the steps before it.
+        forms: The functional forms.
+    """
+
+    def __init__(
+        self, width: int, heads: int, weights: Weights, causal: bool, forms: Forms
+    ) -> None:
+        super().__init__()
+
+        if heads < 1 or width % heads:
+            raise ValueError(f"heads must divide the width {width}, got {heads}")
+
+        self.heads = heads
+        self.weights = weights
+        self.causal = causal
+
+        self.query = forms.linear(width, width)
+        self.key = forms.linear(width, width)
+        self.value = forms.linear(width, width)
+        self.out = forms.linear(width, width)
+
+    def forward(self, x: Float[Tensor, "batch T n"]) -> Float[Tensor, "batch T n"]:
+        Q, K, V = (
+            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        T, d_k = Q.shape[-2:]
+
+        visible = torch.ones(T, T, dtype=torch.bool, device=x.device)
+        visible = visible.tril() if self.causal else visible
+        w = self.weights(Q @ K.mT / math.sqrt(d_k), visible)
+
+        return self.out((w @ V).transpose(1, 2).flatten(2))

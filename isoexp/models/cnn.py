@@ -1,0 +1,109 @@
+"""The convolutional network: a small residual one, whose functions act on channel vectors.
+
+A picture is a field of vectors, one of channels at each position. Activation, norm and dropout act
+along that vector, so that an isotropic network turns with every rotation of its channels.
+"""
+
+__all__ = ["CNN"]
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .blocks import Build, Forms, Init, check_widths, out_width
+
+
+class Step(nn.Module):
+    """x ↦ W ∗ dropout(f(norm(x))) + b: the activation stands before the convolution."""
+
+    def __init__(self, inputs: int, width: int, stride: int, forms: Forms) -> None:
+        super().__init__()
+
+        self.norm = forms.norm(inputs)
+        self.activation = forms.activation(inputs)
+        n = out_width(self.activation, inputs)
+        self.dropout = forms.dropout(n)
+        self.linear = forms.convolution(n, width, stride=stride)
+
+    def forward(self, x: Float[Tensor, "batch h w c"]) -> Float[Tensor, "batch h2 w2 c2"]:
+        return self.linear(self.dropout(self.activation(self.norm(x))))
+
+
+class Residual(nn.Module):
+    """x ↦ P x + two steps, P the identity, or a convolution of size 1 where shapes change."""
+
+    def __init__(self, inputs: int, width: int, stride: int, forms: Forms) -> None:
+        super().__init__()
+
+        same = inputs == width and stride == 1
+        self.shortcut = nn.Identity() if same else forms.convolution(inputs, width, 1, stride)
+        self.steps = nn.Sequential(Step(inputs, width, stride, forms), Step(width, width, 1, forms))
+
+    def forward(self, x: Float[Tensor, "batch h w c"]) -> Float[Tensor, "batch h2 w2 c2"]:
+        return self.shortcut(x) + self.steps(x)
+
+
+class CNN(nn.Module):
+    """A residual network: a convolution, stages of residual blocks, the mean over positions.
+
+    Every stage but the first halves height and width. Activations stand before convolutions, so
+    that nothing but linear maps lies on the path of the sum.
+
+    Arguments:
+        inputs: The shape of one picture: channels, height, width.
+        outputs: The number of outputs.
+        widths: The number of channels of each stage.
+        blocks: The number of residual blocks of a stage.
+        activation: Builds an activation for a number of channels.
+        norm: Builds a normaliser for a number of channels.
+        init: Sets the first weights of a layer.
+        dropout: Builds a dropout for a number of channels.
+        bias: Whether the layers have biases.
+
+    Source: He et al., Identity Mappings in Deep Residual Networks (2016).
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[int],
+        outputs: int,
+        widths: Sequence[int],
+        blocks: int,
+        activation: Build,
+        norm: Build,
+        init: Init,
+        dropout: Build = nn.Identity,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+
+        if len(inputs) != 3:
+            raise ValueError(
+                f"pictures (channels, height, width) are needed, got {tuple(inputs)}: use "
+                "model=mlp, rnn or transformer"
+            )
+        if not widths or blocks < 1:
+            raise ValueError(f"widths and blocks must not be empty, got {list(widths)}, {blocks}")
+        check_widths(list(widths))
+        forms = Forms(activation, norm, init, dropout, bias)
+
+        self.stem = forms.convolution(inputs[0], widths[0])
+        stages, n = [], widths[0]
+        for i, width in enumerate(widths):
+            for j in range(blocks):
+                stages.append(Residual(n, width, 2 if i > 0 and j == 0 else 1, forms))
+                n = width
+        self.stages = nn.Sequential(*stages)
+
+        self.norm = forms.norm(n)
+        self.activation = forms.activation(n)
+        n = out_width(self.activation, n)
+        self.dropout = forms.dropout(n)
+        self.readout = forms.linear(n, outputs)
+
+    def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch outputs"]:
+        x = self.stages(self.stem(x.movedim(1, -1)))
+        x = self.dropout(self.activation(self.norm(x)))
+
+        return self.readout(x.mean(dim=(1, 2)))

@@ -1,0 +1,132 @@
+"""The transformer: attention and a perceptron in turn, each on what it normalises, each added.
+
+x ← x + Attention(norm(x)),    x ← x + W₂ f(W₁ norm(x) + b₁) + b₂
+"""
+
+__all__ = ["Transformer"]
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .attention import WEIGHTS, Attention
+from .blocks import Build, Forms, Init, out_width
+from .sequences import steps_of, to_patches, to_rows
+
+
+class Layer(nn.Module):
+    """Attention, then a perceptron at each step, each with the norm before it."""
+
+    def __init__(self, width: int, hidden: int, attention: Attention, forms: Forms) -> None:
+        super().__init__()
+
+        self.attention_norm = forms.norm(width)
+        self.attention = attention
+        self.attention_dropout = forms.dropout(width)
+        self.norm = forms.norm(width)
+        self.up = forms.linear(width, hidden)
+        self.activation = forms.activation(hidden)
+        self.down = forms.linear(out_width(self.activation, hidden), width)
+        self.dropout = forms.dropout(width)
+
+    def forward(self, x: Float[Tensor, "batch T n"]) -> Float[Tensor, "batch T n"]:
+        x = x + self.attention_dropout(self.attention(self.attention_norm(x)))
+
+        return x + self.dropout(self.down(self.activation(self.up(self.norm(x)))))
+
+
+class Transformer(nn.Module):
+    """A pre-norm transformer for pictures, cut into patches, and for sequences.
+
+    A sample that has one answer is answered from the mean over its steps; where the data ask for
+    an answer at each step, attention is causal, and step t answers from steps 1 … t.
+
+    Arguments:
+        inputs: The shape of one sample: a picture (c, h, w), a sequence (T, D) or (T,).
+        outputs: The number of outputs, or the steps and the outputs of each.
+        width: The number of features n of a step.
+        depth: The number of layers.
+        heads: The number of heads of attention, a divisor of n.
+        hidden: The number of hidden features of the perceptron at each step.
+        patch: The side of the squares that a picture is cut into, in pixels.
+        attention: How keys are weighed, softmax or iso_tanh (Eqn 29, with 1/√T).
+        activation: Builds an activation for a number of features.
+        norm: Builds a normaliser for a number of features.
+        init: Sets the first weights of a layer.
+        dropout: Builds a dropout for a number of features.
+        bias: Whether the layers have biases.
+
+    Source: Vaswani et al. (2017); Xiong et al., On Layer Normalization in the Transformer
+    Architecture (2020), for the norm's place; Dosovitskiy et al. (2021), for patches.
+    """
+
+    answers_each_step = True
+
+    def __init__(
+        self,
+        inputs: Sequence[int],
+        outputs: int | tuple[int, int],
+        width: int,
+        depth: int,
+        heads: int,
+        hidden: int,
+        patch: int,
+        attention: Literal["softmax", "iso_tanh"],
+        activation: Build,
+        norm: Build,
+        init: Init,
+        dropout: Build = nn.Identity,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+
+        if min(width, depth, hidden, patch) < 1:
+            raise ValueError(
+                "width, depth, hidden and patch must be positive, got "
+                f"{width}, {depth}, {hidden} and {patch}"
+            )
+        if attention not in WEIGHTS:
+            raise ValueError(f"attention must be one of {', '.join(WEIGHTS)}, got {attention}")
+        forms = Forms(activation, norm, init, dropout, bias)
+
+        self.patch = patch
+        T, D = _patched(inputs, patch) if len(inputs) == 3 else steps_of(inputs)
+        self.causal = isinstance(outputs, tuple)
+
+        self.embedding = forms.linear(D, width)
+        self.position = nn.Parameter(torch.randn(T, width) / width**0.5)
+        self.layers = nn.Sequential(
+            *(
+                Layer(
+                    width,
+                    hidden,
+                    Attention(width, heads, WEIGHTS[attention], self.causal, forms),
+                    forms,
+                )
+                for _ in range(depth)
+            )
+        )
+        self.norm = forms.norm(width)
+        self.readout = forms.linear(width, outputs[1] if isinstance(outputs, tuple) else outputs)
+
+    def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, " batch *outputs"]:
+        x = to_patches(x, self.patch) if x.dim() == 4 else to_rows(x)
+        x = self.norm(self.layers(self.embedding(x) + self.position))
+
+        return self.readout(x if self.causal else x.mean(dim=1))
+
+
+def _patched(inputs: Sequence[int], patch: int) -> tuple[int, int]:
+    """Returns the number of patches, and the number of features of each."""
+
+    c, h, w = inputs
+    if h % patch or w % patch:
+        sides = [str(p) for p in range(1, min(h, w) + 1) if h % p == 0 and w % p == 0]
+        raise ValueError(
+            f"patch must divide a picture of {h}×{w} pixels, got {patch}: one of {', '.join(sides)}"
+        )
+
+    return (h // patch) * (w // patch), c * patch**2

@@ -1,0 +1,115 @@
+"""Random numbers that are a function of a key: bits_i = h(key, i), with no state besides.
+
+Networks that are batched by vmap share torch's generators, so that dropout in an ensemble would not
+be that of the network alone. A key is a tensor that each network has to itself: it gives the same
+numbers batched or alone, compiled or not, on any device.
+"""
+
+__all__ = ["KEY", "Noisy", "full", "haar", "normal", "uniform"]
+
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from .geometry import orthonormal
+
+KEY = (1 << 62) - 1
+"""The largest key; the smallest is 0."""
+
+WORD = (1 << 32) - 1
+
+STRIDE = 0x1E3779B97F4A7C15
+"""From one key of a module to its next: odd, so that all 2⁶² come before the first comes again."""
+
+
+def uniform(
+    key: Int[Tensor, ""], shape: Sequence[int], dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "..."]:
+    """Returns numbers drawn uniformly from the open interval (0, 1), of 23 bits each.
+
+    With 24 the largest would round to 1 in float32.
+    """
+
+    index = torch.arange(math.prod(shape), device=key.device)
+
+    # The index is mixed before the key comes in: i ^ key would give the keys 0 and 1 one set of
+    # numbers in two orders.
+    bits = _mix((_mix((_mix(index) + key) & WORD) + (key >> 32)) & WORD)
+
+    return (((bits >> 9).to(dtype) + 0.5) * 2.0**-23).reshape(tuple(shape))
+
+
+def normal(
+    key: Int[Tensor, ""], shape: Sequence[int], dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "..."]:
+    """Returns numbers drawn from N(0, 1).
+
+    Source: Box and Muller, A Note on the Generation of Random Normal Deviates (1958).
+    """
+
+    count = math.prod(shape)
+    u = uniform(key, (2, (count + 1) // 2), dtype)
+    r, t = (-2 * u[0].log()).sqrt(), 2 * math.pi * u[1]
+
+    return torch.cat([r * t.cos(), r * t.sin()])[:count].reshape(tuple(shape))
+
+
+def full(x: Float[Tensor, "..."]) -> torch.dtype:
+    """Returns the dtype to draw in for x: its own, but float32 for half precisions."""
+
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def haar(
+    key: Int[Tensor, ""], n: int, dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "{n} {n}"]:
+    """Returns a matrix drawn from the Haar measure on O(n)."""
+
+    return orthonormal(normal(key, (n, n), dtype))
+
+
+class Noisy(nn.Module):
+    """A module that draws random numbers in its forward pass, from a key of its own.
+
+    `Ensemble.seed_noise` sets the key before every update.
+    """
+
+    key: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        # As torch's global generator would draw it, and without moving that: a layer of dropout
+        # leaves the first weights of the layers after it as they were.
+        with torch.random.fork_rng(devices=[]):
+            self.register_buffer("key", torch.randint(KEY, ()))
+
+    def draw(self, count: int) -> Int[Tensor, " {count}"]:
+        """Returns keys of independent numbers; in training the next call returns others."""
+
+        steps = [(i * STRIDE) & KEY for i in range(count + 1)]
+        rows = self.key.expand(count + 1), torch.tensor(steps, device=self.key.device)
+
+        # Key plus step, as a cumulative sum: what is pointwise a compiled backward pass may compute
+        # again, from a key that has moved on since (pytorch/pytorch#197039).
+        keys = torch.stack(rows).cumsum(dim=0)[-1] & KEY
+        if self.training:
+            self.key.copy_(keys[-1])
+
+        return keys[:-1]
+
+
+def _mix(x: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+    """Maps 32-bit words one to one so that each bit in moves half of the bits out.
+
+    Multiply and shift, as hash functions end. No factor exceeds 31 bits: int64 never overflows,
+    which compiled code must not count on.
+    """
+
+    x = ((x ^ (x >> 16)) * 0x7FEB352D) & WORD
+    x = ((x ^ (x >> 15)) * 0x31848BAB) & WORD
+
+    return x ^ (x >> 16)

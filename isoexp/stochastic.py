@@ -1,0 +1,47 @@
+"""The stochastically isotropic form of any function: it acts in a basis drawn anew each time,
+
+    f_B(x) = B f(Bᵀ x),    B Haar.                              (Bird 2025, App. D)
+
+Whatever axes f singles out, over the draws no basis is special: f_B(Rx) and R f_B(x) have one law.
+"""
+
+__all__ = ["Stochastic"]
+
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .noise import Noisy, full, haar
+
+
+class Stochastic(Noisy):
+    """B f(Bᵀ x), with one B for all vectors of a call.
+
+    B is drawn from O(n). The paper's SO(n) gives the same law where f commutes with some
+    reflection, as everything elementwise does: with the exchange of two coordinates. In evaluation
+    B stays, so that numbers repeat.
+
+    Arguments:
+        width: The number of features n.
+        form: Builds f for n features.
+    """
+
+    def __init__(self, width: int, form: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+
+        self.form = form(width)
+        self.width = width
+
+        m = getattr(self.form, "out_width", width)
+        if m != width:
+            raise ValueError(f"form must map R^n to itself, got one from {width} to {m} features")
+
+    def extra_repr(self) -> str:
+        return f"{self.width}"
+
+    def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+        (key,) = self.draw(1)
+        B = haar(key, self.width, full(x)).to(x)
+
+        return self.form(x @ B) @ B.mT

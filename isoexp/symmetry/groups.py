@@ -1,0 +1,97 @@
+"""The groups of matrices that a functional form may commute with, and what a measurement says.
+
+O(n) ⊃ signed permutations ⊃ permutations,    and beside them the positive diagonals.
+"""
+
+__all__ = ["GROUPS", "Group", "Measured", "largest"]
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from ..geometry import random_orthogonal
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of n × n matrices, in float64.
+
+    Arguments:
+        name: What it is called.
+        draw: Returns one of its matrices for a given n.
+    """
+
+    name: str
+    draw: Callable[[int, Generator], Float[Tensor, "n n"]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How far a form is from commuting with a group.
+
+    Arguments:
+        group: The name of the group.
+        on: What the group acts on: the features; the features and the parameters of the form; the
+            outputs or the inputs of a weight.
+        error: The error, as the measure defines it.
+        threshold: The error up to which it is rounding, or the noise of sampling.
+    """
+
+    group: str
+    on: str
+    error: float
+    threshold: float
+
+    @property
+    def commutes(self) -> bool:
+        return self.error <= self.threshold  # and so not where it is NaN
+
+
+def _permutation(n: int, generator: Generator) -> Tensor:
+    return torch.eye(n, dtype=torch.float64)[torch.randperm(n, generator=generator)]
+
+
+def _signed(n: int, generator: Generator) -> Tensor:
+    signs = 2 * torch.randint(2, (n,), generator=generator) - 1
+    signs[0] = -1  # a draw of positive signs alone would test nothing
+
+    return _permutation(n, generator) * signs
+
+
+def _diagonal(n: int, generator: Generator) -> Tensor:
+    return torch.diag(3 ** (2 * torch.rand(n, generator=generator, dtype=torch.float64) - 1))
+
+
+def _rotation(n: int, generator: Generator) -> Tensor:
+    return random_orthogonal(n, generator)
+
+
+def _identity(n: int, generator: Generator) -> Tensor:
+    return torch.eye(n, dtype=torch.float64)
+
+
+GROUPS = (
+    Group("O(n)", _rotation),
+    Group("signed permutations", _signed),
+    Group("permutations", _permutation),
+    Group("positive diagonal", _diagonal),
+    Group("trivial", _identity),
+)
+"""From the largest down; the identity last: a form that fails there does not give numbers."""
+
+
+def largest(measured: Iterable[Measured]) -> str:
+    """Returns the largest group of the chain that a form commutes with.
+
+    Positive diagonals are no part of the chain: a form that commutes with them is told apart.
+    """
+
+    passed = {each.group for each in measured if each.commutes}
+    *chain, diagonal, trivial = [group.name for group in GROUPS]
+    first = [name for name in chain if name in passed][:1]
+    found = [*first, *([diagonal] if diagonal in passed else [])]
+
+    return ", ".join(found) or (trivial if trivial in passed else "none")

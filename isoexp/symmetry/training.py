@@ -1,0 +1,115 @@
+"""Optimizers and regularizers: what acts on weights.
+
+An optimizer commutes with g if the trajectories from θ on the loss L and from gθ on L∘g⁻¹ are
+images of each other; a regularizer, if it gives θ and gθ the same penalty. g acts on a weight W and
+its bias b from either side, as a change of basis of what goes out or of what comes in:
+
+    outputs:  W → gW, b → gb        inputs:  W → W g⁻¹.
+"""
+
+__all__ = ["measure_optimizer", "measure_regularizer"]
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..streams import stream
+from .groups import GROUPS, Measured
+
+SHAPE = (6, 5)
+"""Of the weight: outputs and inputs."""
+
+UPDATES = 50
+
+ROUNDING = 1e-7
+"""Of the way that weights have gone: updates multiply rounding, and failures are above 1e-3."""
+
+Weights = tuple[Float[Tensor, "m n"], Float[Tensor, " m"]]
+
+
+def measure_optimizer(
+    build: Callable[[Iterable[Tensor]], Optimizer], seed: int = 0
+) -> list[Measured]:
+    """Measures an optimizer: ‖g⁻¹θ′ − θ‖ / ‖θ − θ₀‖ after 50 updates of a smooth regression.
+
+    Arguments:
+        build: Builds the optimizer of given tensors, in float64.
+        seed: The seed of the regression, the first weights and the matrices.
+    """
+
+    generator = stream(seed, "audit")
+
+    def drawn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    x, target, A = drawn(64, SHAPE[1]), drawn(64, 3), drawn(3, SHAPE[0])
+    start = drawn(*SHAPE) / SHAPE[1] ** 0.5, drawn(SHAPE[0])
+
+    def trained(move: Callable[[Weights], Weights], back: Callable[[Weights], Weights]) -> Tensor:
+        parameters = [nn.Parameter(p.clone()) for p in move(start)]
+        optimizer = build(parameters)
+        for _ in range(UPDATES):
+            W, b = back((parameters[0], parameters[1]))
+            loss = (torch.tanh(x @ W.mT + b) @ A.mT - target).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        W, b = back((parameters[0].detach(), parameters[1].detach()))
+
+        return torch.cat([W.flatten(), b])
+
+    end = trained(lambda w: w, lambda w: w)
+    way = (end - torch.cat([start[0].flatten(), start[1]])).norm()
+
+    found = []
+    for group in GROUPS:
+        for on, n in zip(("outputs", "inputs"), SHAPE, strict=True):
+            g = group.draw(n, stream(seed, "audit", group.name, on))
+            there, back = _moves(g, on)
+            error = ((trained(there, back) - end).norm() / way).item()
+            found.append(Measured(group.name, on, error, ROUNDING))
+
+    return found
+
+
+def measure_regularizer(
+    regularizer: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor | None],
+    seed: int = 0,
+) -> list[Measured]:
+    """Measures a regularizer: |r(gθ) − r(θ)| / r(θ), of weights and of activations alike."""
+
+    generator = stream(seed, "audit")
+    W = torch.randn(SHAPE, generator=generator, dtype=torch.float64)
+    h = torch.randn(64, SHAPE[0], generator=generator, dtype=torch.float64)
+
+    def penalty(W: Tensor, h: Tensor) -> float:
+        found = regularizer([W[None]], [h[None]])
+
+        return 0.0 if found is None else found.item()
+
+    r = penalty(W, h)
+    found = []
+    for group in GROUPS:
+        for on, n in zip(("outputs", "inputs"), SHAPE, strict=True):
+            g = group.draw(n, stream(seed, "audit", group.name, on))
+            V, _ = _moves(g, on)[0]((W, h[0]))
+            moved = penalty(V, h @ g.mT if on == "outputs" else h)
+            error = abs(moved - r) / abs(r) if moved != r else 0.0
+            found.append(Measured(group.name, on, error, ROUNDING))
+
+    return found
+
+
+def _moves(
+    g: Float[Tensor, "n n"], on: str
+) -> tuple[Callable[[Weights], Weights], Callable[[Weights], Weights]]:
+    """Returns θ ↦ gθ and its inverse, for a side."""
+
+    inverse = torch.linalg.inv(g)
+    if on == "outputs":
+        return (lambda w: (g @ w[0], g @ w[1])), (lambda w: (inverse @ w[0], inverse @ w[1]))
+
+    return (lambda w: (w[0] @ inverse, w[1])), (lambda w: (w[0] @ g, w[1]))

@@ -1,0 +1,89 @@
+"""Tests for isoexp audit, as a user types it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ..commands import Command
+
+
+def test_a_table_and_a_file(isoexp: Command, folder: Path) -> None:
+    outcome = isoexp("audit", "clip", "activation=tanh,iso_tanh")
+
+    assert outcome.code == 0, outcome
+    lines = [line.split("  ") for line in outcome.out.splitlines() if line]
+    cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+    assert ["clip", "commutes with", "O(n)", "signed", "permut.", "diagonal"] in cells
+    assert [row[1] for row in cells if row[0] in ("norm", "tanh", "iso_tanh")] == [
+        "O(n)",
+        "signed permutations",
+        "O(n)",
+    ]
+    assert cells[-1] == ["results", "runs/audit.parquet"]
+
+    table = pd.read_parquet(folder / "runs" / "audit.parquet")
+    assert set(table["form"]) == {"none", "norm", "value", "tanh", "iso_tanh"}
+    tanh = table[table["form"] == "tanh"].set_index("group")
+    assert not tanh.loc["O(n)", "commutes"]
+    assert tanh.loc["O(n)", "error"] > 0.1
+    assert tanh.loc["permutations", "error"] == 0
+    assert set(tanh["symmetry"]) == {"signed permutations"}
+    assert set(table["n"]) == {8}
+
+
+def test_width_seed_and_place_are_as_asked(isoexp: Command, folder: Path) -> None:
+    words = ("activation=tanh", "--width", "5", "--seed", "3", "--out", "elsewhere")
+    assert isoexp("audit", *words).code == 0
+
+    table = pd.read_parquet(folder / "elsewhere" / "audit.parquet")
+    assert set(table["n"]) == {5}
+    assert set(table["seed"]) == {3}
+    assert not (folder / "runs").exists()
+
+
+def test_both_faces_of_a_form_with_parameters(isoexp: Command) -> None:
+    out = isoexp("audit", "norm=rms_gain").out
+
+    assert "rms_gain                   trivial " in out
+    assert "with parameters  signed permutations" in out
+
+
+def test_choices_of_ones_own(isoexp: Command, folder: Path) -> None:
+    (folder / "own" / "activation").mkdir(parents=True)
+    (folder / "own" / "activation" / "cube.yaml").write_text("_target_: torch.nn.Hardtanh\n")
+    (folder / "own" / "activation" / "broken.yaml").write_text("_target_: torch.nn.Bilinear\n")
+
+    outcome = isoexp("audit", "activation", "--config-dir", "own")
+    assert "not measured: activation broken: " in outcome.err
+    assert outcome.code == 1
+    assert "iso_tanh" in outcome.out
+    assert (folder / "runs" / "audit.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("audit activatoin", "did you mean activation?"),
+        ("audit torch.nn:Bilinear", "cannot measure map Bilinear"),
+        ("audit nowhere:A", "goes on PYTHONPATH"),
+        ("audit torch:tanh --as foo", "--as must be one of"),
+        ("audit --width 1", "--width must be at least 2"),
+        ("audit --width abc", "invalid int value"),
+        ("audit --seed -1", "--seed must not be negative"),
+        ("audit --widht 4", "did you mean --width?"),
+        ("audit model=mlp", "got model="),
+    ],
+)
+def test_one_clear_line(line: str, message: str, isoexp: Command, folder: Path) -> None:
+    outcome = isoexp(*line.split())
+
+    assert outcome.code == 2, outcome
+    assert outcome.err.startswith("isoexp: ")
+    assert outcome.err.count("\n") == 1, outcome.err
+    assert message in outcome.err
+    assert list(folder.iterdir()) == []
+
+
+def test_help(isoexp: Command) -> None:
+    assert "isoexp audit optimizer norm" in isoexp("audit", "--help").out
