@@ -1,6 +1,6 @@
 """What conf/ offers: groups, choices and a line on each, read as text: no YAML is parsed."""
 
-__all__ = ["COMMANDS", "CONF", "defaults", "describe", "groups", "keys", "root_keys"]
+__all__ = ["COMMANDS", "CONF", "FORMS", "defaults", "describe", "groups", "keys", "root_keys"]
 
 import re
 from collections.abc import Sequence
@@ -10,6 +10,9 @@ from .errors import UserError
 
 COMMANDS = ("train", "list", "ls", "show", "audit", "completion")
 """The words that may follow isoexp."""
+
+FORMS = ("activation", "norm", "dropout", "init", "optimizer", "clip", "regularizer")
+"""The groups of functional forms, whose symmetry can be asked for."""
 
 _HERE = Path(__file__).parent
 

@@ -4,7 +4,7 @@ __all__ = ["complete", "completion"]
 
 from collections.abc import Sequence
 
-from ..choices import COMMANDS, defaults, groups, keys, root_keys
+from ..choices import COMMANDS, FORMS, defaults, groups, keys, root_keys
 from ..errors import UserError, did_you_mean
 
 SCRIPTS = {
@@ -71,8 +71,10 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
         return list(known)
     if commands[0] == "completion":
         return list(SCRIPTS)
-    if commands[0] != "train":
+    if commands[0] not in ("train", "audit"):
         return []
+    if word.startswith("-") and commands[0] == "audit":
+        return ["--width", "--seed", "--as", "--out", "--config-dir", "--allow", "--help"]
     if word.startswith("-"):
         return ["--multirun", "--config-dir", "--allow", "--cfg", "--help"]
 
@@ -80,6 +82,9 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
     if equals and group in known:
         head = word[: len(word) - len(typed.rpartition(",")[2])]
         return [head + choice for choice in known[group]]
+
+    if commands[0] == "audit":
+        return [*FORMS, "attention", *[f"{g}=" for g in FORMS]]
 
     return [*[f"{g}=" for g in known], *[f"{k}=" for k in root_keys()], *_settings(known, before)]
 

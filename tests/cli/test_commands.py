@@ -259,6 +259,8 @@ def test_wandb_mirrors_offline(isoexp: Command) -> None:
         ("train see", "seeds="),
         ("list mod", "model"),
         ("completion z", "zsh"),
+        ("audit opt", "optimizer="),
+        ("audit optimizer=m", "optimizer=muon"),
     ],
 )
 def test_completion(isoexp: Command, words: str, expected: str) -> None:

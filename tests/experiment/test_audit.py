@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from isoexp.choices import groups
+from isoexp.choices import FORMS, groups
 from isoexp.errors import UserError
 from isoexp.experiment.audit import KINDS, SCHEMA, Finding, forms, measure, rows
 
@@ -214,4 +214,4 @@ def test_mistakes(words: list[str], message: str) -> None:
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(UserError, match="--as must be one of"):
         named("torch:tanh", kind="activatoin")
-    assert set(THEORY) == set(KINDS) - {"map"}
+    assert set(THEORY) == set(KINDS) - {"map"} == {*FORMS, "attention"}
