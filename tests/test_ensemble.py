@@ -28,7 +28,17 @@ from isoexp.activations import (
 from isoexp.ensemble import ELEMENTWISE, BuildOptimizer, Ensemble
 from isoexp.inits import Default
 from isoexp.models import MLP
-from isoexp.optimizers import ClipNorm, ClipValue, Cosine, NoClip
+from isoexp.optimizers import (
+    ClipNorm,
+    ClipValue,
+    Cosine,
+    IsotropicAdam,
+    NoClip,
+    Shampoo,
+    SignSGD,
+)
+from isoexp.optimizers import Muon as IsotropicMuon
+from isoexp.optimizers import NormalizedSGD as NormalizedMomentum
 from isoexp.streams import seeded, stream
 from isoexp.training import Classification, Step, batches, fit
 
@@ -64,6 +74,18 @@ class NormalizedSGD(Optimizer):
                 p -= group["lr"] / self.state[p]["calls"].sqrt() * p.grad / p.grad.norm()
 
 
+class Counting(NormalizedSGD):
+    """It counts updates once for a group of parameters, as optimizers from elsewhere do."""
+
+    @torch.no_grad()
+    def step(self, closure=None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        for group in self.param_groups:
+            group["updates"] = group.get("updates", 0) + 1
+            for p in group["params"]:
+                self.state[p]["last"] = p.grad.clone()
+                p -= group["lr"] / group["updates"] * p.grad
+
+
 class Case(NamedTuple):
     activation: Callable[[int], Activation] = IsoTanh
     norm: Callable[[int], nn.Module] = identity
@@ -95,6 +117,15 @@ CASES = {
     # which Adam would blow up.
     "batch": Case(norm=nn.BatchNorm1d, optimizer=partial(SGD, lr=0.1)),
     "rprop": Case(optimizer=partial(Rprop, lr=1e-3)),
+    "sign": Case(optimizer=partial(SignSGD, lr=1e-3), clip=ClipNorm(0.1)),
+    "normalized-learnt": Case(learnt, optimizer=partial(NormalizedMomentum, lr=1e-2)),
+    "iso_adam-learnt": Case(learnt, optimizer=partial(IsotropicAdam, lr=1e-2, weight_decay=0.1)),
+    "iso_adam_vector": Case(
+        norm=nn.LayerNorm, optimizer=partial(IsotropicAdam, lr=1e-2, per="vector")
+    ),
+    "muon-learnt": Case(learnt, nn.LayerNorm, partial(IsotropicMuon, lr=1e-2), ClipNorm(0.1)),
+    "shampoo-learnt": Case(learnt, optimizer=partial(Shampoo, every=3), clip=ClipNorm(0.1)),
+    "counting": Case(optimizer=Counting),
 }
 
 each = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -113,7 +144,8 @@ def networks(case: Case, seeds: Sequence[int]) -> list[nn.Module]:
     made: list[nn.Module] = []
     for seed in seeds:
         with seeded(seed, "weights"):
-            made.append(MLP((6,), 3, [8, 7], case.activation, case.norm, Default(), case.bias))
+            bias = case.bias
+            made.append(MLP((6,), 3, [8, 7], case.activation, case.norm, Default(), bias=bias))
 
     return made
 

@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import kstest
 from torch import Tensor
 
-from isoexp.geometry import angle, coordinate_cdf, radius, random_orthogonal, unit
+from isoexp.geometry import angle, coordinate_cdf, orthonormal, radius, random_orthogonal, unit
 
 from . import references
 
@@ -217,6 +217,39 @@ def test_qr_alone_is_not_haar() -> None:
     q, _ = torch.linalg.qr(torch.randn(DRAWS, 3, 3, dtype=torch.float64))
 
     assert moments_off(q) > 20
+
+
+@DTYPES
+@pytest.mark.parametrize("n", [1, 2, 5, 64])
+def test_orthonormal_is_gram_and_schmidt(dtype: torch.dtype, n: int) -> None:
+    """G = Q R with R upper triangular and positive on its diagonal, of which there is one."""
+
+    G = torch.randn(n, n, dtype=dtype)
+    Q = orthonormal(G)
+    R = Q.T @ G
+    eps = torch.finfo(dtype).eps
+
+    assert Q.dtype == dtype
+    torch.testing.assert_close(Q.T @ Q, torch.eye(n, dtype=dtype), rtol=0, atol=20 * eps)
+    assert (R.diagonal() > 0).all()
+    assert R.tril(-1).abs().max() < 20 * n**0.5 * eps
+    torch.testing.assert_close(orthonormal(Q), Q, rtol=0, atol=20 * eps)
+
+
+def test_orthonormal_of_many_at_once() -> None:
+    G = torch.randn(5, 4, 4, dtype=torch.float64)
+    together = torch.func.vmap(orthonormal)(G)
+
+    for g, q in zip(G, together, strict=True):
+        torch.testing.assert_close(q, orthonormal(g), rtol=0, atol=8 * DOUBLE_EPS)
+
+
+def test_orthonormal_of_what_has_no_directions_is_orthogonal_still() -> None:
+    """No sign is zero, whatever the diagonal of R."""
+
+    Q = orthonormal(torch.zeros(3, 3))
+
+    torch.testing.assert_close(Q.T @ Q, torch.eye(3))
 
 
 @pytest.mark.parametrize("n", [1, 2, 64])

@@ -1,5 +1,7 @@
 """Tests for isoexp.training."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,12 @@ from torch.optim import SGD, Adam
 
 from isoexp import training
 from isoexp.activations import IsoTanh
+from isoexp.dropout import ElementwiseDropout
 from isoexp.ensemble import Ensemble
 from isoexp.inits import Default
 from isoexp.models import MLP, Autoencoder
 from isoexp.optimizers import ClipNorm, ClipValue, Constant, Cosine, NoClip
+from isoexp.regularizers import L2, NoRegularizer
 from isoexp.streams import seeded
 from isoexp.training import (
     Classification,
@@ -113,6 +117,30 @@ def test_classification_is_its_formula() -> None:
             assert losses[k, i].item() == pytest.approx(expected, rel=1e-13)
             assert scores[k, i] == (int(np.argmax(logits[k, i].numpy())) == y[k, i])
         torch.testing.assert_close(losses[k].mean(), F.cross_entropy(logits[k], y[k]))
+
+
+def test_classification_at_each_step_is_the_mean_over_the_steps() -> None:
+    """A sample of T answers counts once, as one of one answer does."""
+
+    logits, y = torch.randn(2, 5, 7, 4), torch.randint(4, (2, 5, 7))
+    objective = Classification()
+
+    losses = objective.losses(logits, logits, y)
+    scores = objective.scores(logits, logits, y)
+
+    assert losses.shape == scores.shape == (2, 5)
+    for k in range(2):
+        for i in range(5):
+            row = [
+                references.softmax_cross_entropy(logits[k, i, t].numpy(), int(y[k, i, t]))
+                for t in range(7)
+            ]
+            right = [int(logits[k, i, t].argmax()) == int(y[k, i, t]) for t in range(7)]
+            assert losses[k, i].item() == pytest.approx(sum(row) / 7, rel=1e-13)
+            assert scores[k, i].item() == pytest.approx(sum(right) / 7, rel=1e-13)
+
+    once = objective.losses(logits[:, :, 0], logits, y[:, :, 0])
+    assert torch.equal(objective.losses(logits[:, :, :1], logits, y[:, :, :1]), once)
 
 
 def test_regression_is_its_formula() -> None:
@@ -295,6 +323,81 @@ def test_an_autoencoder_is_trained_to_reconstruct() -> None:
     steps = list(fit(ensemble, order, optimizers, Reconstruction(), Constant(), NoClip(), 200))
 
     assert steps[-1].losses.item() < 0.3 * steps[0].losses.item()
+
+
+def noisy(seed: int) -> MLP:
+    with seeded(seed, "weights"):
+        return MLP(
+            (6,), 3, [8], IsoTanh, identity, Default(), partial(ElementwiseDropout, keep=0.5)
+        )
+
+
+def test_noise_is_of_the_seed_and_of_the_update() -> None:
+    """Not of the company, of how many updates were made here, or of the global generator."""
+
+    x, y = samples()
+
+    def drawn(seeds: list[int] | None, members: int, start: int = 0) -> list[Tensor]:
+        ensemble = Ensemble([noisy(3) for _ in range(members)])
+        optimizers = ensemble.optimizers(lambda p: SGD(p, 0.0))
+        order = batches(x, y, [3] * members, 50, 4, start)
+        objective = Classification()
+        steps = fit(
+            ensemble, order, optimizers, objective, Constant(), NoClip(), 4, start, seeds=seeds
+        )
+
+        return [step.losses for step in steps]
+
+    together = drawn([5, 9], 2)
+    torch.rand(11)
+    for k, seed in enumerate([5, 9]):
+        for a, b in zip(together, drawn([seed], 1), strict=True):
+            torch.testing.assert_close(a[k], b[0], rtol=1e-13, atol=0)
+    later = drawn([5, 9], 2, start=2)
+    assert all(torch.equal(a, b) for a, b in zip(later, together[2:], strict=True))
+
+    assert len({float(v) for step in together for v in step}) == 8, "some noise came twice"
+    default = zip(drawn(None, 2), drawn([0, 1], 2), strict=True)
+    assert all(torch.equal(a, b) for a, b in default)
+
+
+def test_penalties_are_apart_from_losses() -> None:
+    """What is logged as the loss is that of the data; what is minimised is the sum."""
+
+    x, y = samples()
+    plain, penalised = Ensemble([mlp(0), mlp(1)]), Ensemble([mlp(0), mlp(1)])
+    steps = []
+    for ensemble, regularizer in [(plain, NoRegularizer()), (penalised, L2(strength=0.5))]:
+        optimizers = ensemble.optimizers(lambda p: SGD(p, 0.1))
+        order = batches(x, y, [0, 1], 50, 1)
+        objective = Classification()
+        (step,) = fit(
+            ensemble,
+            order,
+            optimizers,
+            objective,
+            Constant(),
+            NoClip(),
+            1,
+            regularizer=regularizer,
+        )
+        steps.append(step)
+
+    assert steps[0].penalties is None
+    assert steps[1].penalties is not None
+    assert not steps[1].penalties.requires_grad
+    assert torch.equal(steps[0].losses, steps[1].losses)
+    for k in range(2):
+        start = mlp(k)
+        matrices = [p for p in start.parameters() if p.dim() > 1]
+        expected = 0.25 * sum(p.square().sum().item() for p in matrices)
+        assert steps[1].penalties[k].item() == pytest.approx(expected)
+        for name, p in start.named_parameters():
+            # W ← W − lr (g + λ W); biases are not penalised.
+            decay = 0.05 * p if p.dim() > 1 else 0 * p
+            torch.testing.assert_close(
+                penalised.state(k)[name], (plain.state(k)[name] - decay).detach()
+            )
 
 
 # --- evaluate -------------------------------------------------------------------------------

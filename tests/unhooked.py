@@ -4,6 +4,7 @@ The hook that checks shapes breaks torch.compile, and answers a wrong word befor
 """
 
 import copy
+from functools import partial
 
 import pytest
 import torch
@@ -16,11 +17,22 @@ from isoexp.activations import (
     NormalizedQuasiIsotropic,
     QuasiIsotropic,
     RadialBasis,
+    Tanh,
 )
 from isoexp.data import XOR, Teacher
+from isoexp.dropout import (
+    CorrelatedDropout,
+    ElementwiseDropout,
+    HaarDropout,
+    IsotropicDropout,
+)
 from isoexp.ensemble import Ensemble
+from isoexp.models import MLP, Transformer
+from isoexp.models.blocks import Build, Forms
+from isoexp.norms import BatchNorm, ChiNorm
+from isoexp.stochastic import Stochastic
 
-from .activations.families import Build
+from .models.tiny import MODELS, Tiny, forms, identity
 
 # One of each way that ours are computed, for time. (The compiled erf of PyTorch is no profile: it
 # is exact to 1e-7 of one, not of itself, and so has no slope at 0.)
@@ -30,6 +42,7 @@ COMPILED: dict[str, Build] = {
     "smooth": IsoSmoothReLU,
     "quasi": lambda n: NormalizedQuasiIsotropic(n, learn_alpha=True),
     "radial": RadialBasis,
+    "dropped": lambda n: ElementwiseDropout(n, 0.6),
 }
 
 
@@ -76,6 +89,80 @@ def test_compiled_networks_give_the_same_numbers() -> None:
         assert (off <= allowed).all(), f"{name} is off by {(off / allowed).max():.1f} of its due"
     for a, b in zip(plain.gradients(), compiled.gradients(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5 * a.abs().max().item())
+
+
+DROPOUTS: list[Build] = [
+    partial(ElementwiseDropout, keep=0.6),
+    partial(IsotropicDropout, keep=0.6),
+    partial(HaarDropout, keep=0.6),
+    partial(CorrelatedDropout, keep=0.6, overlap=0.3, step=0.3),
+]
+
+
+def every_dropout(n: int) -> nn.Module:
+    return nn.Sequential(*(build(n) for build in DROPOUTS))
+
+
+ONE_LAYER = Tiny(partial(MLP, widths=[5]), (6,), 3)
+
+NETWORKS: dict[str, tuple[Tiny, Forms]] = {
+    "mlp": (ONE_LAYER, forms(partial(Stochastic, form=Tanh), ChiNorm, dropout=every_dropout)),
+    "elementwise": (MODELS["mlp"], forms(IsoTanh, identity, dropout=DROPOUTS[0])),
+    "cnn": (MODELS["cnn"], forms(IsoTanh, BatchNorm)),
+    "rnn": (MODELS["rnn-each"]._replace(inputs=(2,), outputs=(2, 3)), forms(Tanh, BatchNorm)),
+    "softmax": (MODELS["transformer"], forms(Tanh, nn.RMSNorm, dropout=DROPOUTS[1])),
+    "iso_tanh": (MODELS["transformer-each"], forms(IsoTanh, nn.LayerNorm)),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "members"), [*((name, 2) for name in NETWORKS), ("elementwise", 1)]
+)
+def test_traced_networks_are_the_same(
+    name: str, members: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outputs, what is observed, gradients, keys and running moments, at two updates in a row.
+
+    Traced and run by PyTorch's own kernels, whose numbers are equal: compiling takes its time.
+    """
+
+    torch._dynamo.reset()  # it compiles one line of code for eight ensembles, and no more
+    torch.manual_seed(0)
+    tiny, form = NETWORKS[name]
+    networks = [tiny.build(form) for _ in range(members)]
+    plain = Ensemble(copy.deepcopy(networks), observe=True)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    traced = Ensemble(copy.deepcopy(networks), compile=True, observe=True)
+
+    for update in range(2):
+        x, found = torch.randn(members, 7, *tiny.inputs), []
+        for ensemble in (plain, traced):
+            ensemble.train()
+            ensemble.zero_grad()
+            ensemble.seed_noise(list(range(update, update + members)))
+            y = ensemble(x)
+            seen = list(ensemble.activations)
+            (y.square().sum() + sum(h.square().sum() for h in seen)).backward()
+            found.append([y, *seen, *ensemble.gradients(), *ensemble.buffers.values()])
+
+        assert len(found[0]) == len(found[1])
+        for a, b in zip(*found, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_attention_is_one_of_two() -> None:
+    with pytest.raises(ValueError, match="attention must be one of softmax, iso_tanh, got odd"):
+        Transformer(
+            (4, 2),
+            3,
+            width=6,
+            depth=1,
+            heads=2,
+            hidden=5,
+            patch=1,
+            attention="odd",  # pyright: ignore[reportArgumentType]
+            **forms()._asdict(),
+        )
 
 
 @pytest.mark.parametrize("cls", [IsoTanh, QuasiIsotropic, RadialBasis])

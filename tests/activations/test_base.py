@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from isoexp.activations import Activation, RadialBasis
+from isoexp.activations import Activation, IsoTanh, RadialBasis, Tanh, activations_of
+from isoexp.stochastic import Stochastic
 
 from ..properties import assert_finite
 from .families import ALL, Build, each, members
@@ -66,3 +68,41 @@ def test_says_its_width() -> None:
     assert "7" in repr(RadialBasis(7))
     assert RadialBasis(7).width == 7
     assert RadialBasis(7, centres=3).out_width == 3
+
+
+# --- the activations of a network -----------------------------------------------------------
+
+
+class Net(nn.Module):
+    """A network of other hands: one of ours, one by its name only, one within another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        self.first = nn.Sequential(nn.Linear(3, 3), IsoTanh(3))
+        self.block = nn.ModuleDict({"activation": nn.GELU(), "linear": nn.Linear(3, 3)})
+        self.activation = Stochastic(3, Tanh)
+        self.activations = nn.ModuleList([Tanh(3), nn.ReLU()])
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.first(x))
+
+
+def test_activations_are_found_by_class_and_by_name() -> None:
+    """From input to output, and none within another: tanh in a random basis is one function."""
+
+    net = Net()
+    found = activations_of(net)
+
+    assert list(found) == ["first.1", "block.activation", "activation", "activations.0"]
+    assert all(found[path] is net.get_submodule(path) for path in found)
+
+
+def test_a_network_may_be_one_activation_or_have_none() -> None:
+    f = IsoTanh(3)
+
+    assert activations_of(f) == {"": f}
+    assert activations_of(nn.Sequential(nn.Linear(3, 3), nn.ReLU())) == {}
+    assert list(activations_of(nn.ModuleDict({"activation": Stochastic(3, Tanh)}))) == [
+        "activation"
+    ]

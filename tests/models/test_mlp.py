@@ -29,7 +29,7 @@ def mlp(
     init: Init = DEFAULT,
     bias: bool = True,
 ) -> MLP:
-    return MLP(inputs, outputs, widths, activation, norm, init, bias)
+    return MLP(inputs, outputs, widths, activation, norm, init, bias=bias)
 
 
 @each(ALL)
