@@ -43,6 +43,8 @@ SHARED = ("step", "mu_product")
 OF_GROUP = "of_group"
 """Where we put what an optimizer counts for a whole group of parameters, in memory of each."""
 
+Tensors = dict[str, Any]
+
 BuildOptimizer = Callable[[Iterable[Tensor]], Optimizer]
 
 
@@ -74,15 +76,13 @@ class Ensemble:
             self.template = members[0]
             self.parameters = dict(members[0].named_parameters())
             self.buffers = dict(members[0].named_buffers())
-            forward = self._forward_one
         else:
             self.template = deepcopy(members[0])
             self.parameters, self.buffers = stack_module_state(list(members))
-            forward = self._forward_all
 
-        self._seen: list[Tensor] = []
+        self._seen: dict[str, list[Tensor]] = {}
         self._hooks = _keep_outputs(self.template, self._seen) if observe else []
-        self._forward = torch.compile(forward) if compile else forward
+        self._compiled = torch.compile(self._pure) if compile else None
         self._noisy = [
             (f"{path}.key".removeprefix("."), stream_seed(0, path) & KEY)
             for path, module in self.template.named_modules()
@@ -98,28 +98,64 @@ class Ensemble:
 
         enabled = self.autocast is not None
         with torch.autocast(x.device.type, dtype=self.autocast, enabled=enabled):
-            outputs, self.activations = self._forward(x)
+            if self._compiled is not None:
+                outputs, self.activations, buffers = self._compiled(
+                    self.parameters, self.buffers, x
+                )
+                self._replace_buffers(buffers)
+            elif self.size == 1:
+                outputs, seen = self._call(self.template, x[0])
+                outputs, self.activations = outputs[None], [h[None] for h in seen]
+            else:
+                outputs, self.activations = self._all(self.parameters, self.buffers, x)
 
         return outputs.float() if enabled else outputs
 
-    def _forward_one(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        outputs, seen = self._call(self.template, x[0])
-
-        return outputs[None], [h[None] for h in seen]
-
-    def _forward_all(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        def call(
-            parameters: dict[str, Any], buffers: dict[str, Any], x: Tensor
-        ) -> tuple[Tensor, list[Tensor]]:
+    def _all(self, parameters: Tensors, buffers: Tensors, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        def call(parameters: Tensors, buffers: Tensors, x: Tensor) -> tuple[Tensor, list[Tensor]]:
             return self._call(partial(functional_call, self.template, (parameters, buffers)), x)
 
         # Noise that knows no keys would not be that of the solo run: better an error.
-        return vmap(call, randomness="error")(self.parameters, self.buffers, x)
+        return vmap(call, randomness="error")(parameters, buffers, x)
+
+    def _pure(
+        self, parameters: Tensors, buffers: Tensors, x: Tensor
+    ) -> tuple[Tensor, list[Tensor], Tensors]:
+        """Returns the buffers that come after instead of writing to those that are.
+
+        A compiled backward pass computes again what it needs of the forward pass, and would do so
+        from buffers that have been written to: from the next key, with another mask.
+        """
+
+        buffers = {name: buffer.clone() for name, buffer in buffers.items()}
+        if self.size > 1:
+            return *self._all(parameters, buffers, x), buffers
+
+        call = partial(functional_call, self.template, (parameters, buffers))
+        outputs, seen = self._call(call, x[0])
+
+        return outputs[None], [h[None] for h in seen], buffers
+
+    def _replace_buffers(self, buffers: Tensors) -> None:
+        self.buffers = buffers
+        if self.size == 1:
+            for path, buffer in buffers.items():
+                module, _, name = path.rpartition(".")
+                self.template.get_submodule(module)._buffers[name] = buffer
 
     def _call(self, network: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Returns outputs, and what each activation gave: of several calls, along a second axis."""
+
+        for calls in self._seen.values():
+            calls.clear()
         outputs = network(x)
-        seen = list(self._seen)
-        self._seen.clear()
+        seen = [
+            calls[0] if len(calls) == 1 else torch.stack(calls, dim=1)
+            for calls in self._seen.values()
+            if calls
+        ]
+        for calls in self._seen.values():
+            calls.clear()
 
         return outputs, seen
 
@@ -146,12 +182,18 @@ class Ensemble:
             self.template.train(mode)
 
     def weights(self) -> list[Tensor]:
-        """Returns the trained matrices and kernels, (K, …) each: no biases, no gains."""
+        """Returns the trained matrices and kernels, (K, …) each.
 
-        trained = [p for p in self.parameters.values() if p.requires_grad]
-        stacked = [p[None] for p in trained] if self.size == 1 else trained
+        They are what a model calls weights: no biases, gains, learnt positions or centres.
+        """
 
-        return [p for p in stacked if p.dim() > 2]
+        return [
+            p[None] if self.size == 1 else p
+            for path, p in self.parameters.items()
+            if p.requires_grad
+            and "weight" in path.rpartition(".")[2]
+            and p.dim() > (1 if self.size == 1 else 2)
+        ]
 
     def gradients(self) -> list[Tensor]:
         """Returns the gradients, the networks along the first axis."""
@@ -271,15 +313,18 @@ def _is_own(key: str, value: object) -> bool:
     return isinstance(value, Tensor) and key not in SHARED
 
 
-def _keep_outputs(network: nn.Module, seen: list[Tensor]) -> list[int]:
-    """Has the activations of a network put what they give into a list; returns the hooks' names."""
+def _keep_outputs(network: nn.Module, seen: dict[str, list[Tensor]]) -> list[int]:
+    """Has each activation put what it gives into a list of its own; returns the hooks' names."""
 
-    def keep(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-        seen.append(out)
+    def keep(calls: list[Tensor], module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+        calls.append(out)
 
-    found = activations_of(network).values()
+    hooks = []
+    for path, module in activations_of(network).items():
+        seen[path] = []
+        hooks.append(module.register_forward_hook(partial(keep, seen[path])).id)
 
-    return [module.register_forward_hook(keep).id for module in found]
+    return hooks
 
 
 def _of_group(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, dict[str, Any]]:

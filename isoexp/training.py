@@ -13,6 +13,7 @@ __all__ = [
     "batches",
     "evaluate",
     "fit",
+    "rows_at_once",
 ]
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,8 +33,11 @@ from .streams import stream, stream_seed
 
 NO_REGULARIZER = NoRegularizer()
 
-EVALUATION_ROWS = 4096
-"""The most samples sent through K networks at once when they are evaluated, times K."""
+AT_ONCE = 2**19
+"""The most numbers of input that are sent through networks at once when they are evaluated.
+
+As pictures of 28×28 they are some 700, of which the attention of a transformer takes a gigabyte.
+"""
 
 
 @runtime_checkable
@@ -232,7 +236,7 @@ def evaluate(
     """Returns the mean loss and the mean score of each network on the same samples, in float64."""
 
     ensemble.train(False)
-    rows = max(1, EVALUATION_ROWS // ensemble.size)
+    rows = rows_at_once(x, ensemble.size)
     losses = torch.zeros(ensemble.size, dtype=torch.float64)
     scores = torch.zeros_like(losses)
 
@@ -243,3 +247,9 @@ def evaluate(
         scores += objective.scores(outputs, a, b).cpu().double().sum(dim=1)
 
     return losses / len(x), scores / len(x)
+
+
+def rows_at_once(x: Shaped[Tensor, " samples *inputs"], networks: int = 1) -> int:
+    """Returns how many samples to send through so many networks at once."""
+
+    return max(1, AT_ONCE // max(1, networks * x[:1].numel()))

@@ -421,7 +421,7 @@ def test_the_size_of_the_pieces_has_no_effect(monkeypatch: pytest.MonkeyPatch, r
     x, y = samples()
     ensemble = Ensemble([mlp(0), mlp(1)])
     expected = evaluate(ensemble, x, y, Classification())
-    monkeypatch.setattr(training, "EVALUATION_ROWS", rows)
+    monkeypatch.setattr(training, "AT_ONCE", rows * x[0].numel())
 
     torch.testing.assert_close(
         evaluate(ensemble, x, y, Classification()), expected, rtol=1e-14, atol=0

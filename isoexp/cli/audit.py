@@ -3,11 +3,13 @@
 __all__ = ["HELP", "audit"]
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import __version__
 from ..errors import UserError
 from .options import Parser, parse
 from .table import table
@@ -19,15 +21,14 @@ HELP = """\
 isoexp audit [GROUP …] [group=choice …] [key=value …] [module:object …]
 
 Measures which change of basis each functional form commutes with: O(n), signed permutations,
-permutations, positive diagonal matrices. Without words, every form of every group. Activations,
-norms, attention and clipping by their commutator; what draws random numbers by its law;
-optimizers by the trajectories from θ and gθ; regularizers by their value.
+permutations, positive diagonal matrices. Without words, every form of every group.
 
-  --width N           the number of features (8)
+  --width N           the number of features n (8)
   --seed N            of all that is drawn (0)
-  --as KIND           what an object is, where it cannot be seen: map, init, clip, regularizer,
-                      optimizer
-  --out DIR           where audit.parquet is written (runs)
+  --as KIND           what an object is, where it cannot be seen: map, init, optimizer, clip,
+                      regularizer
+  --out DIR           where audit.parquet is written: runs, for an audit of everything; an audit of
+                      some forms is written only where you say
   --config-dir DIR    choices of your own, laid out like conf/
   --allow PACKAGE     lets _target_ name classes of a package that you trust
 
@@ -36,9 +37,16 @@ optimizers by the trajectories from θ and gθ; regularizers by their value.
   isoexp audit activation=quasi_isotropic activation.alpha=1,10,100
   isoexp audit torch.nn:Softsign mylab:MyActivation
 
-A row shows an error for each group: ‖f(gx) − g f(x)‖ / ‖f(x)‖ and its like. Of a form with
-parameters the first row is at one value of them, the second as a family, in which they turn along.
-Weights have two sides, outputs and inputs, which share a row where they agree."""
+A row shows an error for each group, and up to which it is rounding or chance:
+
+  activation, norm, attention, clip   ‖f(gx) − g f(x)‖ over the larger of the two, on average
+  dropout, stochastic, init           the distance between the laws of g⁻¹ f(gx) and f(x), or of
+                                      gW, Wg⁻¹ and W; smaller differences than that are not seen
+  optimizer                           how far trajectories from θ and gθ part, over their length
+  regularizer                         |r(gθ) − r(θ)| / r(θ)
+
+Of a form with parameters the first row is at one value of them, the second as a family, in which
+they turn along. Weights have two sides, outputs and inputs, which share a row where they agree."""
 
 ON = {
     "features": "",
@@ -83,14 +91,16 @@ def audit(arguments: Sequence[str]) -> int:
     for line in failed:
         print(f"not measured: {line}", file=sys.stderr)
 
-    path = Path(options.out).expanduser() / "audit.parquet"
-    write_table(path, rows(findings, options.width, options.seed), SCHEMA, {}, {})
-    print(f"results  {path}")
+    if options.out or not options.words:
+        path = Path(options.out or "runs").expanduser() / "audit.parquet"
+        versions = {"isoexp_version": __version__, "torch_version": version("torch")}
+        write_table(path, rows(findings, options.width, options.seed), SCHEMA, versions, {})
+        print(f"results  {path}")
 
     return 1 if failed else 0
 
 
-HEADER = ("", "commutes with", "O(n)", "signed", "permut.", "diagonal")
+HEADER = ("", "commutes with", "O(n)", "signed", "permut.", "diagonal", "up to")
 
 
 def _lines(finding: "Finding") -> list[list[str]]:
@@ -98,28 +108,30 @@ def _lines(finding: "Finding") -> list[list[str]]:
 
     symmetries = finding.symmetries()
     sides = [on for on in symmetries if on in ("outputs", "inputs")]
-    merged = len(sides) == 2 and symmetries["outputs"] == symmetries["inputs"]
-    if merged:
-        errors: dict[str, float] = {}
+    if len(sides) == 2 and symmetries["outputs"] == symmetries["inputs"]:
+        shown = {"": sides}
+    else:
+        shown = {ON[on]: [on] for on in symmetries}
+
+    lines = []
+    for label, members in shown.items():
+        worst: dict[str, float] = {}
         for each in finding.measured:
-            errors[each.group] = max(errors.get(each.group, 0.0), each.error)
-        return [_line(finding.form.name, "", symmetries["outputs"], errors.values())]
+            before = worst.get(each.group, 0.0)
+            if each.on in members and not each.error <= before:  # a NaN is worst of all
+                worst[each.group] = each.error
+            worst.setdefault(each.group, before)
+        *errors, _ = worst.values()  # without that of the identity
+        threshold = next(each.threshold for each in finding.measured if each.on in members)
+        name = "" if lines else finding.form.name
+        numbers = [*map(_shown, errors), f"{threshold:.0e}"]
+        lines.append([name, label, symmetries[members[0]], *numbers])
 
-    return [
-        _line(
-            finding.form.name if i == 0 else "",
-            ON[on],
-            symmetry,
-            [each.error for each in finding.measured if each.on == on],
-        )
-        for i, (on, symmetry) in enumerate(symmetries.items())
-    ]
+    return lines
 
 
-def _line(name: str, on: str, symmetry: str, errors: Iterable[float]) -> list[str]:
-    *shown, _ = (f"{error:.1e}" if error > 0 else "0" for error in errors)  # without the identity
-
-    return [name, on, symmetry, *shown]
+def _shown(error: float) -> str:
+    return "0" if error == 0 else f"{error:.1e}"
 
 
 def _parser() -> Parser:
@@ -127,6 +139,6 @@ def _parser() -> Parser:
     parser.add_argument("--width", type=int, default=8, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--as", dest="kind", default="", metavar="KIND")
-    parser.add_argument("--out", default="runs", metavar="DIR")
+    parser.add_argument("--out", default="", metavar="DIR")
 
     return parser

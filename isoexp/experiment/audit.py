@@ -3,10 +3,8 @@
 It is the taxonomy that the paper leaves unfinished (App. E).
 """
 
-__all__ = ["SCHEMA", "Finding", "Form", "forms", "measure", "rows"]
+__all__ = ["KINDS", "SCHEMA", "Finding", "Form", "forms", "measure", "rows"]
 
-import importlib
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +13,9 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from torch import nn
-from torch.optim import Optimizer
 
 from .. import symmetry
-from ..choices import groups
+from ..choices import FORMS, groups
 from ..errors import UserError, did_you_mean
 from ..models import WEIGHTS
 from ..records import Rows, Schema
@@ -27,16 +23,17 @@ from ..symmetry import Measured, largest
 from .bench import set_threads
 from .composition import expand
 from .construction import build, check
+from .objects import AS, located
 
 KINDS: dict[str, Callable[[Any, int, int], list[Measured]]] = {
     "activation": symmetry.measure_map,
     "norm": symmetry.measure_map,
     "dropout": symmetry.measure_map,
     "attention": symmetry.measure_map,
-    "init": lambda init, n, seed: symmetry.measure_init(init, seed),
-    "optimizer": lambda optimizer, n, seed: symmetry.measure_optimizer(optimizer, seed),
+    "init": symmetry.measure_init,
+    "optimizer": symmetry.measure_optimizer,
     "clip": symmetry.measure_gradient_map,
-    "regularizer": lambda regularizer, n, seed: symmetry.measure_regularizer(regularizer, seed),
+    "regularizer": symmetry.measure_regularizer,
     "map": symmetry.measure_map,
 }
 """How a form of each kind is measured: from what builds it, a number of features and a seed."""
@@ -102,7 +99,13 @@ def forms(words: Sequence[str], folders: Sequence[Path] = (), kind: str = "") ->
         UserError: If a word names nothing.
     """
 
+    if kind and kind not in AS:
+        raise UserError(f"--as must be one of {', '.join(AS)}, got {kind}")
+
     named = [word for word in words if ":" in word and "=" not in word]
+    if kind and not named:
+        raise UserError(f"--as={kind} says what an object is: name one as module:object")
+
     settings = [word for word in words if "=" in word]
     asked = [word for word in words if word not in named and word not in settings]
     for word in asked:
@@ -116,7 +119,8 @@ def forms(words: Sequence[str], folders: Sequence[Path] = (), kind: str = "") ->
     if settings:
         yield from _composed(settings, folders)
     for word in named:
-        yield _imported(word, kind)
+        shown, name, built = located(word, kind)
+        yield Form(shown, name, word, built)
 
 
 def measure(form: Form, n: int = 8, seed: int = 0) -> Finding:
@@ -170,10 +174,12 @@ def _composed(words: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:
 
     named = list(dict.fromkeys(word.partition("=")[0].partition(".")[0] for word in words))
     for group in named:
-        if group not in KINDS or group in ("attention", "map"):
-            raise UserError(
-                f"isoexp audit measures {', '.join(k for k in KINDS if k != 'map')}, got {group}="
-            )
+        if group == "attention":
+            raise UserError("attention has no settings: isoexp audit attention measures both kinds")
+        if group not in FORMS:
+            raise UserError(f"isoexp audit measures {', '.join(FORMS)}, got {group}=")
+        if len([word for word in words if word.startswith(f"{group}=")]) > 1:
+            raise UserError(f"{group} is given twice: list its choices, {group}=one,two")
 
     for job in expand(words, folders):
         check(job.config)
@@ -181,67 +187,6 @@ def _composed(words: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:
             own = [w for w in job.words if w.startswith(f"{group}.")]
             name = " ".join([job.choices[group], *own])
             yield Form(group, name, str(job.config[group]._target_), build(job.config, group))
-
-
-def _imported(word: str, kind: str) -> Form:
-    """Returns the form that module:object names. Who types a name trusts its module."""
-
-    module, _, path = word.partition(":")
-    try:
-        found = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, ValueError) as error:
-        raise UserError(f"{word}: {error}; a folder of yours goes on PYTHONPATH") from error
-    except AttributeError as error:
-        raise UserError(f"{word}: {error}") from error
-    if not callable(found):
-        raise UserError(f"{word} must name a class or a function, got {type(found).__name__}")
-
-    kind = kind or _kind(found)
-    if kind not in KINDS:
-        raise UserError(f"--as must be one of {', '.join(KINDS)}, got {kind}")
-
-    built = found
-    if kind in ("init", "clip", "regularizer"):
-        built = found() if inspect.isclass(found) else found
-    elif kind != "optimizer" and not _takes_width(found):
-        built = lambda n: found() if inspect.isclass(found) else found
-
-    return Form(kind, path, word, built)
-
-
-def _takes_width(found: Any) -> bool:
-    """Whether an object is a class that must be told something first: the number of features."""
-
-    if not inspect.isclass(found):
-        return False
-    first = next(iter(inspect.signature(found).parameters.values()), None)
-    if first is None or first.kind in (first.VAR_POSITIONAL, first.VAR_KEYWORD):
-        return False
-
-    return first.default is first.empty
-
-
-def _kind(found: Any) -> str:
-    """Returns the kind that an object shows: by its base, or by the package of ours it is in."""
-
-    if inspect.isclass(found) and issubclass(found, Optimizer):
-        return "optimizer"
-    if isinstance(found, nn.Module) or (inspect.isclass(found) and issubclass(found, nn.Module)):
-        return "map"
-
-    home = str(getattr(found, "__module__", ""))
-    ours = {
-        "isoexp.inits": "init",
-        "isoexp.optimizers": "clip",
-        "isoexp.regularizers": "regularizer",
-    }
-    for package, kind in ours.items():
-        if home == package or home.startswith(f"{package}."):
-            return kind
-
-    return "map"
 
 
 def _over_keys(weights: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Any:

@@ -149,6 +149,9 @@ class Bench:
     def ensemble(self, seeds: Sequence[int]) -> Ensemble:
         """Returns the untrained networks of seeds, as one."""
 
+        if self.settings.compile:
+            torch.compiler.reset()  # or a process compiles eight shapes, and no more after them
+
         return self._as_one([self.network(s) for s in seeds], self.settings.compile)
 
     def _as_one(self, networks: Sequence[nn.Module], compile: bool) -> Ensemble:
@@ -207,8 +210,6 @@ class Bench:
                     "networks whose forward pass draws from torch's generator are trained one by "
                     "one: isoexp train -m seed=0,1,… instead of seeds=, or dropout="
                 )
-            if part == "model" and "more than one v" in message.lower():
-                message += f"; the last batch of an epoch has {rows} sample: change batch_size"
             raise UserError(f"{part}: {message}") from error
 
 

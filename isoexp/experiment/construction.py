@@ -224,7 +224,7 @@ def _check_arguments(path: str, node: Mapping[str, Any], target: Any) -> None:
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     first = tuple(parameters)[: len(supplied)]
-    if path in ("activation", "model") and not open_ended and first != supplied:
+    if path in ("activation", "dropout", "model") and not open_ended and first != supplied:
         raise UserError(
             f"{path} must take {', '.join(supplied)} first; {node['_target_']} takes "
             f"{', '.join(first) or 'nothing'}: wrap it in a class of your own"

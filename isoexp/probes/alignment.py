@@ -63,7 +63,7 @@ class Alignment:
     def __call__(self, subject: Subject) -> Rows:
         edges = np.linspace(-1, 1, self.bins + 1)
         with recorded(subject.activations) as seen:
-            subject.model(subject.x)
+            subject.outputs(subject.x)
 
         rows: Rows = {name: [] for name in self.schema}
         for layer in subject.activations:

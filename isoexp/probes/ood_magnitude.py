@@ -62,7 +62,7 @@ class OODMagnitude:
         rows: Rows = {name: [] for name in self.schema}
         for site, module in sites.items():
             for scale in scales.tolist():
-                outputs = _outputs(subject.model, x, module, scale)
+                outputs = _outputs(subject, module, scale)
                 loss = objective.losses(outputs[None], x[None], y[None]).mean().item()
                 accuracy, confidence, margin = (nan, nan, nan)
                 if not y.is_floating_point() and objective.score == "accuracy":
@@ -83,18 +83,18 @@ class OODMagnitude:
         return {f"{name}_at_max": rows[name][last] for name in ("accuracy", "loss")}
 
 
-def _outputs(model: nn.Module, x: Tensor, module: nn.Module | None, scale: float) -> Tensor:
+def _outputs(subject: Subject, module: nn.Module | None, scale: float) -> Tensor:
     """Returns the network's outputs with what a module hands on, or the input, scaled."""
 
     if module is None:
-        return model(scale * x)
+        return subject.outputs(scale * subject.x)
 
     def scaled(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
         return scale * out
 
     handle = module.register_forward_hook(scaled)
     try:
-        return model(x)
+        return subject.outputs(subject.x)
     finally:
         handle.remove()
 
@@ -102,6 +102,7 @@ def _outputs(model: nn.Module, x: Tensor, module: nn.Module | None, scale: float
 def _classes(logits: Tensor, y: Tensor) -> tuple[float, float, float]:
     """Returns accuracy, confidence and margin."""
 
+    logits, y = logits.flatten(0, -2), y.flatten()  # each step of a sequence is an answer
     right = logits.gather(1, y[:, None]).squeeze(1)
     others = logits.scatter(1, y[:, None], -torch.inf).amax(dim=1)
 

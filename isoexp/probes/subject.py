@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from ..activations import activations_of
 from ..records import Rows, Schema
-from ..training import Objective
+from ..training import Objective, rows_at_once
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Subject:
 
         return activations_of(self.model)
 
+    def outputs(self, x: Shaped[Tensor, " samples *inputs"]) -> Tensor:
+        """Returns what the network gives for samples, sent through it some at a time."""
+
+        return torch.cat([self.model(part) for part in x.split(rows_at_once(x))])
+
 
 class Probe(Protocol):
     """A frozen dataclass whose fields are its settings and whose call is the measurement."""
@@ -58,13 +63,21 @@ class Probe(Protocol):
 
 @contextmanager
 def recorded(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
-    """Records what goes into and out of modules while the context lasts, by their names."""
+    """Records what goes into and out of modules while the context lasts, by their names.
+
+    Of a module that is called several times, as a recurrent one at each step, all calls come one
+    after the other along the first axis.
+    """
 
     seen: dict[str, tuple[Tensor, Tensor]] = {}
 
     def keep(name: str):
         def hook(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-            seen[name] = (args[0], out)
+            new = (args[0], out)
+            before = seen.get(name)
+            seen[name] = (
+                new if before is None else (_after(before[0], new[0]), _after(before[1], new[1]))
+            )
 
         return hook
 
@@ -75,3 +88,7 @@ def recorded(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, tuple[Tenso
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _after(a: Tensor, b: Tensor) -> Tensor:
+    return torch.cat([a, b])

@@ -51,12 +51,16 @@ class Measured:
 
 
 def _permutation(n: int, generator: Generator) -> Tensor:
-    return torch.eye(n, dtype=torch.float64)[torch.randperm(n, generator=generator)]
+    order = torch.arange(n)
+    while n > 1 and torch.equal(order, torch.arange(n)):  # the identity would test nothing
+        order = torch.randperm(n, generator=generator)
+
+    return torch.eye(n, dtype=torch.float64)[order]
 
 
 def _signed(n: int, generator: Generator) -> Tensor:
     signs = 2 * torch.randint(2, (n,), generator=generator) - 1
-    signs[0] = -1  # a draw of positive signs alone would test nothing
+    signs[0] = -1
 
     return _permutation(n, generator) * signs
 

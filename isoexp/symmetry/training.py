@@ -19,24 +19,24 @@ from torch.optim import Optimizer
 from ..streams import stream
 from .groups import GROUPS, Measured
 
-SHAPE = (6, 5)
-"""Of the weight: outputs and inputs."""
-
 UPDATES = 50
 
 ROUNDING = 1e-7
 """Of the way that weights have gone: updates multiply rounding, and failures are above 1e-3."""
 
+Regularizer = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor | None]
+
 Weights = tuple[Float[Tensor, "m n"], Float[Tensor, " m"]]
 
 
 def measure_optimizer(
-    build: Callable[[Iterable[Tensor]], Optimizer], seed: int = 0
+    build: Callable[[Iterable[Tensor]], Optimizer], n: int = 8, seed: int = 0
 ) -> list[Measured]:
     """Measures an optimizer: ‖g⁻¹θ′ − θ‖ / ‖θ − θ₀‖ after 50 updates of a smooth regression.
 
     Arguments:
         build: Builds the optimizer of given tensors, in float64.
+        n: The number of outputs of the weight; it has n + 1 inputs.
         seed: The seed of the regression, the first weights and the matrices.
     """
 
@@ -45,8 +45,8 @@ def measure_optimizer(
     def drawn(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    x, target, A = drawn(64, SHAPE[1]), drawn(64, 3), drawn(3, SHAPE[0])
-    start = drawn(*SHAPE) / SHAPE[1] ** 0.5, drawn(SHAPE[0])
+    x, target, A = drawn(64, n + 1), drawn(64, 3), drawn(3, n)
+    start = drawn(n, n + 1) / (n + 1) ** 0.5, drawn(n)
 
     def trained(move: Callable[[Weights], Weights], back: Callable[[Weights], Weights]) -> Tensor:
         parameters = [nn.Parameter(p.clone()) for p in move(start)]
@@ -66,8 +66,8 @@ def measure_optimizer(
 
     found = []
     for group in GROUPS:
-        for on, n in zip(("outputs", "inputs"), SHAPE, strict=True):
-            g = group.draw(n, stream(seed, "audit", group.name, on))
+        for on, m in zip(("outputs", "inputs"), (n, n + 1), strict=True):
+            g = group.draw(m, stream(seed, "audit", group.name, on))
             there, back = _moves(g, on)
             error = ((trained(there, back) - end).norm() / way).item()
             found.append(Measured(group.name, on, error, ROUNDING))
@@ -75,28 +75,37 @@ def measure_optimizer(
     return found
 
 
-def measure_regularizer(
-    regularizer: Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor | None],
-    seed: int = 0,
-) -> list[Measured]:
-    """Measures a regularizer: |r(gθ) − r(θ)| / r(θ), of weights and of activations alike."""
+def measure_regularizer(regularizer: Regularizer, n: int = 8, seed: int = 0) -> list[Measured]:
+    """Measures a regularizer: |r(gθ) − r(θ)| / r(θ), of weights, or of activations if it sees them.
+
+    Arguments:
+        regularizer: The penalty of K networks from their weights and activations.
+        n: The number of outputs of the weight, or of features; there are n + 1 inputs.
+        seed: The seed of the weight, the activations and the matrices.
+    """
 
     generator = stream(seed, "audit")
-    W = torch.randn(SHAPE, generator=generator, dtype=torch.float64)
-    h = torch.randn(64, SHAPE[0], generator=generator, dtype=torch.float64)
+    W = torch.randn(n, n + 1, generator=generator, dtype=torch.float64)
+    h = torch.randn(64, n, generator=generator, dtype=torch.float64)
 
     def penalty(W: Tensor, h: Tensor) -> float:
         found = regularizer([W[None]], [h[None]])
 
         return 0.0 if found is None else found.item()
 
+    sides = {"outputs": n, "inputs": n + 1}
+    if getattr(regularizer, "sees_activations", False):
+        sides = {"features": n}
+
     r = penalty(W, h)
     found = []
     for group in GROUPS:
-        for on, n in zip(("outputs", "inputs"), SHAPE, strict=True):
-            g = group.draw(n, stream(seed, "audit", group.name, on))
-            V, _ = _moves(g, on)[0]((W, h[0]))
-            moved = penalty(V, h @ g.mT if on == "outputs" else h)
+        for on, m in sides.items():
+            g = group.draw(m, stream(seed, "audit", group.name, on))
+            if on == "features":
+                moved = penalty(W, h @ g.mT)
+            else:
+                moved = penalty(g @ W if on == "outputs" else W @ torch.linalg.inv(g), h)
             error = abs(moved - r) / abs(r) if moved != r else 0.0
             found.append(Measured(group.name, on, error, ROUNDING))
 

@@ -9,12 +9,12 @@ from ..commands import Command
 
 
 def test_a_table_and_a_file(isoexp: Command, folder: Path) -> None:
-    outcome = isoexp("audit", "clip", "activation=tanh,iso_tanh")
+    outcome = isoexp("audit", "clip", "activation=tanh,iso_tanh", "--out", "runs")
 
     assert outcome.code == 0, outcome
     lines = [line.split("  ") for line in outcome.out.splitlines() if line]
     cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-    assert ["clip", "commutes with", "O(n)", "signed", "permut.", "diagonal"] in cells
+    assert ["clip", "commutes with", "O(n)", "signed", "permut.", "diagonal", "up to"] in cells
     assert [row[1] for row in cells if row[0] in ("norm", "tanh", "iso_tanh")] == [
         "O(n)",
         "signed permutations",
@@ -54,7 +54,7 @@ def test_choices_of_ones_own(isoexp: Command, folder: Path) -> None:
     (folder / "own" / "activation" / "cube.yaml").write_text("_target_: torch.nn.Hardtanh\n")
     (folder / "own" / "activation" / "broken.yaml").write_text("_target_: torch.nn.Bilinear\n")
 
-    outcome = isoexp("audit", "activation", "--config-dir", "own")
+    outcome = isoexp("audit", "activation", "--config-dir", "own", "--out", "runs")
     assert "not measured: activation broken: " in outcome.err
     assert outcome.code == 1
     assert "iso_tanh" in outcome.out
@@ -73,9 +73,24 @@ def test_choices_of_ones_own(isoexp: Command, folder: Path) -> None:
         ("audit --seed -1", "--seed must not be negative"),
         ("audit --widht 4", "did you mean --width?"),
         ("audit model=mlp", "got model="),
+        ("audit attention=softmax", "isoexp audit attention"),
+        ("audit activation=tanh activation=relu", "activation is given twice"),
+        ("audit activation --as init", "name one as module:object"),
+        ("audit broken:A", "invalid syntax"),
     ],
 )
-def test_one_clear_line(line: str, message: str, isoexp: Command, folder: Path) -> None:
+def test_one_clear_line(
+    line: str,
+    message: str,
+    isoexp: Command,
+    folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    modules = tmp_path_factory.mktemp("modules")
+    (modules / "broken.py").write_text("def f(:\n")
+    monkeypatch.syspath_prepend(modules)
+
     outcome = isoexp(*line.split())
 
     assert outcome.code == 2, outcome
@@ -83,6 +98,23 @@ def test_one_clear_line(line: str, message: str, isoexp: Command, folder: Path) 
     assert outcome.err.count("\n") == 1, outcome.err
     assert message in outcome.err
     assert list(folder.iterdir()) == []
+
+
+def test_some_forms_are_written_only_where_asked(isoexp: Command, folder: Path) -> None:
+    """They would take the place of the audit of everything."""
+
+    assert "results" not in isoexp("audit", "clip").out
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_no_number_is_not_shown_as_zero(
+    isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "lab_of_nan.py").write_text("def f(x):\n    return x / 0 * 0\n")
+    monkeypatch.syspath_prepend(folder)
+
+    row = isoexp("audit", "lab_of_nan:f").out.splitlines()[1].split()
+    assert row == ["f", "none", "nan", "nan", "nan", "nan", "1e-09"]
 
 
 def test_help(isoexp: Command) -> None:

@@ -59,7 +59,7 @@ THEORY: dict[str, dict[str, str | tuple[str, str]]] = {
     "regularizer": {
         "none": ALL,
         **dict.fromkeys(("l2", "nuclear", "spectral"), "O(n)"),
-        "activation_norm": ("O(n)", ALL),
+        "activation_norm": "O(n)",
         "l1": SIGNED,
     },
 }
@@ -146,7 +146,9 @@ def test_objects_show_what_they_are() -> None:
     assert named("isoexp.inits:Gaussian") == [("init", "Gaussian")]
     assert named("isoexp.optimizers:ClipNorm") == [("clip", "ClipNorm")]
     assert named("isoexp.regularizers:L1") == [("regularizer", "L1")]
-    assert named("torch.nn.init:normal_", kind="init") == [("init", "normal_")]
+    assert named("torch.nn.init:normal_") == [("init", "normal_")]
+    assert named("torch:tanh", "torch.optim:SGD") == [("map", "tanh"), ("optimizer", "SGD")]
+    assert named("torch:tanh", kind="clip") == [("clip", "tanh")]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,7 @@ def test_objects_show_what_they_are() -> None:
         ("torch.nn:Identity", ALL),
         ("torch.optim:Adamax", SIGNED),
         ("torch.nn.functional:normalize", "O(n)"),
+        ("torch.nn.init:orthogonal_", "O(n)"),
         ("isoexp.regularizers:Nuclear", "O(n)"),
     ],
 )

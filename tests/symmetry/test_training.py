@@ -89,8 +89,9 @@ def test_regularizers() -> None:
     assert sides(measure_regularizer(L2())) == {"outputs": "O(n)", "inputs": "O(n)"}
     assert set(sides(measure_regularizer(L1())).values()) == {"signed permutations"}
     assert set(sides(measure_regularizer(NoRegularizer())).values()) == {everything}
-    # Of activations there is one side: what goes out.
-    assert sides(measure_regularizer(ActivationNorm())) == {"outputs": "O(n)", "inputs": everything}
+    found = measure_regularizer(ActivationNorm())
+    assert {m.on for m in found} == {"features"}
+    assert largest(found) == "O(n)"
 
 
 # --- whole networks -------------------------------------------------------------------------
