@@ -20,9 +20,8 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.optim import Optimizer
 
 from .activations import activations_of
-from .noise import KEY, Noisy
+from .noise import KEY, Noisy, salt
 from .optimizers import Together, norms
-from .streams import stream_seed
 
 ELEMENTWISE = (
     torch.optim.SGD,
@@ -84,7 +83,7 @@ class Ensemble:
         self._hooks = _keep_outputs(self.template, self._seen) if observe else []
         self._compiled = torch.compile(self._pure) if compile else None
         self._noisy = [
-            (f"{path}.key".removeprefix("."), stream_seed(0, path) & KEY)
+            (f"{path}.key".removeprefix("."), salt(path))
             for path, module in self.template.named_modules()
             if isinstance(module, Noisy)
         ]
@@ -167,8 +166,8 @@ class Ensemble:
         torch.nn.Dropout in a network alone, the global generator.
         """
 
-        for name, salt in self._noisy:
-            keys = torch.tensor([(seed & KEY) ^ salt for seed in seeds])
+        for name, salted in self._noisy:
+            keys = torch.tensor([(seed & KEY) ^ salted for seed in seeds])
             self.buffers[name].copy_(keys[0] if self.size == 1 else keys)
 
         torch.default_generator.manual_seed(seeds[0])

@@ -1,13 +1,29 @@
 """Lengths, directions, angles and rotations of R^n; vectors lie along the last axis."""
 
-__all__ = ["angle", "coordinate_cdf", "orthonormal", "radius", "random_orthogonal", "unit"]
+__all__ = [
+    "angle",
+    "coordinate_cdf",
+    "eigh",
+    "full",
+    "orthonormal",
+    "radius",
+    "random_orthogonal",
+    "singular_values",
+    "unit",
+]
 
 import math
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Generator, Tensor
+
+
+def full(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Returns half precisions as float32, in which they are summed; the others as they are."""
+
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def radius(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch 1"]:
@@ -19,7 +35,7 @@ def radius(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch 1"]:
     the derivatives of ‖x‖ at the origin, 0/0, never enter.
     """
 
-    x = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+    x = full(x)
     eps = torch.finfo(x.dtype).eps
 
     s = x.detach().abs().amax(dim=-1, keepdim=True)
@@ -72,7 +88,40 @@ def orthonormal(gaussian: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
 
     q, r = torch.linalg.qr(gaussian)
 
-    return q * torch.where(r.diagonal() < 0, -1.0, 1.0).to(q)
+    # A sum, since diagonal() warns when compiled under vmap.
+    diagonal = (r * torch.eye(len(r), dtype=r.dtype, device=r.device)).sum(dim=0)
+
+    return q * torch.where(diagonal < 0, -1.0, 1.0).to(q)
+
+
+def eigh(
+    S: Float[Tensor, "*batch n n"],
+) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n n"]]:
+    """Returns λ and U of symmetric matrices S = U diag(λ) Uᵀ; NaN of one that is not finite.
+
+    PyTorch's fails for a whole batch if it fails for one.
+    """
+
+    finite, S = _finite(S)
+    spectrum, U = torch.linalg.eigh(S)
+
+    return torch.where(finite[..., 0], spectrum, torch.nan), torch.where(finite, U, torch.nan)
+
+
+def singular_values(A: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch rank"]:
+    """Returns the singular values of matrices, the largest first; NaN of one that is not finite."""
+
+    finite, A = _finite(A)
+
+    return torch.where(finite[..., 0], torch.linalg.svdvals(A), torch.nan)
+
+
+def _finite(A: Float[Tensor, "*batch m n"]) -> tuple[Bool[Tensor, "*batch 1 1"], Tensor]:
+    """Returns which matrices are finite, and zeros in place of those that are not."""
+
+    finite = A.detach().isfinite().all(dim=-1, keepdim=True).all(dim=-2, keepdim=True)
+
+    return finite, torch.where(finite, A, 0.0)
 
 
 def coordinate_cdf(t: Float[np.ndarray, "*points"], n: int) -> Float[np.ndarray, "*points"]:

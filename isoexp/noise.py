@@ -5,7 +5,7 @@ be that of the network alone. A key is a tensor that each network has to itself:
 numbers batched or alone, compiled or not, on any device.
 """
 
-__all__ = ["KEY", "Noisy", "full", "haar", "normal", "uniform"]
+__all__ = ["KEY", "Noisy", "haar", "normal", "reseed", "salt", "uniform"]
 
 import math
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from .geometry import orthonormal
+from .streams import stream_seed
 
 KEY = (1 << 62) - 1
 """The largest key; the smallest is 0."""
@@ -57,12 +58,6 @@ def normal(
     return torch.cat([r * t.cos(), r * t.sin()])[:count].reshape(tuple(shape))
 
 
-def full(x: Float[Tensor, "..."]) -> torch.dtype:
-    """Returns the dtype to draw in for x: its own, but float32 for half precisions."""
-
-    return torch.promote_types(x.dtype, torch.float32)
-
-
 def haar(
     key: Int[Tensor, ""], n: int, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "{n} {n}"]:
@@ -74,7 +69,8 @@ def haar(
 class Noisy(nn.Module):
     """A module that draws random numbers in its forward pass, from a key of its own.
 
-    `Ensemble.seed_noise` sets the key before every update.
+    Modules built one after the other may begin with one key, and so with one mask. A loop of one's
+    own calls `reseed` before it trains; in an ensemble `seed_noise` does so before every update.
     """
 
     key: Tensor
@@ -100,6 +96,20 @@ class Noisy(nn.Module):
             self.key.copy_(keys[-1])
 
         return keys[:-1]
+
+
+def salt(path: str) -> int:
+    """Returns what sets the key of the module at a path apart from the keys of the others."""
+
+    return stream_seed(0, path) & KEY
+
+
+def reseed(model: nn.Module, seed: int) -> None:
+    """Gives every noisy module of a model a key of its own, from the seed and its path."""
+
+    for path, module in model.named_modules():
+        if isinstance(module, Noisy):
+            module.key.fill_((seed & KEY) ^ salt(path))
 
 
 def _mix(x: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .noise import Noisy, full, haar
+from .geometry import full
+from .noise import Noisy, haar
 
 
 class Stochastic(Noisy):
@@ -42,6 +43,6 @@ class Stochastic(Noisy):
 
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         (key,) = self.draw(1)
-        B = haar(key, self.width, full(x)).to(x)
+        B = haar(key, self.width, full(x).dtype).to(x)
 
         return self.form(x @ B) @ B.mT

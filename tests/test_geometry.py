@@ -9,8 +9,19 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import kstest
 from torch import Tensor
+from torch.func import vmap
 
-from isoexp.geometry import angle, coordinate_cdf, orthonormal, radius, random_orthogonal, unit
+from isoexp.geometry import (
+    angle,
+    coordinate_cdf,
+    eigh,
+    full,
+    orthonormal,
+    radius,
+    random_orthogonal,
+    singular_values,
+    unit,
+)
 
 from . import references
 
@@ -80,6 +91,14 @@ def test_radius_of_half_precisions_is_float32(dtype: torch.dtype) -> None:
 
     assert radius(x).dtype == torch.float32
     torch.testing.assert_close(radius(x), torch.full((2, 1), 300 * 1000**0.5))
+
+
+def test_half_precisions_are_summed_in_float32() -> None:
+    for dtype in (torch.bfloat16, torch.float16):
+        assert full(torch.ones(2, dtype=dtype)).dtype == torch.float32
+    for dtype in (torch.float32, torch.float64):
+        x = torch.ones(2, dtype=dtype)
+        assert full(x) is x
 
 
 def test_radius_keeps_the_batch() -> None:
@@ -274,6 +293,64 @@ def test_random_orthogonal_follows_its_generator() -> None:
 
     assert torch.equal(first, again)
     assert not torch.equal(first, random_orthogonal(4, torch.Generator().manual_seed(4)))
+
+
+# --- decompositions of many matrices ---------------------------------------------------------
+
+
+def eigenvalues(A: Tensor) -> Tensor:
+    return eigh(A)[0]
+
+
+def eigenvectors(A: Tensor) -> Tensor:
+    return eigh(A)[1]
+
+
+DECOMPOSITIONS = [
+    (eigenvalues, lambda A: torch.linalg.eigh(A)[0]),
+    (eigenvectors, lambda A: torch.linalg.eigh(A)[1]),
+    (singular_values, torch.linalg.svdvals),
+]
+
+
+@pytest.mark.parametrize("n", [1, 8, 32])
+@pytest.mark.parametrize(("ours", "theirs"), DECOMPOSITIONS)
+def test_decompositions_are_those_of_torch(ours, theirs, n: int) -> None:
+    """With any leading axes, bit by bit, and so are their derivatives."""
+
+    A = torch.randn(2, 3, n, n, dtype=torch.float64, requires_grad=True)
+    found = []
+    for f in (ours, theirs):
+        y = f(A + A.mT)
+        weights = torch.arange(y.numel()).view_as(y) % 7
+        found.append((y, *torch.autograd.grad((weights * y.square()).sum(), A)))
+
+    for a, b in zip(*found, strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf])
+@pytest.mark.parametrize("n", [1, 2, 8, 32])
+@pytest.mark.parametrize("f", [ours for ours, _ in DECOMPOSITIONS])
+def test_one_broken_matrix_breaks_no_other(f, n: int, poison: float) -> None:
+    A = torch.randn(3, n, n, dtype=torch.float64)
+    whole = A + A.mT
+    broken = whole.clone()
+    broken[1, 0, -1] = poison
+
+    for each in (f, vmap(f)):
+        assert each(broken)[1].isnan().all()
+        assert torch.equal(each(broken)[[0, 2]], each(whole)[[0, 2]])
+
+
+def test_without_the_guard_it_breaks_all() -> None:
+    """The control."""
+
+    S = torch.eye(8).repeat(2, 1, 1)
+    S[1] = math.nan
+
+    with pytest.raises(torch.linalg.LinAlgError):
+        torch.linalg.eigh(S)
 
 
 # --- coordinate_cdf -------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from isoexp import noise
-from isoexp.noise import KEY, STRIDE, WORD, Noisy, full, haar, normal, uniform
+from isoexp.dropout import ElementwiseDropout
+from isoexp.noise import KEY, STRIDE, WORD, Noisy, haar, normal, reseed, salt, uniform
 from isoexp.streams import stream_seed
 
 from .test_geometry import moments_off
@@ -182,15 +183,6 @@ def test_haar_is_haar(n: int) -> None:
     assert abs(torch.linalg.det(draws).mean().item()) < 5 / 4000**0.5  # both parts of O(n)
 
 
-def test_half_precisions_are_drawn_in_float32() -> None:
-    found = [full(torch.zeros(1, dtype=d)) for d in (torch.bfloat16, torch.float16)]
-    assert found == [torch.float32] * 2
-    assert [full(torch.zeros(1, dtype=d)) for d in (torch.float32, torch.float64)] == [
-        torch.float32,
-        torch.float64,
-    ]
-
-
 # --- modules --------------------------------------------------------------------------------
 
 
@@ -252,6 +244,38 @@ def test_the_key_is_kept_with_the_weights() -> None:
     other.load_state_dict(module.state_dict())
 
     assert torch.equal(other.draw(2), module.draw(2))
+
+
+def test_reseeded_modules_have_keys_apart() -> None:
+    """Two layers of dropout at keep = ½ leave a quarter; built one after the other, before they are
+    reseeded, they have one key and one mask, and leave half."""
+
+    def share(model: nn.Module) -> float:
+        return (model(torch.ones(1000, 10)) != 0).double().mean().item()
+
+    error = (0.25 / 10_000) ** 0.5
+    model = nn.Sequential(*(ElementwiseDropout(10, 0.5) for _ in range(2)))
+    assert abs(share(model) - 0.5) < 5 * error
+
+    reseed(model, 3)
+    assert abs(share(model) - 0.25) < 5 * error
+
+
+def test_keys_of_a_reseeded_model_are_of_its_seed_and_paths() -> None:
+    """Whatever was built and drawn before; the largest seed that PyTorch takes is one."""
+
+    model = nn.ModuleDict({"a": Noisy(), "b": nn.Sequential(nn.Linear(2, 2), Noisy())})
+    before = torch.get_rng_state()
+    for seed in (0, 3, 2**64 - 1):
+        reseed(model, seed)
+        keys = {name: int(key) for name, key in model.named_buffers()}
+        assert keys == {f"{path}.key": (seed & KEY) ^ salt(path) for path in ("a", "b.1")}
+        assert all(0 <= key <= KEY for key in keys.values())
+    assert torch.equal(torch.get_rng_state(), before)
+
+    noisy = Noisy()
+    reseed(noisy, 3)
+    assert int(noisy.key) == 3 ^ salt("")
 
 
 def test_batched_modules_draw_what_each_draws_alone() -> None:

@@ -2,9 +2,9 @@
 
     x = (c₁, …, c_T) one-hot,    y = (c₂, …, c_{T+1}).
 
-The text is Python's own documentation, which every Python carries, as prose: its headings, lists
-and programs are left out, and so is a paragraph that stands in it twice. It differs between
-versions of Python, and so do results. Or it is any file of one's own.
+The text is Python's own documentation, which ships with Python though some systems leave it out,
+as prose: its headings, lists and programs are left out, and so is a paragraph that stands in it
+twice. It differs between versions of Python, and so do results. Or it is any file of one's own.
 
 All text is put in lower case. A token is one of the most frequent characters of the training
 part; one token stands for all others.

@@ -7,7 +7,8 @@ Markov chain: a dropped unit returns with probability Γ, a kept one stays with 
 
     q = λ + |I|/|A| (λ − Γ),
 
-|A| and |I| the numbers of kept and dropped units, so that a share λ is kept throughout.
+|A| and |I| the numbers of kept and dropped units, so that a share λ is kept throughout. Where q
+would be no probability, Γ is moved until it is one.
 """
 
 __all__ = ["CorrelatedDropout"]
@@ -23,15 +24,16 @@ from .base import Dropout
 class CorrelatedDropout(Dropout):
     """Isotropic dropout, correlated in time; one step of the walk a call, the same for all vectors.
 
-    The masks of successive calls have correlation (λ − Γ)/λ. In a recurrent network a call is a
-    time step, elsewhere an update. λ is the probability to KEEP, as its place in Eqn 28 says,
-    although the paper calls it that of dropout.
+    The masks of successive calls have a correlation of about (λ − Γ)/λ: less in narrow layers,
+    where Γ is often clamped. In a recurrent network a call is a time step, elsewhere an update. λ
+    is the probability to KEEP, as its place in Eqn 28 says, although the paper calls it that of
+    dropout.
 
     Arguments:
         width: The number of features n.
         keep: λ, in (0, 1].
-        overlap: Γ, the probability with which a dropped unit returns, in [0, 1]; keep makes the
-            masks independent, 0 makes them as lasting as can be.
+        overlap: Γ in [0, 1], the probability with which a dropped unit returns, unless clamped;
+            keep makes the masks independent, 0 makes them as lasting as can be.
         step: s, the standard deviation of the angle by which a call turns each plane, in radians.
     """
 

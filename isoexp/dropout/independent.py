@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..geometry import radius
-from ..noise import full, haar, normal, uniform
+from ..geometry import full, radius
+from ..noise import haar, normal, uniform
 from .base import Dropout
 
 
@@ -37,7 +37,7 @@ class HaarDropout(Dropout):
 
     def drop(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         b, m = self.draw(2)
-        B = haar(b, self.width, full(x)).to(x)
+        B = haar(b, self.width, full(x).dtype).to(x)
         M = uniform(m, x.shape) < self.keep
 
         return (M * (x @ B)) @ B.mT / self.keep
@@ -55,7 +55,7 @@ class IsotropicDropout(Dropout):
 
     def drop(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         m, z, w = self.draw(3)
-        h = x.to(full(x))
+        h = full(x)
 
         # A share of a Gaussian's squares is the Beta variable, whatever k the mask has.
         z2 = normal(z, h.shape, h.dtype).square()

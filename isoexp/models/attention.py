@@ -7,8 +7,8 @@ the isotropic tanh, which may also subtract,
 
     w(s) = tanh(‖s‖) ŝ / √T.                                    (Bird 2025, Eqn 29)
 
-The paper leaves out the factor 1/√T. A row of softmax weights has Σ|w| = 1; one of tanh weights has
-‖w‖₂ < 1, so that Σ|w| and with it the sum grows like √T. Divided, Σ|w| < 1 for both.
+The paper leaves out the factor 1/√T: then ‖w‖₂ < 1, and Σ|w| may come as near to √T as scores are
+alike. With it Σ|w| < 1, where softmax has Σ|w| = 1.
 """
 
 __all__ = ["WEIGHTS", "Attention", "iso_tanh", "softmax"]

@@ -85,11 +85,13 @@ class ConvolutionalAutoencoder(nn.Module):
     ) -> None:
         super().__init__()
 
-        if len(inputs) != 3 or not widths:
+        if len(inputs) != 3:
             raise ValueError(
-                "pictures (channels, height, width) and at least one width are needed, got "
-                f"{tuple(inputs)} and {list(widths)}: use model=autoencoder"
+                f"pictures (channels, height, width) are needed, got {tuple(inputs)}: use "
+                "model=autoencoder"
             )
+        if not widths:
+            raise ValueError("widths must name a layer, got none: give one, as in widths=[16]")
         check_widths(list(widths))
         _check_code(code)
         forms = Forms(activation, norm, init, dropout, bias)

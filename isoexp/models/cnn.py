@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .blocks import Build, Forms, Init, check_widths, out_width
 
 
-class Step(nn.Module):
+class PreActivation(nn.Module):
     """x ↦ W ∗ dropout(f(norm(x))) + b: the activation stands before the convolution."""
 
     def __init__(self, inputs: int, width: int, stride: int, forms: Forms) -> None:
@@ -38,7 +38,9 @@ class Residual(nn.Module):
 
         same = inputs == width and stride == 1
         self.shortcut = nn.Identity() if same else forms.convolution(inputs, width, 1, stride)
-        self.steps = nn.Sequential(Step(inputs, width, stride, forms), Step(width, width, 1, forms))
+        self.steps = nn.Sequential(
+            PreActivation(inputs, width, stride, forms), PreActivation(width, width, 1, forms)
+        )
 
     def forward(self, x: Float[Tensor, "batch h w c"]) -> Float[Tensor, "batch h2 w2 c2"]:
         return self.shortcut(x) + self.steps(x)
@@ -83,9 +85,11 @@ class CNN(nn.Module):
                 f"pictures (channels, height, width) are needed, got {tuple(inputs)}: use "
                 "model=mlp, rnn or transformer"
             )
-        if not widths or blocks < 1:
-            raise ValueError(f"widths and blocks must not be empty, got {list(widths)}, {blocks}")
+        if not widths:
+            raise ValueError("widths must name a stage, got none")
         check_widths(list(widths))
+        if blocks < 1:
+            raise ValueError(f"blocks must be at least 1, got {blocks}")
         forms = Forms(activation, norm, init, dropout, bias)
 
         self.stem = forms.convolution(inputs[0], widths[0])

@@ -42,7 +42,9 @@ class Transformer(nn.Module):
     """A pre-norm transformer for pictures, cut into patches, and for sequences.
 
     A sample that has one answer is answered from the mean over its steps; where the data ask for
-    an answer at each step, attention is causal, and step t answers from steps 1 … t.
+    an answer at each step, attention is causal, and step t answers from steps 1 … t. A normaliser
+    with the statistics of a batch takes them over all its steps: in training each step then sees
+    the others, causal or not.
 
     Arguments:
         inputs: The shape of one sample: a picture (c, h, w), a sequence (T, D) or (T,).
@@ -51,7 +53,8 @@ class Transformer(nn.Module):
         depth: The number of layers.
         heads: The number of heads of attention, a divisor of n.
         hidden: The number of hidden features of the perceptron at each step.
-        patch: The side of the squares that a picture is cut into, in pixels.
+        patch: The side of the squares that a picture is cut into, in pixels; None for the smallest
+            side from 2 up that leaves at most 8 × 8 of them.
         attention: How keys are weighed, softmax or iso_tanh (Eqn 29, with 1/√T).
         activation: Builds an activation for a number of features.
         norm: Builds a normaliser for a number of features.
@@ -73,7 +76,7 @@ class Transformer(nn.Module):
         depth: int,
         heads: int,
         hidden: int,
-        patch: int,
+        patch: int | None,
         attention: Literal["softmax", "iso_tanh"],
         activation: Build,
         norm: Build,
@@ -83,17 +86,19 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
 
-        if min(width, depth, hidden, patch) < 1:
+        if min(width, depth, hidden) < 1:
             raise ValueError(
-                "width, depth, hidden and patch must be positive, got "
-                f"{width}, {depth}, {hidden} and {patch}"
+                f"width, depth and hidden must be positive, got {width}, {depth} and {hidden}"
             )
         if attention not in WEIGHTS:
             raise ValueError(f"attention must be one of {', '.join(WEIGHTS)}, got {attention}")
         forms = Forms(activation, norm, init, dropout, bias)
 
-        self.patch = patch
-        T, D = _patched(inputs, patch) if len(inputs) == 3 else steps_of(inputs)
+        T, D = steps_of(inputs)
+        if len(inputs) == 3:
+            c, h, w = inputs
+            self.patch = p = _patch(h, w, patch)
+            T, D = (h // p) * (w // p), c * p**2
         self.causal = isinstance(outputs, tuple)
 
         self.embedding = forms.linear(D, width)
@@ -119,14 +124,16 @@ class Transformer(nn.Module):
         return self.readout(x if self.causal else x.mean(dim=1))
 
 
-def _patched(inputs: Sequence[int], patch: int) -> tuple[int, int]:
-    """Returns the number of patches, and the number of features of each."""
+def _patch(h: int, w: int, patch: int | None) -> int:
+    """Returns the side of a patch: as asked for, or the smallest with 8 × 8 of them or fewer."""
 
-    c, h, w = inputs
-    if h % patch or w % patch:
-        sides = [str(p) for p in range(1, min(h, w) + 1) if h % p == 0 and w % p == 0]
+    sides = [p for p in range(1, min(h, w) + 1) if h % p == 0 and w % p == 0]
+    if patch is None:
+        return next((p for p in sides if p > 1 and max(h, w) <= 8 * p), sides[-1])
+    if patch not in sides:
         raise ValueError(
-            f"patch must divide a picture of {h}×{w} pixels, got {patch}: one of {', '.join(sides)}"
+            f"patch must divide a picture of {h}×{w} pixels, got {patch}: one of "
+            f"{', '.join(map(str, sides))}"
         )
 
-    return (h // patch) * (w // patch), c * patch**2
+    return patch

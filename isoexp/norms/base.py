@@ -1,10 +1,9 @@
 """The contract of a normaliser, and what those that remember batches share."""
 
-__all__ = ["Norm", "checked_eps", "checked_momentum", "full", "remember_", "vectors"]
+__all__ = ["Norm", "checked_eps", "checked_momentum", "remember_", "vectors"]
 
 from abc import ABC, abstractmethod
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -26,12 +25,6 @@ class Norm(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]: ...
-
-
-def full(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-    """Returns half precisions as float32, in which statistics are taken; the others as they are."""
-
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def vectors(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "N n"]:

@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..geometry import radius
-from .base import Norm, checked_eps, checked_momentum, full, remember_, vectors
+from ..geometry import full, radius
+from .base import Norm, checked_eps, checked_momentum, remember_, vectors
 
 
 class BatchNorm(nn.BatchNorm1d):

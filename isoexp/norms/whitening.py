@@ -19,11 +19,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .base import Norm, checked_eps, checked_momentum, full, remember_, vectors
+from ..geometry import eigh, full
+from .base import Norm, checked_eps, checked_momentum, remember_, vectors
 
 
 def inverse_root(S: Float[Tensor, "n n"], shift: Float[Tensor, ""]) -> Float[Tensor, "n n"]:
-    """Returns (S + shift I)^(−1/2) for S positive semidefinite, shift > 0.
+    """Returns (S + shift I)^(−1/2) for S positive semidefinite, shift > 0; NaN if S is not finite.
 
     With S = U diag(λ) Uᵀ its derivative along dS is U (K ∘ Uᵀ dS U) Uᵀ (Daleckii and Krein), K the
     divided differences of t^(−1/2). Simplified, they divide by no λ_i − λ_j,
@@ -34,7 +35,7 @@ def inverse_root(S: Float[Tensor, "n n"], shift: Float[Tensor, ""]) -> Float[Ten
     derivative only: U and λ are constants to the second.
     """
 
-    spectrum, U = torch.linalg.eigh(S.detach())
+    spectrum, U = eigh(S.detach())
     root = (spectrum.clamp_min(0) + shift.detach()).sqrt()  # rounding takes a zero below zero
     K = -1 / (root[:, None] * root * (root[:, None] + root))
 

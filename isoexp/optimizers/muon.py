@@ -25,7 +25,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from .together import Together, matrices, unit_or_zero
+from ..geometry import full
+from .together import Together, check_momentum, matrices, unit_or_zero
 
 A, B, C = 3.4445, -4.775, 2.0315
 
@@ -51,8 +52,7 @@ class Muon(Together):
         ns_steps: int = 5,
         weight_decay: float = 0.0,
     ) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), got {momentum:g}")
+        check_momentum(momentum)
         if not ns_steps >= 1:
             raise ValueError(f"ns_steps must be 1 or more, got {ns_steps}")
 
@@ -90,7 +90,7 @@ def orthogonalized(
     Half precisions come back as float32.
     """
 
-    m = m.float() if m.dtype in (torch.float16, torch.bfloat16) else m
+    m = full(m)
     tall = m.shape[1] > m.shape[2]
 
     x = unit_or_zero(m.mT if tall else m)  # XXᵀ is the smaller of the two

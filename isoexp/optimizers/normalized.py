@@ -12,6 +12,7 @@ momentum is called Signum; Cutkosky and Mehta, Momentum Improves Normalized SGD 
 
 __all__ = ["NormalizedSGD", "SignSGD"]
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -19,15 +20,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from .together import Together, unit_or_zero
+from .together import Together, check_momentum, unit_or_zero
 
 
-class SignSGD(Together):
-    """d = sign(m). It marks the standard basis.
+class Momentum(Together):
+    """Abstract optimizer whose direction is what it keeps of the momentum.
 
     Arguments:
         params: The parameters.
-        lr: η, by which every coordinate moves.
+        lr: η, the rate.
         momentum: μ in [0, 1); with 0, m is the gradient.
         weight_decay: λ, decoupled.
     """
@@ -35,8 +36,7 @@ class SignSGD(Together):
     def __init__(
         self, params: ParamsT, lr: float = 1e-3, momentum: float = 0.9, weight_decay: float = 0.0
     ) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), got {momentum:g}")
+        check_momentum(momentum)
 
         super().__init__(params, lr, weight_decay, momentum=momentum)
 
@@ -56,13 +56,26 @@ class SignSGD(Together):
 
         return self.keep(m)
 
+    @abstractmethod
     def keep(self, m: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
         """Returns what is kept of the momentum."""
 
+
+class SignSGD(Momentum):
+    """d = sign(m). It marks the standard basis.
+
+    Arguments:
+        params: The parameters.
+        lr: η, by which every coordinate moves.
+        momentum: μ in [0, 1); with 0, m is the gradient.
+        weight_decay: λ, decoupled.
+    """
+
+    def keep(self, m: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
         return torch.sign(m)
 
 
-class NormalizedSGD(SignSGD):
+class NormalizedSGD(Momentum):
     """d = m / ‖m‖, one norm a tensor.
 
     Arguments:

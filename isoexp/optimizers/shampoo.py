@@ -6,10 +6,6 @@ with L̂ = L + ε I and R̂ = R + ε I. It commutes with W → RWQ for all rotat
 their roots turn along. A convolution's kernel is the matrix out × (in·k·k); a bias, a vector or
 a scalar is a matrix of one column.
 
-SOAP, Adam in the eigenbases of L and R, is optimizer=soap, of another package. It does not commute:
-the first gradients of a bias, of a small batch, of a matrix that is not square leave null spaces,
-where any basis will do, and the one that rounding picks lasts.
-
 Source: Gupta, Koren and Singer, Shampoo: Preconditioned Stochastic Tensor Optimization (2018),
 its order 2; the momentum of what is preconditioned is that of Anil et al. (2020).
 """
@@ -23,7 +19,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from .together import Together, matrices
+from ..geometry import eigh
+from .together import Together, check_momentum, matrices
 
 
 class Shampoo(Together):
@@ -48,8 +45,7 @@ class Shampoo(Together):
         every: int = 1,
         weight_decay: float = 0.0,
     ) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), got {momentum:g}")
+        check_momentum(momentum)
         if not eps > 0:
             raise ValueError(f"eps must be positive, got {eps:g}")
         if not every >= 1:
@@ -93,15 +89,9 @@ class Shampoo(Together):
 
 
 def _inverse_root(S: Float[Tensor, " K n n"], eps: float) -> Float[Tensor, " K n n"]:
-    """Returns (S + ε I)^(−1/4) of Gram matrices; NaN where one is not finite.
+    """Returns (S + ε I)^(−1/4) of Gram matrices; NaN where one is not finite."""
 
-    The decomposition of many matrices fails if that of one does.
-    """
-
-    finite = S.isfinite().flatten(1).all(dim=1)[:, None, None]
-    values, vectors = torch.linalg.eigh(torch.where(finite, S, 0.0))
+    spectrum, U = eigh(S)
 
     # Eigenvalues that are zero come out negative, by rounding.
-    root = vectors * (values.clamp_min(0.0) + eps).pow(-0.25)[:, None] @ vectors.mT
-
-    return torch.where(finite, root, torch.nan)
+    return U * (spectrum.clamp_min(0.0) + eps).pow(-0.25)[:, None] @ U.mT

@@ -7,7 +7,7 @@ one network alone is seen as K = 1. Memory is kept in the layout of the paramete
 of networks only where the parameter has it, so that a member's is that of a solo run.
 """
 
-__all__ = ["Together", "matrices", "unit_or_zero"]
+__all__ = ["Together", "check_momentum", "matrices", "unit_or_zero"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -94,6 +94,13 @@ class Together(Optimizer, ABC):
         """Returns a view of a tensor whose first axis counts the networks."""
 
         return t if self.stacked else t[None]
+
+
+def check_momentum(momentum: float) -> None:
+    """Raises ValueError unless 0 ≤ μ < 1, the share of the past that is kept."""
+
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum must lie in [0, 1), got {momentum:g}")
 
 
 def matrices(w: Float[Tensor, " K *shape"]) -> Float[Tensor, "K rows columns"]:

@@ -1,7 +1,7 @@
 """The contract of regularizers: a penalty for each of K networks, added to its loss.
 
-Of the weights those with two axes or more are penalised, a convolution's kernel as the matrix
-out × (in·k·k). Biases and gains are not penalised.
+Penalised are the trained parameters of two axes or more that are called weights, a convolution's
+kernel as the matrix out × (in·k·k). Biases, gains, learnt positions and centres are not.
 """
 
 __all__ = ["NoRegularizer", "Penalty", "Regularizer"]

@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..geometry import singular_values
 from .base import Penalty
 
 
@@ -51,7 +52,7 @@ class Nuclear(Penalty):
     """
 
     def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
-        s = _singular_values(t)
+        s = singular_values(t.flatten(2))
         side = max(t.flatten(2).shape[1:])
         rounding = side * torch.finfo(s.dtype).eps * s.detach().amax(dim=1, keepdim=True)
 
@@ -68,7 +69,7 @@ class Spectral(Penalty):
     strength: float = 1e-2
 
     def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
-        return _singular_values(t).amax(dim=1).square() / 2
+        return singular_values(t.flatten(2)).amax(dim=1).square() / 2
 
 
 @dataclass(frozen=True)
@@ -83,16 +84,3 @@ class ActivationNorm(Penalty):
 
     def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
         return t.flatten(1).square().mean(dim=1)
-
-
-def _singular_values(w: Float[Tensor, " K *shape"]) -> Float[Tensor, " K rank"]:
-    """Returns the singular values of the matrix of each network; NaN where it is not finite.
-
-    The decomposition of many matrices fails if that of one does.
-    """
-
-    w = w.flatten(2)
-    finite = w.isfinite().flatten(1).all(dim=1)
-    s = torch.linalg.svdvals(torch.where(finite[:, None, None], w, 0.0))
-
-    return torch.where(finite[:, None], s, torch.nan)

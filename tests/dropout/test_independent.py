@@ -92,6 +92,25 @@ def test_one_law_with_a_matrix_and_without(n: int, q: float) -> None:
         assert not agree(b @ u, c @ u)  # the control
 
 
+@each_case
+def test_moments_with_a_matrix_and_without(n: int, q: float) -> None:
+    """Two samples' means and covariances, along x and across, within three standard errors of
+    each other. (Of all entries at once, against the closed form, see above.)"""
+
+    x = vector(n)
+    u = x / x.norm()
+    v = torch.eye(n)[0] - u[0] * u if n > 1 else torch.zeros(1)
+    pairs = []
+    for cls in (HaarDropout, IsotropicDropout):
+        d = draws(cls(n, q), x, COUNT) - x
+        along, across = d @ u, d @ v
+        pairs.append(torch.stack([along, across, along**2, across**2, along * across]))
+
+    for a, b in zip(*pairs, strict=True):
+        error = ((a.var() + b.var()) / COUNT).sqrt()
+        assert (a.mean() - b.mean()).abs() <= 3 * error
+
+
 def agree(a: Tensor, b: Tensor) -> bool:
     found: Any = ks_2samp(a.numpy().round(9), b.numpy().round(9), method="asymp")
 

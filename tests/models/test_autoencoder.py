@@ -124,9 +124,11 @@ def test_is_its_formula_in_channels_first() -> None:
 
 
 def test_refuses_what_is_no_picture() -> None:
-    for inputs, widths in [((20,), [4]), ((4, 5), [4]), ((1, 4, 5), [])]:
+    for inputs in [(20,), (4, 5)]:
         with pytest.raises(ValueError, match=r"pictures .* got .*: use model=autoencoder"):
-            convolutional(inputs, widths, 3)
+            convolutional(inputs, [4], 3)
+    with pytest.raises(ValueError, match="widths must name a layer, got none: give one, as in"):
+        convolutional((1, 4, 5), [], 3)
     with pytest.raises(ValueError, match="widths must be positive, got 0 in"):
         convolutional((1, 4, 5), [0], 3)
     with pytest.raises(ValueError, match="code must be at least 1, got 0"):

@@ -138,8 +138,9 @@ def test_nothing_but_linear_maps_lies_on_the_path_of_the_sum() -> None:
 def test_refuses() -> None:
     with pytest.raises(ValueError, match=r"pictures .* are needed, got \(6,\): use model=mlp"):
         CNN((6,), 3, [4], 1, Tanh, identity, Default())
-    for widths, blocks in [([], 1), ([4], 0)]:
-        with pytest.raises(ValueError, match="widths and blocks must not be empty, got "):
-            CNN((1, 4, 4), 3, widths, blocks, Tanh, identity, Default())
+    with pytest.raises(ValueError, match="widths must name a stage, got none"):
+        CNN((1, 4, 4), 3, [], 1, Tanh, identity, Default())
+    with pytest.raises(ValueError, match="blocks must be at least 1, got 0"):
+        CNN((1, 4, 4), 3, [4], 0, Tanh, identity, Default())
     with pytest.raises(ValueError, match=r"widths must be positive, got 0 in \[4, 0\]"):
         CNN((1, 4, 4), 3, [4, 0], 1, Tanh, identity, Default())

@@ -99,10 +99,28 @@ def test_samples_of_any_shape(inputs: tuple[int, ...], steps: int, features: int
 def test_refuses() -> None:
     with pytest.raises(ValueError, match=r"patch must divide .* 6×9 pixels, got 2: one of 1, 3$"):
         transformer((1, 6, 9))
-    for name in ("width", "depth", "hidden", "patch"):
-        with pytest.raises(ValueError, match="width, depth, hidden and patch must be positive"):
+    for name in ("width", "depth", "hidden"):
+        with pytest.raises(ValueError, match="width, depth and hidden must be positive"):
             transformer((4, 2), **{name: 0})
     with pytest.raises(ValueError, match="heads must divide the width 6, got 4"):
         transformer((4, 2), heads=4)
     with pytest.raises(ValueError, match=r"a sequence .* is needed"):
         transformer((1, 2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "patch"),
+    [
+        ((1, 8, 8), 2),
+        ((1, 28, 28), 4),
+        ((3, 32, 32), 4),
+        ((1, 6, 9), 3),
+        ((1, 7, 7), 7),
+        ((1, 1, 1), 1),
+    ],
+)
+def test_patches_are_few_unless_asked(inputs: tuple[int, int, int], patch: int) -> None:
+    model = transformer(inputs, patch=None)
+
+    assert model.patch == patch
+    assert model(torch.randn(2, *inputs)).shape == (2, 3)

@@ -1,5 +1,6 @@
 """What all normalisers obey: rotations, shapes, precisions, ensembles, refusals."""
 
+import math
 from copy import deepcopy
 from functools import partial
 
@@ -221,8 +222,8 @@ def test_a_member_is_the_solo_run(build: Build) -> None:
     seeds = [0, 1, 2]
     together = updated(Ensemble([network(build, s) for s in seeds]), seeds)
 
-    for k, seed in enumerate(seeds):
-        alone = updated(Ensemble([network(build, seed)]), [seed])
+    solos = [updated(Ensemble([network(build, seed)]), [seed]) for seed in seeds]
+    for k, alone in enumerate(solos):
         assert_states_close(together.state(k), alone.state(0), 1e-11)
         assert alone.buffers.keys() == together.buffers.keys()
 
@@ -230,10 +231,31 @@ def test_a_member_is_the_solo_run(build: Build) -> None:
     for mode in (False, True):
         together.train(mode)
         y = together(x)
-        for k, seed in enumerate(seeds):
-            alone = updated(Ensemble([network(build, seed)]), [seed])
+        for k, alone in enumerate(solos):
             alone.train(mode)
             torch.testing.assert_close(y[k], alone(x[k : k + 1])[0], rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("poison", [math.nan, math.inf])
+@ours
+def test_a_broken_member_breaks_no_other(build: Build, poison: float) -> None:
+    """Bit by bit, at n = 8: the decomposition of a batch, one of whose matrices is not finite, is
+    refused by LAPACK at this size, and not at all others."""
+
+    def end(weight: float | None) -> dict[str, Tensor]:
+        members = [nn.Sequential(nn.Linear(6, 8), build(8), nn.Linear(8, 2)) for _ in range(2)]
+        ensemble = Ensemble(members)
+        if weight is not None:
+            ensemble.parameters["0.weight"].data[1, 0, 0] = weight
+        updated(ensemble, [0, 1])
+        assert ensemble(torch.ones(2, 3, 6))[1].isfinite().all() == (weight is None)
+
+        return ensemble.state(0)
+
+    torch.manual_seed(0)
+    healthy = end(None)
+    torch.manual_seed(0)
+    assert_states_equal(end(poison), healthy)
 
 
 def test_members_differ() -> None:

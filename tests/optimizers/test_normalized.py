@@ -10,7 +10,7 @@ from isoexp.optimizers import NormalizedSGD, SignSGD
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("cls", [SignSGD, NormalizedSGD])
-def test_is_its_equation(cls: type[SignSGD], momentum: float) -> None:
+def test_is_its_equation(cls: type[SignSGD] | type[NormalizedSGD], momentum: float) -> None:
     rng = np.random.default_rng(0)
     w, m = rng.normal(size=(4, 3)), np.zeros((4, 3))
     p = nn.Parameter(torch.tensor(w))
