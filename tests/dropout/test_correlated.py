@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kstest
+from scipy.stats import binom, kstest
 from torch import Tensor
 from torch.func import functional_call, vmap
 
@@ -205,6 +205,27 @@ def test_correlation_of_successive_masks(keep: float, overlap: float, correlatio
     found = (masks[:-1] * masks[1:]).mean(dim=(0, 2)) / (keep * (1 - keep))
 
     assert standard_errors(found[:, None], torch.tensor([correlation])) < 5
+
+
+def test_narrow_layers_remember_less() -> None:
+    """At λ = 0.9 and Γ = 0, where (λ − Γ)/λ = 1: exactly, from the law of the number |A| kept."""
+
+    def correlation(n: int) -> float:
+        rates = [slow_rates(A, n, 0.9, 0.0) for A in range(n + 1)]
+        moves = np.array([
+            np.convolve(
+                binom.pmf(range(A + 1), A, min(q, 1)), binom.pmf(range(n - A + 1), n - A, gamma)
+            )
+            for A, (q, gamma) in enumerate(rates)
+        ])  # fmt: skip
+        law = np.linalg.matrix_power(moves, 2000)[n]
+        both = sum(law[A] * A * q for A, (q, _) in enumerate(rates)) / n
+
+        return (both - 0.81) / 0.09
+
+    found = [correlation(n) for n in (8, 32, 128)]
+    assert found[0] < found[1] < found[2] < 1
+    assert found[1] == pytest.approx(0.92, abs=0.01)
 
 
 def test_a_mask_of_one_kind_is_drawn_anew() -> None:
