@@ -37,6 +37,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("NETRC", str(tmp_path / "home" / ".netrc"))
     monkeypatch.setattr(tracking, "_paused_until", 0.0)
     monkeypatch.setattr(tracking, "_open", set())
+    end_session()  # a service that another file's test has left knows another server
     yield
 
     end_session()
