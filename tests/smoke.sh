@@ -16,5 +16,5 @@ isoexp train model=transformer model.attention=iso_tanh data=text steps=30 regul
 isoexp audit activation=tanh,iso_tanh optimizer=adam,muon
 isoexp ls
 isoexp train activation=iso_tanh model=mlp | grep 'done before'
-isoexp show runs/main/*
+isoexp show runs/main/*model-mlp*
 python -c "import isoexp; print(isoexp.read('runs').groupby(['study', 'activation'])['valid/accuracy'].max())"

@@ -181,11 +181,12 @@ def _composed(words: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:
         if len([word for word in words if word.startswith(f"{group}=")]) > 1:
             raise UserError(f"{group} is given twice: list its choices, {group}=one,two")
 
-    for job in expand(words, folders):
-        check(job.config)
-        for group in named:
-            own = [w for w in job.words if w.startswith(f"{group}.")]
-            name = " ".join([job.choices[group], *own])
+    for group in named:
+        own = [word for word in words if word.partition("=")[0].partition(".")[0] == group]
+        for job in expand(own, folders):  # a group at a time, or all would be combined with all
+            check(job.config)
+            told = [word for word in job.words if word.startswith(f"{group}.")]
+            name = " ".join([job.choices[group], *told])
             yield Form(group, name, str(job.config[group]._target_), build(job.config, group))
 
 

@@ -132,7 +132,12 @@ def named(*words: str, kind: str = "") -> list[tuple[str, str]]:
 def test_groups_and_choices() -> None:
     assert named("clip") == [("clip", "none"), ("clip", "norm"), ("clip", "value")]
     assert named("activation=tanh,relu") == [("activation", "tanh"), ("activation", "relu")]
-    assert named("norm=rms", "init=sparse") == [("norm", "rms"), ("init", "sparse")]
+    assert named("norm=rms,l2", "init=sparse,default") == [
+        ("norm", "rms"),
+        ("norm", "l2"),
+        ("init", "sparse"),
+        ("init", "default"),
+    ]
     assert named("activation=iso_relu", "activation.R0=1,2") == [
         ("activation", "iso_relu activation.R0=1"),
         ("activation", "iso_relu activation.R0=2"),
