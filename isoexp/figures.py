@@ -28,10 +28,12 @@ def refraction(table: "pd.DataFrame", figure: "Figure") -> None:
     for color, (layer, rows) in _colored(table, "layer"):
         for kind, style in (("random", "-"), ("data", "--")):
             part = rows[rows["rays"] == kind]
-            label = f"{layer}, {kind} rays"
+            label = _short(layer) if kind == "random" else None
             axes.plot(part["alpha"], part["theta_mean_rad"], style, color=color, label=label)
         own = rows[rows["rays"] == "data_own"]
-        axes.plot(own["alpha"], own["theta_mean_rad"], "o", color=color, label=f"{layer}, as it is")
+        axes.plot(own["alpha"], own["theta_mean_rad"], "o", color=color)
+    for style, what in (("-", "random rays"), ("--", "data rays"), ("o", "data as it is")):
+        axes.plot([], [], style, color=CONTROL["color"], label=what)
 
     axes.set(xscale="log", xlabel="magnitude α", ylabel="deflection θ (rad)")
     axes.set_ylim(-0.01, max(0.05, axes.get_ylim()[1]))
@@ -46,7 +48,7 @@ def ood_magnitude(table: "pd.DataFrame", figure: "Figure") -> None:
     measure = "loss" if np.isnan(np.asarray(table["accuracy"])).all() else "accuracy"
     axes = figure.subplots()
     for color, (site, rows) in _colored(table, "site"):
-        axes.plot(rows["scale"], rows[measure], color=color, label=f"{site} scaled")
+        axes.plot(rows["scale"], rows[measure], color=color, label=f"{_short(site)} scaled")
     control = table[(table["network"] == UNTRAINED) & (table["site"] == "input")]
     axes.plot(control["scale"], control[measure], "--", **CONTROL, label="untrained, input scaled")
 
@@ -62,6 +64,7 @@ def alignment(table: "pd.DataFrame", figure: "Figure") -> None:
     """Coordinates of unit activations: standard basis, random bases and the exact null."""
 
     layers = list(_trained(table).groupby("layer", sort=False))
+    figure.set_figwidth(max(figure.get_figwidth(), 2.4 * len(layers)))
     grid = figure.subplots(1, len(layers), squeeze=False, sharey=True)[0]
 
     for axes, (layer, rows) in zip(grid, layers, strict=True):
@@ -76,7 +79,7 @@ def alignment(table: "pd.DataFrame", figure: "Figure") -> None:
         axes.step(
             t, standard["fraction"] / width, color=COLORS[1], where="mid", label="standard basis"
         )
-        axes.set(xlabel="x̂·ê", title=layer)
+        axes.set(xlabel="x̂·ê", title=_short(str(layer)))
 
     grid[0].set_ylabel("density")
     handles, labels = grid[0].get_legend_handles_labels()
@@ -109,6 +112,12 @@ def _colored(table: "pd.DataFrame", column: str) -> "Iterator[tuple[str, tuple]]
     """Yields a colour with each group of the trained network's rows."""
 
     yield from zip(cycle(COLORS), _trained(table).groupby(column, sort=False), strict=False)
+
+
+def _short(layer: str) -> str:
+    """Returns the path of an activation without that it is one."""
+
+    return layer.removesuffix(".activation")
 
 
 def _trained(table: "pd.DataFrame") -> "pd.DataFrame":
