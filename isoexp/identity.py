@@ -2,10 +2,21 @@
 
 In: the configuration of the laboratory and the seed, the content of the data, the source of
 classes that users bring, torch's version to the minor, and NUMBERS. Out: device, compilation,
-paths, logging, launchers, how many networks were trained together.
+paths, logging, launchers, how many networks were trained together, and the probes: they look at a
+network and do not change it, and each has an identity of its own.
 """
 
-__all__ = ["NUMBERS", "columns", "flat", "identity", "label", "readable", "telling"]
+__all__ = [
+    "NUMBERS",
+    "columns",
+    "command",
+    "flat",
+    "identity",
+    "label",
+    "probe_identity",
+    "readable",
+    "telling",
+]
 
 import hashlib
 import json
@@ -16,11 +27,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from .choices import defaults
+
 NUMBERS = 1
 """Raised when a change of the package makes the same configuration compute other numbers."""
 
 NOT_NUMBERS = frozenset(
-    {"name", "seeds", "device", "compile", "out", "force", "logger", "experiment"}
+    {"name", "seeds", "device", "compile", "out", "force", "logger", "experiment", "probe"}
 )
 """Top-level keys that do not change the numbers of one network."""
 
@@ -97,9 +110,27 @@ def identity(
         "torch": version("torch").split("+")[0].rpartition(".")[0],
         "numbers": NUMBERS,
     }
+
+    return _hash(content, 16)
+
+
+def probe_identity(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:
+    """Returns the identity of what a probe measures of a given run, 8 hexadecimal digits.
+
+    Arguments:
+        settings: The probe's node of the configuration.
+        sources: Hashes of the source files of classes from outside the package.
+    """
+
+    plain = {key: _canonical(value) for key, value in settings.items()}
+
+    return _hash({"probe": plain, "sources": dict(sources), "numbers": NUMBERS}, 4)
+
+
+def _hash(content: Mapping[str, Any], size: int) -> str:
     text = json.dumps(content, sort_keys=True, ensure_ascii=False)
 
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()
 
 
 def columns(choices: Mapping[str, str], study: str, identity: str, seed: int) -> dict[str, Any]:
@@ -116,7 +147,7 @@ def columns(choices: Mapping[str, str], study: str, identity: str, seed: int) ->
 def telling(choices: Mapping[str, str], words: Sequence[str]) -> list[str]:
     """Returns the words of a command line that change numbers, beside the choices and the seed."""
 
-    known = {*choices, *NOT_NUMBERS, "seed", "probe"}
+    known = {*choices, *NOT_NUMBERS, "seed"}
     keys = {word: re.split(r"[=@]", word.lstrip("+~"), maxsplit=1)[0] for word in words}
 
     return [
@@ -124,6 +155,21 @@ def telling(choices: Mapping[str, str], words: Sequence[str]) -> list[str]:
         for word, key in keys.items()
         if key not in known and re.split(r"[./]", key)[0] not in (*NOT_NUMBERS, "hydra")
     ]
+
+
+def command(columns: Mapping[str, Any], words: Sequence[str]) -> str:
+    """Returns the command that trains a run by itself.
+
+    Arguments:
+        columns: What its rows begin with.
+        words: Its words that change numbers, beside the choices and the seed.
+    """
+
+    usual = defaults()
+    chosen = [f"{g}={columns[g]}" for g in GROUPS if columns.get(g, "") not in ("", usual.get(g))]
+    seed = [f"seed={columns['seed']}"] if columns.get("seed") else []
+
+    return " ".join(["isoexp train", *chosen, *words, *seed])
 
 
 def label(choices: Mapping[str, str], words: Sequence[str], seed: int) -> str:

@@ -8,7 +8,7 @@ A run is pending, running, completed, failed or interrupted. One process at a ti
 holds a lock that the kernel frees when the process is killed.
 """
 
-__all__ = ["Busy", "Run", "claim", "find", "runs_below"]
+__all__ = ["Busy", "Run", "claim", "find", "find_run", "hold", "runs_below"]
 
 import os
 import socket
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .errors import UserError
 from .records import read_json, write_json
 
 HEARTBEAT_DEAD_S = 60.0
@@ -101,7 +102,7 @@ def claim(study: Path, label: str, identity: str) -> Iterator[Run]:
         Busy: If another process holds it.
     """
 
-    from filelock import FileLock, Timeout
+    from filelock import FileLock
 
     study.mkdir(parents=True, exist_ok=True)
     with FileLock(study / ".lock"):
@@ -113,6 +114,24 @@ def claim(study: Path, label: str, identity: str) -> Iterator[Run]:
             run.folder.mkdir(exist_ok=True)
             run.write_state("pending", identity=identity)
 
+    with hold(run):
+        if run.status == "running" and run.state.get("host") != socket.gethostname():
+            raise Busy(f"{run.folder} is being run by {_owner(run.state)}")
+        if run.status != "completed":
+            run.write_state("pending", pid=os.getpid(), host=socket.gethostname())
+        yield run
+
+
+@contextmanager
+def hold(run: Run) -> Iterator[None]:
+    """Holds the folder of a run while the context lasts.
+
+    Raises:
+        Busy: If another process holds it.
+    """
+
+    from filelock import FileLock, Timeout
+
     held = FileLock(run.folder / ".lock")
     try:
         held.acquire(timeout=0)
@@ -120,11 +139,7 @@ def claim(study: Path, label: str, identity: str) -> Iterator[Run]:
         raise Busy(f"{run.folder} is being run by {_owner(run.state)}") from None
 
     try:
-        if run.status == "running" and run.state.get("host") != socket.gethostname():
-            raise Busy(f"{run.folder} is being run by {_owner(run.state)}")
-        if run.status != "completed":
-            run.write_state("pending", pid=os.getpid(), host=socket.gethostname())
-        yield run
+        yield
     finally:
         held.release()
 
@@ -133,6 +148,25 @@ def runs_below(root: Path) -> list[Run]:
     """Returns the runs below a folder, ordered by path."""
 
     return [Run(path.parent) for path in sorted(root.glob("**/state.json"))]
+
+
+def find_run(text: str) -> Run:
+    """Returns the run that a folder, or the end of the name of one below runs/, stands for.
+
+    Raises:
+        UserError: If there is none, or more than one.
+    """
+
+    if Path(text, "state.json").is_file():
+        return Run(Path(text))
+
+    ends = [run for run in runs_below(Path("runs")) if run.folder.name.endswith(Path(text).name)]
+    if len(ends) == 1:
+        return ends[0]
+    if ends:
+        raise UserError(f"{text} ends {len(ends)} runs: name its folder; isoexp ls shows them")
+
+    raise UserError(f"there is no run {text}: isoexp ls shows those below runs/")
 
 
 def _owner(state: dict[str, Any]) -> str:

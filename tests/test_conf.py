@@ -31,8 +31,13 @@ from isoexp.experiment.settings import Settings
 
 OFFLINE = {
     "digits", "mnist5k", "mnist1d", "spheres", "xor", "teacher", "modular", "text", "waveforms",
+    "languages",
+    "shapes",
 }  # fmt: skip
-ABSTRACT = {"isoexp.probes.Probe", "isoexp.probes.Subject"}
+ABSTRACT = {
+    f"isoexp.probes.{name}"
+    for name in ("Junction", "Layer", "Pair", "Probe", "Subject", "Unsuitable")
+}
 CHOICES = [
     (group, name)
     for group, choices in groups().items()
@@ -43,7 +48,7 @@ CHOICES = [
 
 @pytest.mark.parametrize(("group", "name"), CHOICES)
 def test_every_choice_builds(group: str, name: str) -> None:
-    each_step = ["model=rnn"] if name == "text" else []
+    each_step = ["model=rnn"] if name in ("text", "languages") else []
     job = compose([f"{group}={name}", *each_step])
 
     check(job.config)

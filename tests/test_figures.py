@@ -1,101 +1,71 @@
-"""Tests for isoexp.figures: each shows the numbers of its table, and needs no torch."""
+"""Tests for isoexp.figures: what all share. That each shows its numbers is tested beside it."""
 
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import matplotlib.image as plt
+import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
-import isoexp as package
 from isoexp import figures
+from isoexp.choices import groups
+from isoexp.figures.style import short, title, trained
+from isoexp.probes import Equivariance, probe
 
 from .experiment.runs import TINY, run
-
-pytestmark = pytest.mark.usefixtures("folder")
-
-
-def drawn(name: str, *words: str) -> tuple[Any, Figure]:
-    """The table of a probe of a short run, and its figure."""
-
-    run(*TINY, "epochs=1", f"probe={name}", *words)
-    table, figure = package.read("runs", name), Figure()
-    figures.FIGURES[name](table, figure)
-
-    return table, figure
+from .probes.subjects import subject
 
 
-def curves(figure: Figure) -> dict[str, Any]:
-    """The curves of a figure by their labels."""
-
-    return {
-        str(line.get_label()): np.asarray(line.get_ydata())
-        for axes in figure.axes
-        for line in axes.lines
-    }
+def test_every_probe_has_a_figure() -> None:
+    assert set(figures.FIGURES) == set(groups()["probe"]) - {"all", "none"}
 
 
-def test_refraction_shows_theta_along_the_rays() -> None:
-    table, figure = drawn("refraction", "activation=tanh")
-    lines = figure.axes[0].lines
-    assert [line.get_label() for line in lines if str(line.get_label())[0] != "_"] == [
-        "hidden.0",
-        "hidden.1",
-        "random rays",
-        "data rays",
-        "data as it is",
-    ]
+def test_titles_say_which_network_and_how_many() -> None:
+    run = {"activation": "tanh", "model": "mlp", "data": "digits", "seed": 3}
+    table: Any = pd.DataFrame([{"n": 256, "network": "trained", **run}])
 
-    for i, layer in enumerate(("hidden.0.activation", "hidden.1.activation")):
-        for j, kind in enumerate(("random", "data")):
-            rows = table[
-                (table["network"] == "trained")
-                & (table["layer"] == layer)
-                & (table["rays"] == kind)
-            ]
-            shown = np.asarray(lines[3 * i + j].get_ydata())
-            np.testing.assert_array_equal(shown, rows["theta_mean_rad"])
-    assert "tanh, mlp, spheres, seed 0, 256 rays" in figure.axes[0].get_title()
+    assert title(table, "Refraction", "rays") == "Refraction\ntanh, mlp, digits, seed 3, 256 rays"
+    assert title(table[["n"]], "Refraction", "rays") == "Refraction\n256 rays"
 
 
-def test_ood_magnitude_shows_accuracy_and_the_control() -> None:
-    table, figure = drawn("ood_magnitude")
-    shown = curves(figure)
+def test_the_network_shown_is_the_trained_one() -> None:
+    table: Any = pd.DataFrame({"network": ["untrained", "snapshot", "trained"], "n": [1, 2, 3]})
 
-    for network, label in (("trained", "input scaled"), ("untrained", "untrained, input scaled")):
-        rows = table[(table["network"] == network) & (table["site"] == "input")]
-        np.testing.assert_array_equal(shown[label], rows["accuracy"])
-
-
-def test_ood_magnitude_shows_the_loss_where_there_are_no_classes() -> None:
-    table, figure = drawn("ood_magnitude", "model=autoencoder")
-    rows = table[(table["network"] == "trained") & (table["site"] == "input")]
-
-    np.testing.assert_array_equal(curves(figure)["input scaled"], rows["loss"])
-    assert figure.axes[0].get_ylabel() == "test loss"
+    assert list(trained(table)["n"]) == [3]
+    assert list(trained(table[["n"]])["n"]) == [1, 2, 3]
+    assert short("hidden.0.activation") == "hidden.0"
 
 
-def test_alignment_shows_densities_that_integrate_to_one() -> None:
-    _, figure = drawn("alignment")
-    width = 2 / 61
+def test_a_caption_stands_below_all_else(tmp_path: Path) -> None:
+    it = subject()
+    table = probe(it.model, it.x, Equivariance(draws=1))
+    command = "isoexp train " + " ".join(f"model.setting_{i}={i}" for i in range(12))
+    how = figures.FIGURES["equivariance"]
+    figure = figures.draw(how, table, command)
 
-    assert len(figure.axes) == 2
-    for axes in figure.axes:
-        for line in axes.lines:
-            area = np.asarray(line.get_ydata()).sum() * width
-            assert area == pytest.approx(1), line.get_label()
+    caption = figure.texts[-1]
+    assert caption.get_text().replace("\n", " ") == command
+    figure.draw_without_rendering()
+    assert caption.get_window_extent().y1 < 0
+
+    figures.save(how, table, tmp_path / "without.png")
+    figures.save(how, table, tmp_path / "with.png", command)
+    without, with_caption = (plt.imread(tmp_path / f"{n}.png") for n in ("without", "with"))
+    assert with_caption.shape[0] > without.shape[0]
 
 
-def test_a_figure_is_drawn_again_without_torch(folder: Path) -> None:
-    run(*TINY, "epochs=1", "probe=refraction")
+@pytest.mark.usefixtures("folder")
+def test_a_figure_is_drawn_again_without_torch() -> None:
+    run(*TINY, "epochs=1", "probe=[equivariance]", "probe.equivariance.draws=1")
     code = (
         "import sys, pandas; from pathlib import Path; from isoexp import figures\n"
-        "(path,) = Path('runs').glob('*/*/probes/refraction.parquet')\n"
-        "figures.save(figures.refraction, pandas.read_parquet(path), Path('again.png'))\n"
+        "(path,) = Path('runs').glob('*/*/probes/equivariance.parquet')\n"
+        "how = figures.FIGURES['equivariance']\n"
+        "figures.save(how, pandas.read_parquet(path), Path('again.png'))\n"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
-    assert (folder / "again.png").read_bytes().startswith(b"\x89PNG")
+    assert Path("again.png").read_bytes().startswith(b"\x89PNG")

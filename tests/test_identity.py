@@ -4,7 +4,7 @@ import pytest
 
 from isoexp.experiment.composition import compose
 from isoexp.experiment.execution import prepare
-from isoexp.identity import label
+from isoexp.identity import command, label
 
 
 def identity_of(*words: str) -> str:
@@ -30,6 +30,8 @@ BASE = identity_of()
         "seeds=[0]",
         "optimizer.lr=0.01",
         "optimizer.weight_decay=0",
+        "probe=none",
+        "probe.refraction.rays=8",
     ],
 )
 def test_what_changes_no_number_keeps_the_identity(words: str) -> None:
@@ -51,12 +53,30 @@ def test_what_changes_no_number_keeps_the_identity(words: str) -> None:
         "steps=10",
         "batch_size=51",
         "precision=float64",
-        "probe.refraction.rays=8",
-        "probe=[refraction]",
+        "snapshots=3",
     ],
 )
 def test_what_changes_numbers_changes_the_identity(words: str) -> None:
     assert identity_of(*words.split()) != BASE
+
+
+def test_what_a_probe_measures_has_an_identity_of_its_own() -> None:
+    def probes(*words: str) -> dict[str, str]:
+        return prepare(compose(["probe=[refraction,ood_magnitude]", *words])).probes
+
+    usual, fewer = probes(), probes("probe.refraction.rays=8")
+    assert probes("activation=tanh", "probe.refraction.alpha_max=1000") == usual
+    assert usual["ood_magnitude"] == fewer["ood_magnitude"]
+    assert usual["refraction"] != fewer["refraction"]
+
+
+def test_a_command_names_what_is_not_usual() -> None:
+    columns = {"activation": "tanh", "model": "mlp", "optimizer": "sgd", "seed": 3, "study": "x"}
+
+    assert command(columns, ["optimizer.lr=0.1"]) == (
+        "isoexp train activation=tanh optimizer=sgd optimizer.lr=0.1 seed=3"
+    )
+    assert command({"activation": "iso_tanh", "seed": 0}, []) == "isoexp train"
 
 
 def test_the_content_of_the_data_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,4 +7,5 @@ from .isotropic import *  # noqa: F403
 from .profiles import *  # noqa: F403
 from .quasi_isotropic import *  # noqa: F403
 from .radial_basis import *  # noqa: F403
+from .rotated import *  # noqa: F403
 from .soft_relu import *  # noqa: F403

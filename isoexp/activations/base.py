@@ -7,8 +7,14 @@ from typing import Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules import activation as torchs
 
 Scale = Literal["unit", "sqrt_width"]
+
+ATTENTION = ("MultiheadAttention", "Softmax", "Softmax2d", "Softmin", "LogSoftmax")
+"""What torch keeps among its activations and is none."""
+
+TORCHS = tuple(getattr(torchs, name) for name in torchs.__all__ if name not in ATTENTION)
 
 
 class Activation(nn.Module, ABC):
@@ -42,15 +48,15 @@ class Activation(nn.Module, ABC):
 def activations_of(model: nn.Module) -> dict[str, nn.Module]:
     """Returns the activations of a network by their path in it, from input to output.
 
-    They are the modules of that class and those that a model keeps by the name `activation`; what
-    one of them is built of is not another.
+    They are the modules of that class, those of torch (torch.nn.ReLU), and those that a model keeps
+    by the name `activation`; what one of them is built of is not another.
     """
 
     found: dict[str, nn.Module] = {}
     for path, module in model.named_modules():
-        inside = any(path.startswith(f"{outer}.") for outer in found)
+        inside = any(not outer or path.startswith(f"{outer}.") for outer in found)
         named = path.rpartition(".")[2] == "activation"
-        if not inside and (named or isinstance(module, Activation)):
+        if not inside and (named or isinstance(module, (Activation, *TORCHS))):
             found[path] = module
 
     return found

@@ -14,6 +14,7 @@ HELP = """\
 isoexp: the laboratory bench for isotropic deep learning
 
   isoexp train [group=choice …] [key=value …]   train, probe and record networks; -m for sweeps
+  isoexp probe RUN … [probe=…]                  put probes to finished runs
   isoexp list [GROUP]                           every choice of every group
   isoexp ls [DIR]                               a table of runs
   isoexp show RUN                               one run: state, numbers, configuration
@@ -93,10 +94,12 @@ def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
     from .audit import audit
     from .completion import complete, completion
     from .listing import list_choices, ls, show
+    from .probe import probe
     from .train import train
 
     return {
         "train": train,
+        "probe": probe,
         "list": list_choices,
         "ls": ls,
         "show": show,

@@ -71,10 +71,12 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
         return list(known)
     if commands[0] == "completion":
         return list(SCRIPTS)
-    if commands[0] not in ("train", "audit"):
+    if commands[0] not in ("train", "audit", "probe"):
         return []
     if word.startswith("-") and commands[0] == "audit":
         return ["--width", "--seed", "--as", "--out", "--config-dir", "--allow", "--help"]
+    if word.startswith("-") and commands[0] == "probe":
+        return ["--twin", "--config-dir", "--allow", "--help"]
     if word.startswith("-"):
         return ["--multirun", "--config-dir", "--allow", "--cfg", "--help"]
 
@@ -85,6 +87,9 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
 
     if commands[0] == "audit":
         return [*FORMS, "attention", *[f"{g}=" for g in FORMS]]
+
+    if commands[0] == "probe":
+        return ["probe=", "device=", "force="]
 
     return [*[f"{g}=" for g in known], *[f"{k}=" for k in root_keys()], *_settings(known, before)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..experiment.execution import Aborted, AlreadyDone, HeldElsewhere
 from ..runs import Run
-from .table import final_numbers, table
+from .table import final_numbers, number, table
 
 LINES = 10
 """The plain lines of a training in a pipe, at most."""
@@ -20,14 +20,16 @@ class Console:
     Arguments:
         quiet: Whether to show no progress: the ends of runs only.
         prefix: What every line of progress begins with.
+        probing: Whether to show what probes measure.
     """
 
-    def __init__(self, quiet: bool = False, prefix: str = "") -> None:
-        self.quiet, self.prefix = quiet, prefix
+    def __init__(self, quiet: bool = False, prefix: str = "", probing: bool = False) -> None:
+        self.quiet, self.prefix, self.probing = quiet, prefix, probing
         self.done: list[Run] = []
         self.fresh: list[Run] = []
         self.failed: list[str] = []
         self.held: list[str] = []
+        self.asked: set[str] = set()
 
         self._bar: Any = None
         self._started: tuple[int, float] | None = None
@@ -50,6 +52,7 @@ class Console:
                 self._show_progress(event)
 
     def _show_progress(self, event: Any) -> None:
+        from ..experiment.probing import Probed, ProbeFailed, TwinTraining, Unmeasured
         from ..experiment.trial import Advance, Ended, Logged
 
         match event:
@@ -62,6 +65,24 @@ class Console:
                 self.fresh.append(record.run)
             case Ended(record, _, reason):
                 self._fail(record.run, reason)
+            case TwinTraining(_, seed):
+                self.say(f"no run of seed {seed} in this study: training it as the twin")
+            case Probed(_, name, rows, numbers):
+                self._show_probed(name, rows, numbers)
+            case Unmeasured(_, name, reason):
+                self.asked.add(name)
+                self.say(f"  {name}: not measured: {reason}")
+            case ProbeFailed(run, name, reason):
+                self.asked.add(name)
+                where = run.folder / "probes" / f"{name}.error.txt"
+                self.failed.append(f"{name} of {run.folder}: {reason}")
+                self.say(f"failed: {name}: {reason}; see {where}", sys.stderr)
+
+    def _show_probed(self, name: str, rows: int, numbers: dict[str, float]) -> None:
+        self.asked.add(name)
+        if self.probing:
+            shown = "  ".join(f"{key} {number(value) or 'nan'}" for key, value in numbers.items())
+            self.say(f"  {name}: {rows} rows  {shown}")
 
     def _fail(self, run: Run, reason: str | None) -> None:
         self.failed.append(f"{run.folder}: {reason}")

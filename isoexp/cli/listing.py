@@ -9,7 +9,7 @@ from typing import Any
 from ..choices import describe, groups
 from ..errors import UserError, did_you_mean
 from ..records import read_json
-from ..runs import Run, runs_below
+from ..runs import Run, find_run, runs_below
 from .table import final_numbers, number, table
 
 
@@ -71,7 +71,7 @@ def show(arguments: Sequence[str]) -> int:
             "isoexp show takes one run: a folder, or the 8 characters that end its name"
         )
 
-    run = _find(arguments[0])
+    run = find_run(arguments[0])
     state, summary = run.state, run.summary
     facts = read_json(run.folder / "provenance.json")
     code = facts.get("code") or {}
@@ -84,9 +84,14 @@ def show(arguments: Sequence[str]) -> int:
         "host": facts.get("host", ""),
         "device": f"{facts.get('device', '')}, {facts.get('threads', '')} thread(s)",
         "versions": ", ".join(f"{k} {v}" for k, v in facts.get("versions", {}).items()),
+        "probes": ", ".join(state.get("probes") or {}),
         "code": f"{code.get('commit', '')}{' and uncommitted changes' if code.get('diff') else ''}",
     }
     print(_aligned({key: value for key, value in lines.items() if value}))
+
+    if state.get("unmeasured"):
+        print("\nnot measured")
+        print(_aligned(state["unmeasured"]))
 
     if summary:
         print("\nsummary")
@@ -127,21 +132,6 @@ def _row(run: Run, root: Path) -> dict[str, str]:
         "settings": " ".join(state.get("words") or []),
         **final_numbers(run.summary),
     }
-
-
-def _find(text: str) -> Run:
-    """Returns the run that a folder or the end of a folder's name stands for."""
-
-    if Path(text, "state.json").is_file():
-        return Run(Path(text))
-
-    ends = [run for run in runs_below(Path("runs")) if run.folder.name.endswith(Path(text).name)]
-    if len(ends) == 1:
-        return ends[0]
-    if ends:
-        raise UserError(f"{text} ends {len(ends)} runs: name its folder; isoexp ls shows them")
-
-    raise UserError(f"there is no run {text}: isoexp ls shows those below runs/")
 
 
 def _because(state: dict[str, Any]) -> str:

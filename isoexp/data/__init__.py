@@ -1,5 +1,6 @@
 """Data sets, real and generated: fixed splits, whole in memory."""
 
+from .base import Factor as Factor
 from .base import Source as Source
 from .base import Split as Split
 from .base import Splits as Splits
@@ -9,10 +10,12 @@ from .images import CIFAR100 as CIFAR100
 from .images import EMNIST as EMNIST
 from .images import MNIST as MNIST
 from .images import FashionMNIST as FashionMNIST
+from .languages import Languages as Languages
 from .modular import ModularArithmetic as ModularArithmetic
 from .packaged import MNIST1D as MNIST1D
 from .packaged import Digits as Digits
 from .packaged import MNIST5k as MNIST5k
+from .shapes import Shapes as Shapes
 from .synthetic import XOR as XOR
 from .synthetic import Spheres as Spheres
 from .synthetic import Teacher as Teacher

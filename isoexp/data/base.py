@@ -5,14 +5,14 @@ torch is imported.
 """
 
 __all__ = [
-    "Source", "Split", "Splits", "carve", "digest_arrays", "digest_files", "one_hot",
+    "Factor", "Source", "Split", "Splits", "carve", "digest_arrays", "digest_files", "one_hot",
     "require_positive",
 ]  # fmt: skip
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,18 @@ class Split(NamedTuple):
     y: Shaped[np.ndarray, " samples *outputs"]
 
 
+class Factor(NamedTuple):
+    """A continuous quantity that samples were generated from: a hue, an angle, a position.
+
+    Arguments:
+        values: Its value for each sample.
+        period: The period after which it comes back to itself; None if it does not.
+    """
+
+    values: Float[np.ndarray, " samples"]
+    period: float | None = None
+
+
 @dataclass(frozen=True)
 class Splits:
     """What is learnt from, what is tuned on, what is reported on.
@@ -42,6 +54,7 @@ class Splits:
         outputs: The number of classes, or of values of a vector target.
         standardize: Whether the features are measurements, to be brought to one scale. One-hot
             tokens are not, nor is a series whose time steps share their scale already.
+        factors: The continuous factors behind the test split, by name.
     """
 
     train: Split
@@ -49,6 +62,7 @@ class Splits:
     test: Split
     outputs: int
     standardize: bool = True
+    factors: Mapping[str, Factor] = field(default_factory=dict)
 
     @property
     def inputs(self) -> tuple[int, ...]:

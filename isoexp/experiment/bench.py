@@ -3,7 +3,7 @@
 __all__ = ["Bench", "set_threads"]
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,7 +13,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from ..data import Source, Splits
+from ..data import Factor, Source, Splits
 from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError
 from ..optimizers import spare_the_compiler, step
@@ -47,6 +47,7 @@ class Bench:
         probes: The probes by name.
         logger: The mirror of runs.
         device: Where the networks live.
+        factors: The continuous factors behind the test split, by name.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class Bench:
     probes: dict[str, Probe]
     logger: Any
     device: torch.device
+    factors: Mapping[str, Factor]
 
     @classmethod
     def of(cls, config: DictConfig, settings: Settings) -> "Bench":
@@ -97,6 +99,7 @@ class Bench:
             probes=build(config, "probe") if config.get("probe") else {},
             logger=build(config, "logger"),
             device=device,
+            factors=splits.factors,
         )
         bench._try_out(config)
 
@@ -113,6 +116,15 @@ class Bench:
         """The number of updates of an epoch."""
 
         return -(-len(self.splits["train"][0]) // self.settings.batch_size)
+
+    @property
+    def snapshots(self) -> list[int]:
+        """The updates at which a snapshot is taken, evenly spaced in the logarithm."""
+
+        count = self.settings.snapshots
+        steps = {round(self.steps ** (i / (count + 1))) for i in range(1, count + 1)}
+
+        return sorted(step for step in steps if 0 < step < self.steps)
 
     def objective(self, split: str) -> Objective:
         """Returns what networks are trained for, as model and targets say, scored on a split."""
@@ -152,9 +164,11 @@ class Bench:
         if self.settings.compile:
             torch.compiler.reset()  # or a process compiles eight shapes, and no more after them
 
-        return self._as_one([self.network(s) for s in seeds], self.settings.compile)
+        return self.as_one([self.network(s) for s in seeds], self.settings.compile)
 
-    def _as_one(self, networks: Sequence[nn.Module], compile: bool) -> Ensemble:
+    def as_one(self, networks: Sequence[nn.Module], compile: bool = False) -> Ensemble:
+        """Returns networks as one, ready to be trained."""
+
         observe = getattr(self.regularizer, "sees_activations", False)
 
         return Ensemble(networks, compile, self.autocast, observe)
@@ -188,7 +202,7 @@ class Bench:
             if not any(p.requires_grad for p in network.parameters()):
                 raise UserError("model: there is nothing to train, it has no parameters")
             copies = [deepcopy(network) for _ in self.settings.members[:2]]
-            ensemble = self._as_one(copies, compile=False)
+            ensemble = self.as_one(copies)
             part = "optimizer"
             optimizers = ensemble.optimizers(self.build_optimizer)
             part = "model"

@@ -1,21 +1,22 @@
 """Execution: which runs of a job are still to be done, and the doing of them.
 
-What is finished is found by its identity before torch is imported, and not done again.
+What is finished is found by its identity before torch is imported, and not done again. To a run
+that is trained but lacks what a probe would measure, the probe is put, and nothing is trained.
 """
 
-__all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "execute", "prepare"]
+__all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "Prepared", "execute", "prepare", "probed"]
 
 import signal
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 
 from ..errors import UserError
-from ..identity import columns, identity, label, readable, telling
+from ..identity import columns, identity, label, probe_identity, readable, telling
 from ..runs import Busy, Run, claim, find
 from .composition import Job
 from .construction import build, check, sources
@@ -23,6 +24,7 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .bench import Bench
+    from .probing import Trained
     from .record import Record
     from .trial import Event
 
@@ -56,21 +58,42 @@ class Prepared:
     Arguments:
         job: The job.
         settings: Its root keys.
+        fingerprint: What identifies the content of its data.
         identities: The identity of the run of each seed.
+        probes: The identity of what each probe measures, by the probe's name.
     """
 
     job: Job
     settings: Settings
+    fingerprint: str
     identities: dict[int, str]
+    probes: dict[str, str]
 
     def undone(self) -> dict[int, str]:
-        """Returns the identities that are still to be done, by seed."""
+        """Returns the identities that are still to be done, or to be probed, by seed."""
 
         return {
             seed: each
             for seed, each in self.identities.items()
-            if self.settings.force or not _completed(find(self.settings.study, each))
+            if self.settings.force or not self.done(find(self.settings.study, each))
         }
+
+    def done(self, run: Run | None) -> bool:
+        """Whether a run is completed, and all probes have been put to it."""
+
+        return run is not None and _completed(run) and not self.missing(run)
+
+    def missing(self, run: Run) -> list[str]:
+        """Returns the probes that have not been put to a run with these settings."""
+
+        known = run.state.get("probes") or {}
+
+        return [name for name, each in self.probes.items() if known.get(name) != each]
+
+    def identity(self, seed: int) -> str:
+        """Returns the identity of the run of any seed."""
+
+        return identity(self.job.config, seed, self.fingerprint, _foreign(self.job.config))
 
     def bench(self) -> "Bench":
         """Builds what the runs need; imports torch.
@@ -82,6 +105,45 @@ class Prepared:
         from .bench import Bench
 
         return Bench.of(self.job.config, self.settings)
+
+    def record(self, bench: "Bench", run: Run, seed: int) -> "Record":
+        """Returns the record of the run of a seed."""
+
+        import torch
+
+        from .record import Record
+
+        job, cuda = self.job, bench.device.type == "cuda"
+        alone = job.config.copy()
+        OmegaConf.set_struct(alone, False)
+        alone.merge_with({"seed": seed, "seeds": None})
+        probes = OmegaConf.to_container(job.config.get("probe") or OmegaConf.create({}))
+
+        def find_twin() -> Run | None:
+            twin = find(self.settings.study, self.identity(seed + 1))
+            return twin if _completed(twin) else None
+
+        return Record(
+            run=run,
+            seed=seed,
+            columns=columns(job.choices, self.settings.name, self.identities[seed], seed),
+            settings=readable(job.config, seed),
+            config=OmegaConf.to_yaml(alone, resolve=True),
+            facts={
+                "identity": self.identities[seed],
+                "data": self.fingerprint,
+                "words": telling(job.choices, job.words),
+                "seed": seed,
+                "seeds": list(self.settings.members),
+                "device": str(bench.device),
+                "device_name": torch.cuda.get_device_name() if cuda else None,
+                "threads": torch.get_num_threads(),
+            },
+            logger=bench.logger,
+            probes=cast(dict[str, dict[str, Any]], probes),
+            identities=self.probes,
+            find_twin=find_twin,
+        )
 
 
 def prepare(job: Job) -> Prepared:
@@ -97,10 +159,10 @@ def prepare(job: Job) -> Prepared:
     settings = Settings.of({str(key): value for key, value in root.items()}, job.words)
 
     fingerprint = _fingerprint(config)
-    foreign = sources(config)
+    foreign = _foreign(config)
     identities = {s: identity(config, s, fingerprint, foreign) for s in settings.members}
 
-    return Prepared(job, settings, identities)
+    return Prepared(job, settings, fingerprint, identities, _probe_identities(config))
 
 
 def execute(
@@ -127,8 +189,11 @@ def execute(
 
     with ExitStack() as stack:
         records = yield from _claim(prepared, bench, undone, stack)
-        for group in _together(records):
+        trained = [r for r in records if _completed(r.run) and not settings.force]
+        for group in _together([r for r in records if r not in trained]):
             yield from _do(bench, group)
+        for record in trained:
+            yield from probed(bench, record, prepared.missing(record.run))
 
 
 def _claim(
@@ -149,10 +214,10 @@ def _claim(
         except OSError as error:
             raise UserError(f"cannot write to {settings.study}: {error}") from error
 
-        if _completed(run) and not settings.force:  # by another process, just now
+        if prepared.done(run) and not settings.force:  # by another process, just now
             yield AlreadyDone(run)
         else:
-            records.append(_record(prepared, bench, run, seed))
+            records.append(prepared.record(bench, run, seed))
 
     return records
 
@@ -179,6 +244,35 @@ def _do(bench: "Bench", group: "list[Record]") -> "Generator[Event | Aborted, No
     except Exception as error:
         reasons = [record.abort(error) for record in left]
         yield Aborted([record.run for record in left], reasons[0] if reasons else str(error))
+
+
+def probed(
+    bench: "Bench", record: "Record", names: Sequence[str], twin: "Trained | None" = None
+) -> "Generator[Event | Aborted, None, None]":
+    """Puts probes to a run that is trained already and held by this process.
+
+    Arguments:
+        bench: The objects of its configuration.
+        record: Its record.
+        names: The names of the probes.
+        twin: What it is compared with, instead of the network of the next seed.
+    """
+
+    from .probing import Trained, put_probes
+    from .trial import Ended
+
+    try:
+        record.reopen()
+        trained = Trained.stored(bench, record.seed, record.run)
+    except UserError as error:
+        yield Aborted([record.run], str(error))
+        return
+
+    with _terminable():
+        for event in put_probes(trained, record, names, twin):
+            record.amend()
+            yield event
+    yield Ended(record, "completed")
 
 
 def _completed(run: Run | None) -> bool:
@@ -214,33 +308,22 @@ def _together(records: "list[Record]") -> "list[list[Record]]":
     return [*groups, list(left.values())] if left else groups
 
 
-def _record(prepared: Prepared, bench: "Bench", run: Run, seed: int) -> "Record":
-    import torch
+def _foreign(config: DictConfig) -> dict[str, str]:
+    """Returns what identifies the classes from outside that numbers depend on."""
 
-    from .record import Record
+    return sources(OmegaConf.masked_copy(config, [str(key) for key in config if key != "probe"]))
 
-    job, root = prepared.job, prepared.settings
-    alone = job.config.copy()
-    OmegaConf.set_struct(alone, False)
-    alone.merge_with({"seed": seed, "seeds": None})
 
-    return Record(
-        run=run,
-        seed=seed,
-        columns=columns(job.choices, root.name, prepared.identities[seed], seed),
-        settings=readable(job.config, seed),
-        config=OmegaConf.to_yaml(alone, resolve=True),
-        facts={
-            "identity": prepared.identities[seed],
-            "words": telling(job.choices, job.words),
-            "seed": seed,
-            "seeds": list(root.members),
-            "device": str(bench.device),
-            "device_name": torch.cuda.get_device_name() if bench.device.type == "cuda" else None,
-            "threads": torch.get_num_threads(),
-        },
-        logger=bench.logger,
-    )
+def _probe_identities(config: DictConfig) -> dict[str, str]:
+    nodes = config.get("probe") or {}
+
+    return {
+        str(name): probe_identity(
+            cast(dict[str, Any], OmegaConf.to_container(node, resolve=True)),
+            sources(OmegaConf.create({"probe": {name: node}})),
+        )
+        for name, node in nodes.items()
+    }
 
 
 def _fingerprint(config: DictConfig) -> str:

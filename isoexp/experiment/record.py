@@ -7,9 +7,10 @@ import shutil
 import socket
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, isnan
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from torch import nn
 
 from .. import checkpoint, figures
 from ..ensemble import Ensemble
-from ..probes import Subject
+from ..identity import command
+from ..probes import Probe
 from ..provenance import provenance
 from ..records import (
     METRICS,
@@ -31,7 +33,6 @@ from ..records import (
     write_table,
 )
 from ..runs import Run
-from ..streams import stream
 from ..training import evaluate
 from .bench import Bench
 
@@ -48,6 +49,9 @@ class Record:
         config: The configuration as YAML.
         facts: What else belongs into provenance.json and state.json.
         logger: The W&B settings, or those of no logger.
+        probes: The settings of each probe, by its name.
+        identities: The identity of what each probe measures.
+        find_twin: Finds the completed run of the same study that differs by the next seed.
     """
 
     run: Run
@@ -57,7 +61,14 @@ class Record:
     config: str
     facts: Mapping[str, Any]
     logger: Any
+    probes: Mapping[str, Mapping[str, Any]]
+    identities: Mapping[str, str]
+    find_twin: Callable[[], Run | None]
     mirror: Any = field(default=None, init=False)
+    summary: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._probed: dict[str, dict[str, str]] = {"probes": {}, "unmeasured": {}}
 
     def begin(self, start: int, steps: int) -> None:
         """Marks the run as running; rows after the checkpoint it resumes at are dropped."""
@@ -70,6 +81,7 @@ class Record:
             for name in ("metrics.jsonl", "metrics.parquet", "summary.json"):
                 (run.folder / name).unlink(missing_ok=True)
             shutil.rmtree(run.folder / "probes", ignore_errors=True)
+        checkpoint.forget_snapshots(run.folder, after=start)
         (run.folder / "error.txt").unlink(missing_ok=True)
         rows = [row for row in read_lines(run.lines) if row["step"] <= start]
 
@@ -86,6 +98,8 @@ class Record:
             reason=None,
             columns=dict(self.columns),
             words=self.facts["words"],
+            probes={},
+            unmeasured={},
         )
         write_lines(run.lines, rows)
         self.mirror = self.logger.start(
@@ -152,36 +166,93 @@ class Record:
         if self.mirror is not None:
             self.mirror.finish(summary={}, histograms={}, figures={}, failed=True)
 
-    def finish(self, bench: Bench, network: nn.Module, time_s: float) -> None:
-        """Probes the trained network and the untrained one, and closes the run as completed."""
+    def summarize(self, bench: Bench, network: nn.Module, time_s: float) -> bool:
+        """Computes the final numbers; returns whether they are finite. The run fails if not."""
 
-        summary = {
+        self.summary = {
             "train_time_s": round(time_s, 3),
             "steps": bench.steps,
             "parameters": sum(p.numel() for p in network.parameters()),
             **self._evaluate(bench, network),
         }
-        if not isfinite(summary["test/loss"]):
+        if not isfinite(self.summary["test/loss"]):
             self.fail("diverged: the loss of the trained network on the test split is not finite")
-            return
+            return False
 
-        for name in bench.probes:
-            found = self._probe(bench, name, network).items()
-            summary |= {f"probe/{name}/{key}": None if isnan(x) else x for key, x in found}
+        return True
+
+    def finish(self, network: nn.Module) -> None:
+        """Closes the run as completed; what probes have measured is written already."""
 
         self._write_metrics("completed")
-        write_json(self.run.folder / "summary.json", summary)
+        write_json(self.run.folder / "summary.json", self.summary)
         figures = {f"probe/{p.stem}": p for p in self.run.folder.glob("probes/*.png")}
         weights = {
             f"weights/{name}": p.detach().float().cpu().numpy()
             for name, p in network.named_parameters()
         }
-        self.mirror.finish(summary=summary, histograms=weights, figures=figures, failed=False)
+        self.mirror.finish(summary=self.summary, histograms=weights, figures=figures, failed=False)
 
         # The rows go last: until the state says completed they may be needed again.
-        self.run.write_state("completed", step=bench.steps, ended=time.time())
+        self.run.write_state(
+            "completed", step=self.summary["steps"], ended=time.time(), **self._probed
+        )
         self.run.lines.unlink(missing_ok=True)
         checkpoint.discard(self.run.folder)
+
+    def reopen(self) -> None:
+        """Goes on with a completed run, to which further probes are put."""
+
+        state = self.run.state
+        self.summary = self.run.summary
+        self._probed = {key: dict(state.get(key) or {}) for key in self._probed}
+
+    def amend(self) -> None:
+        """Writes what further probes have measured into a completed run."""
+
+        write_json(self.run.folder / "summary.json", self.summary)
+        self.run.write_state("completed", **self._probed)
+
+    def keep(self, name: str, probe: Probe, rows: Rows, numbers: Mapping[str, float]) -> None:
+        """Writes what a probe has measured: rows, their figure, and what sums them up."""
+
+        twin = {"twin": str} if "twin" in rows else {}
+        schema = {"network": str, "step": int, **twin, **probe.schema}
+        own = {f"probe.{name}.{key}": value for key, value in self.probes[name].items()}
+        self._forget(name)
+        self._write(f"probes/{name}.parquet", rows, schema, "completed", own)
+        self._draw(name, probe)
+
+        self.summary |= {
+            f"probe/{name}/{key}": None if isnan(value) else value for key, value in numbers.items()
+        }
+        self._probed["probes"][name] = self.identities[name]
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Writes down that a probe cannot measure this network, and why."""
+
+        self._forget(name)
+        self._probed["probes"][name] = self.identities[name]
+        self._probed["unmeasured"][name] = reason
+
+    def fail_probe(self, name: str, error: Exception) -> str:
+        """Keeps the exception that ended a probe in probes/<name>.error.txt; returns the reason."""
+
+        self._forget(name)
+        whole = "".join(traceback.format_exception(error))
+        write_bytes(self.run.folder / "probes" / f"{name}.error.txt", whole.encode())
+
+        return describe_failure(error)
+
+    def _forget(self, name: str) -> None:
+        """Removes what is known of a probe from before."""
+
+        for path in self.run.folder.glob(f"probes/{name}.*"):
+            path.unlink()
+        for key in [key for key in self.summary if key.startswith(f"probe/{name}/")]:
+            del self.summary[key]
+        for known in self._probed.values():
+            known.pop(name, None)
 
     def _evaluate(self, bench: Bench, network: nn.Module) -> dict[str, float]:
         """Returns loss and score on the splits that the network was not trained on."""
@@ -194,38 +265,21 @@ class Record:
 
         return found
 
-    def _probe(self, bench: Bench, name: str, network: nn.Module) -> dict[str, float]:
-        """Puts a probe to the untrained network and the trained one; returns what sums it up."""
-
-        probe = bench.probes[name]
-        rows: Rows = {"network": []}
-        found: Rows = {}
-        for which, model in (("untrained", bench.network(self.seed)), ("trained", network)):
-            noise = stream(self.seed, "probe", name)
-            subject = Subject(model.eval(), *bench.splits["test"], bench.objective("test"), noise)
-            found = probe(subject)
-            rows["network"] += [which] * len(next(iter(found.values())))
-            for column, values in found.items():
-                rows.setdefault(column, []).extend(values)
-
-        schema = {"network": str, **probe.schema}
-        self._write(f"probes/{name}.parquet", rows, schema, "completed")
-        self._draw(name)
-
-        return probe.summary(found)
-
-    def _draw(self, name: str) -> None:
+    def _draw(self, name: str, probe: Probe) -> None:
         import pandas as pd
 
         path = self.run.folder / "probes" / f"{name}.parquet"
-        draw = figures.FIGURES.get(name)
+        how = getattr(probe, "draw", figures.FIGURES.get(name))
         table = pd.read_parquet(path)
-        if draw is None or not len(table):
+        if how is None or not len(table):
             return
         try:
-            figures.save(draw, table, path.with_suffix(".png"))
+            caption = f"{command(self.columns, self.facts['words'])} probe={name}"
+            figures.save(how, table, path.with_suffix(".png"), caption)
         except Exception:  # a broken matplotlib loses no numbers
-            path.with_suffix(".error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            path.with_suffix(".figure-error.txt").write_text(
+                traceback.format_exc(), encoding="utf-8"
+            )
 
     def _write_metrics(self, state: str) -> None:
         if self.run.lines.exists():
@@ -233,9 +287,16 @@ class Record:
             rows: Rows = {name: [row.get(name) for row in lines] for name in METRICS}
             self._write("metrics.parquet", rows, METRICS, state)
 
-    def _write(self, name: str, rows: Rows, schema: Schema, state: str) -> None:
+    def _write(
+        self,
+        name: str,
+        rows: Rows,
+        schema: Schema,
+        state: str,
+        own: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         constants = {**self.columns, "state": state}
-        write_table(self.run.folder / name, rows, schema, constants, self.settings)
+        write_table(self.run.folder / name, rows, schema, constants, {**self.settings, **own})
 
 
 def describe_failure(error: BaseException) -> str:

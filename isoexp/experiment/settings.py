@@ -33,6 +33,7 @@ class Settings:
     device: str
     precision: Literal["float32", "float64", "bfloat16"]
     compile: bool
+    snapshots: int
     out: str
     force: bool
 
@@ -84,6 +85,8 @@ class Settings:
             if value is not None and value < 1:
                 raise UserError(f"{key} must be at least 1, got {value}")
 
+        if self.snapshots < 0:
+            raise UserError(f"snapshots must not be negative, got {self.snapshots}")
         if isinstance(self.seeds, int) and self.seeds < 1:
             raise UserError(f"seeds must be at least 1, got {self.seeds}")
         if min(self.members, default=-1) < 0 or max(self.members) >= 2**63:

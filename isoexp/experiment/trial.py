@@ -18,7 +18,9 @@ from torch.optim import Optimizer
 from .. import checkpoint
 from ..ensemble import Ensemble
 from ..training import Step, batches, evaluate, fit
+from . import probing
 from .bench import Bench
+from .probing import Trained, put_probes
 from .record import Record
 
 SAVE_EVERY_S = 1.0
@@ -56,7 +58,7 @@ class Ended:
     reason: str | None = None
 
 
-Event = Advance | Logged | Ended
+Event = Advance | Logged | Ended | probing.Event
 
 
 def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
@@ -71,7 +73,7 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
         and goes on from its last checkpoint when it is started again.
     """
 
-    steps = bench.steps
+    steps, snapshots = bench.steps, bench.snapshots
     start = checkpoint.common_step([record.run.folder for record in records])
     ensemble = bench.ensemble([record.seed for record in records])
     optimizers = ensemble.optimizers(bench.build_optimizer)
@@ -114,6 +116,10 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
             if not alive:
                 return
 
+        if step.index in snapshots:
+            for k, record in alive.items():
+                checkpoint.snapshot(record.run.folder, step.index, ensemble.state(k))
+
         since = time.monotonic() - saved_at
         if time.monotonic() - beaten_at > BEAT_EVERY_S:
             beaten_at = time.monotonic()
@@ -130,7 +136,11 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
     time_s = meter.time_s
     for k, record in alive.items():
         try:
-            record.finish(bench, ensemble.member(k), time_s)
+            network = ensemble.member(k)
+            if record.summarize(bench, network, time_s):
+                trained = Trained(bench, record.seed, network, record.run)
+                yield from put_probes(trained, record, bench.probes)
+                record.finish(network)
         except Exception as error:  # of one network; the others are none the worse
             record.abort(error)
         state = record.run.state

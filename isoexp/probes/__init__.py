@@ -1,8 +1,25 @@
 """Measurements of a network: probe(subject) returns tidy rows."""
 
+from .agreement import Agreement as Agreement
 from .alignment import Alignment as Alignment
+from .compression import Compression as Compression
+from .compression import compressed as compressed
+from .connectivity import Connectivity as Connectivity
+from .continuity import Continuity as Continuity
+from .equivariance import Equivariance as Equivariance
+from .junctions import Junction as Junction
+from .junctions import find_junctions as find_junctions
+from .junctions import relative_error as relative_error
+from .layers import Layer as Layer
+from .layers import Pair as Pair
+from .layers import conjugated as conjugated
+from .locking import Locking as Locking
+from .measuring import probe as probe
 from .ood_magnitude import OODMagnitude as OODMagnitude
 from .refraction import Refraction as Refraction
 from .refraction import deflection as deflection
+from .spectrum import Spectrum as Spectrum
 from .subject import Probe as Probe
+from .subject import Refit as Refit
 from .subject import Subject as Subject
+from .subject import Unsuitable as Unsuitable

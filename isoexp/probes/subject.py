@@ -1,19 +1,28 @@
 """What a probe is given, and what it gives back."""
 
-__all__ = ["Probe", "Subject", "recorded"]
+__all__ = ["Probe", "Refit", "Subject", "Unsuitable"]
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Float, Shaped
 from torch import Generator, Tensor, nn
 
-from ..activations import activations_of
+from ..data import Factor
+from ..errors import UserError
 from ..records import Rows, Schema
 from ..training import Objective, rows_at_once
+from .layers import Layer, Pair, find_layers, passed
+
+Refit = Callable[[Sequence[nn.Module], int, float], list[nn.Module]]
+"""Trains copies of networks as one: so many updates more, at that share of the learning rate."""
+
+
+class Unsuitable(UserError):
+    """A network, or what is known of it, is not what a probe can measure."""
 
 
 @dataclass(frozen=True)
@@ -23,72 +32,160 @@ class Subject:
     Arguments:
         model: The network.
         x: Inputs that it was not trained on.
-        y: Their targets.
-        objective: What it was trained for.
+        y: Their targets, if they are known.
+        objective: What it was trained for, if that is known.
         generator: A CPU generator of the probe's own.
+        name: What it is called where networks are told apart.
+        train: Inputs and targets that it was trained on.
+        factors: The continuous factors behind x, by name.
+        twin: A network trained alike from another seed, with samples of its own.
+        refit: Trains copies of the network on.
+        modules: The modules to be looked at, by name; the activations, unless given.
     """
 
     model: nn.Module
     x: Shaped[Tensor, " samples *inputs"]
-    y: Shaped[Tensor, " samples *outputs"]
-    objective: Objective
+    y: Shaped[Tensor, " samples *outputs"] | None
+    objective: Objective | None
     generator: Generator
+    name: str = ""
+    train: tuple[Tensor, Tensor] | None = None
+    factors: Mapping[str, Factor] = field(default_factory=dict)
+    twin: "Subject | None" = None
+    refit: Refit | None = None
+    modules: Mapping[str, nn.Module] | None = None
+
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """The layers to be measured by name, in the order in which a sample meets them.
+
+        Raises:
+            Unsuitable: If there are none.
+        """
+
+        found = find_layers(self.model, self.x[:2], self.modules)
+        if not found:
+            raise Unsuitable(
+                "there is no activation among the modules of the network (a function called in "
+                "forward cannot be seen): name modules to look at"
+            )
+
+        return found
 
     @property
-    def activations(self) -> dict[str, nn.Module]:
-        """The activations of the network by their path in it, from input to output."""
+    def task(self) -> tuple[Tensor, Objective]:
+        """The targets, and what the network was trained for.
 
-        return activations_of(self.model)
+        Raises:
+            Unsuitable: If they are not known.
+        """
+
+        if self.y is None or self.objective is None:
+            raise Unsuitable("targets must be given: answers are compared with them")
+
+        return self.y, self.objective
 
     def outputs(self, x: Shaped[Tensor, " samples *inputs"]) -> Tensor:
         """Returns what the network gives for samples, sent through it some at a time."""
 
         return torch.cat([self.model(part) for part in x.split(rows_at_once(x))])
 
+    def loss(self, model: nn.Module, split: Literal["train", "test"] = "test") -> float:
+        """Returns the mean loss of a network like this one, on x or on what it was trained on."""
 
+        y, objective = self.task
+        x = self.x
+        if split == "train":
+            if self.train is None:
+                raise Unsuitable("train must be given: the loss is that of the training split")
+            x, y = self.train
+
+        total = 0.0
+        with torch.no_grad():
+            for a, b in zip(x.split(rows_at_once(x)), y.split(rows_at_once(x)), strict=True):
+                total += objective.losses(model(a)[None], a[None], b[None]).double().sum().item()
+
+        return total / len(x)
+
+    def stream(
+        self, x: Shaped[Tensor, " samples *inputs"] | None = None
+    ) -> Iterator[dict[str, Pair]]:
+        """Yields the vectors that layers take and give, (vectors, features), some at a time.
+
+        Memory does not grow with the number of samples.
+
+        Arguments:
+            x: The inputs; those of the subject, unless given.
+        """
+
+        x = self.x if x is None else x
+        for part in x.split(rows_at_once(x)):
+            _, pairs = passed(self.model, self.layers, part)
+            yield {name: Pair(*(t.flatten(0, 1) for t in pair)) for name, pair in pairs.items()}
+
+    def vectors(
+        self, most: int, x: Shaped[Tensor, " samples *inputs"] | None = None
+    ) -> dict[str, Pair]:
+        """Returns the vectors that layers take and give: all of them, or so many drawn evenly.
+
+        Arguments:
+            most: The largest number of vectors of a layer.
+            x: The inputs; those of the subject, unless given.
+        """
+
+        kept: dict[str, Pair] = {}
+        keys: dict[str, Tensor] = {}
+        for pairs in self.stream(x):
+            for name, pair in pairs.items():
+                key = torch.rand(len(pair.inputs), generator=self.generator)
+                if name in kept:
+                    pair = Pair(*map(torch.cat, zip(kept[name], pair, strict=True)))
+                    key = torch.cat([keys[name], key])
+                chosen = key.argsort(descending=True)[:most].sort().values
+                keys[name] = key[chosen]
+                kept[name] = Pair(*(t[chosen.to(t.device)] for t in pair))
+
+        return kept
+
+    def embeddings(
+        self, x: Shaped[Tensor, " samples *inputs"] | None = None
+    ) -> dict[str, Float[Tensor, "samples m"]]:
+        """Returns what layers give of each sample, the mean over positions or steps.
+
+        Arguments:
+            x: The inputs; those of the subject, unless given.
+        """
+
+        x = self.x if x is None else x
+        parts: dict[str, list[Tensor]] = {}
+        for part in x.split(rows_at_once(x)):
+            for name, pair in passed(self.model, self.layers, part)[1].items():
+                parts.setdefault(name, []).append(pair.outputs.mean(dim=1))
+
+        return {name: torch.cat(each) for name, each in parts.items()}
+
+
+@runtime_checkable
 class Probe(Protocol):
-    """A frozen dataclass whose fields are its settings and whose call is the measurement."""
+    """A frozen dataclass whose fields are its settings and whose call is the measurement.
+
+    It may say `over`, the networks of a run that it is put to: "training" for the untrained one,
+    the snapshots and the trained one, "ends" (without the snapshots) unless it says so, "trained"
+    for that alone; `needs`, what is made for it only: frozenset({"twin"}); and have draw(table,
+    figure), its figure.
+    """
 
     schema: ClassVar[Schema]
     """The columns of the rows, and their types."""
 
     def __call__(self, subject: Subject) -> Rows:
-        """Measures a network."""
+        """Measures a network.
+
+        Raises:
+            Unsuitable: If it cannot be measured so.
+        """
         ...
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns the few numbers of the rows that a table of runs should show."""
         ...
-
-
-@contextmanager
-def recorded(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, tuple[Tensor, Tensor]]]:
-    """Records what goes into and out of modules while the context lasts, by their names.
-
-    Of a module that is called several times, as a recurrent one at each step, all calls come one
-    after the other along the first axis.
-    """
-
-    seen: dict[str, tuple[Tensor, Tensor]] = {}
-
-    def keep(name: str):
-        def hook(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-            new = (args[0], out)
-            before = seen.get(name)
-            seen[name] = (
-                new if before is None else (_after(before[0], new[0]), _after(before[1], new[1]))
-            )
-
-        return hook
-
-    handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
-    try:
-        with torch.no_grad():
-            yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _after(a: Tensor, b: Tensor) -> Tensor:
-    return torch.cat([a, b])

@@ -16,6 +16,8 @@ from isoexp.activations import (
     IsotropicOf,
     QuasiIsotropic,
     RadialBasis,
+    Rotated,
+    Tanh,
     softplus_profile,
 )
 
@@ -55,7 +57,13 @@ def _isotropic() -> dict[str, Build]:
 ISOTROPIC = _isotropic()
 ELEMENTWISE: dict[str, Build] = {cls.__name__: cls for cls in members(Elementwise)}
 QUASI: dict[str, Build] = {cls.__name__: cls for cls in members(QuasiIsotropic)}
-ALL: dict[str, Build] = {**ISOTROPIC, **ELEMENTWISE, **QUASI, "RadialBasis": RadialBasis}
+ALL: dict[str, Build] = {
+    **ISOTROPIC,
+    **ELEMENTWISE,
+    **QUASI,
+    "RadialBasis": RadialBasis,
+    "Rotated": partial(Rotated, form=Tanh),
+}
 
 
 def each(table: dict[str, Build]) -> pytest.MarkDecorator:

@@ -24,6 +24,8 @@ THEORY: dict[str, dict[str, str | tuple[str, str]]] = {
         **dict.fromkeys(("tanh", "quasi_isotropic", "normalized_quasi_isotropic"), SIGNED),
         # None in general; as a family, centres may be named anew with the features.
         "radial_basis": ("trivial", PLAIN),
+        # Signed permutations of its own basis, so none of the standard one.
+        "rotated": "trivial",
         "identity": ALL,
         "isotropic": "O(n)",
         "stochastic": "O(n)",

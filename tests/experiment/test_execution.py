@@ -343,24 +343,22 @@ def test_a_failed_run_is_run_again() -> None:
 
 
 def test_an_exception_fails_the_run_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    from isoexp.probes import Refraction
-
     def broken(*_: object) -> None:
-        raise RuntimeError("the probe\nbroke")
+        raise RuntimeError("the end\nbroke")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Refraction, "__call__", broken)
-        events = run(*TINY, "epochs=1")
+        patch.setattr(Record, "summarize", broken)
+        events = run(*TINY, "epochs=1", "probe=none")
     (it,) = runs_below(Path("runs"))
 
     assert isinstance(events[-1], Ended)
-    assert (events[-1].status, events[-1].reason) == ("failed", "RuntimeError: the probe broke")
+    assert (events[-1].status, events[-1].reason) == ("failed", "RuntimeError: the end broke")
     assert it.state["state"] == "failed"
     assert "broke" in (it.folder / "error.txt").read_text()
     assert len(pd.read_parquet(it.folder / "metrics.parquet")) == 4
 
     # What was trained is not trained again.
-    assert not any(isinstance(e, trial.Advance) for e in run(*TINY, "epochs=1"))
+    assert not any(isinstance(e, trial.Advance) for e in run(*TINY, "epochs=1", "probe=none"))
     assert it.status == "completed"
     assert not (it.folder / "error.txt").exists()
 

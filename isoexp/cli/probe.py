@@ -1,0 +1,106 @@
+"""isoexp probe: from finished runs to what probes measure of them."""
+
+__all__ = ["HELP", "probe"]
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from ..errors import UserError, did_you_mean
+from ..runs import Run, find_run, runs_below
+from .options import Parser, parse
+
+HELP = """\
+isoexp probe RUN … [probe=[NAME,…]] [probe.NAME.setting=value …]
+
+Puts probes to networks that are trained already; nothing is trained again. RUN is the folder of a
+run, a folder of runs, or the 8 characters that end a run's name. Without probe= it is probe=all.
+What a run has been asked before with the same settings is not asked again; force=true repeats it.
+
+  --twin RUN          what a network is compared with by connectivity and agreement; unless given,
+                      the run of the next seed in the same study, or one trained for this
+  --config-dir DIR    choices of your own, laid out like conf/: DIR/probe/mine.yaml
+  --allow PACKAGE     lets _target_ name classes of a package that you trust
+
+  isoexp probe runs/main
+  isoexp probe 66da9a41 probe=[refraction,spectrum] probe.refraction.rays=1000
+  isoexp probe runs/languages/*seed-0* probe=agreement --twin runs/languages/*seed-1*
+
+isoexp list probe shows the probes; device=cpu|cuda says where to compute."""
+
+SETTINGS = ("probe", "device", "force")
+"""What may be set; the rest of a run is as it is."""
+
+
+def probe(arguments: Sequence[str]) -> int:
+    """Runs the command; returns its exit code: 0, or 1 if a probe failed."""
+
+    parser = Parser("probe")
+    parser.add_argument("--twin", metavar="RUN")
+    options = parse(parser, arguments)
+    if options.help:
+        print(HELP)
+        return 0
+
+    words = [word for word in options.words if "=" in word and not Path(word).exists()]
+    runs = [run for word in options.words if word not in words for run in _runs(word)]
+    if not runs:
+        raise UserError("isoexp probe takes a run, or a folder of runs; isoexp ls shows them")
+    for word in words:
+        key = word.lstrip("+~").partition("=")[0].partition(".")[0]
+        if key not in SETTINGS:
+            near = did_you_mean(key, SETTINGS)
+            raise UserError(
+                f"{word} cannot be set of a run that is trained: {', '.join(SETTINGS)} can{near}"
+            )
+
+    if options.allow:
+        from ..experiment.construction import allow
+
+        allow(options.allow)
+
+    from ..experiment.composition import compose
+    from ..experiment.stored import probe_stored, stored
+    from .console import Console
+
+    asked = words if any(w.startswith("probe=") for w in words) else ["probe=all", *words]
+    config = compose(asked, [Path(folder) for folder in options.config_dir]).config
+    typed = {word.partition("=")[0] for word in words}
+    changes = {key: config[key] for key in SETTINGS if key == "probe" or key in typed}
+
+    twin = None
+    if options.twin is not None:
+        (other,) = _runs(options.twin)[:1]
+        twin = (stored(other, probe={}), other)
+
+    jobs = [(stored(run, **changes), run) for run in runs]  # all are looked at before the first
+    failed = 0
+    for job, run in jobs:
+        console = Console(quiet=True, probing=True)
+        print(run.folder)
+        with closing(probe_stored(job, run, twin)) as events:
+            for event in events:
+                console.show(event)
+        known = set(job.probes) - console.asked
+        if known:
+            console.say(f"  asked before: {', '.join(n for n in job.probes if n in known)}")
+        failed += len(console.failed)
+    print(f"results  {runs[0].folder if len(runs) == 1 else '…'}/probes/*.parquet, *.png")
+    if failed:
+        print(f"{failed} not measured", file=sys.stderr)
+
+    return 1 if failed else 0
+
+
+def _runs(word: str) -> list[Run]:
+    """Returns the runs that a word stands for."""
+
+    folder = Path(word)
+    if folder.is_dir() and not (folder / "state.json").is_file():
+        found = [run for run in runs_below(folder) if run.status == "completed"]
+        if not found:
+            raise UserError(f"there is no completed run below {word}; isoexp ls shows those it has")
+        return found
+
+    return [find_run(word)]

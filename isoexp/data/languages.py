@@ -1,0 +1,136 @@
+"""Two languages with one grammar and no word in common: what comes next is asked for at each step.
+
+Words i = 0, …, V − 1 follow one another as a stationary Markov chain,
+
+    P(w_t = i, w_{t+1} = j) = r_i exp(β u_i·v_j / √d) c_j,    u_i, v_j ~ N(0, I) in R^d,
+
+with the r and c that make word i as frequent in both places as Zipf would have it, π_i ∝ 1/(i + 1).
+A sentence is written in tokens, language a with those below V, language b with the others:
+
+    token_a(i) = i,    token_b(i) = V + τ(i),    τ a permutation, the dictionary.
+
+Each language has sentences of its own to learn from. Those of the test split are the same in both,
+word for word, so that what pairs them is at hand where a translation is to be judged.
+"""
+
+__all__ = ["Languages"]
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from .base import Source, Split, Splits, digest_arrays, one_hot, require_positive
+
+LANGUAGES = ("a", "b")
+
+
+@dataclass(frozen=True)
+class Languages(Source):
+    """Sentences of T words in one of two languages, and the next word at each.
+
+    Arguments:
+        language: The language that the sentences are written in.
+        words: The number V of words of a language; there are 2V tokens.
+        meanings: The dimension d of what decides which words go together.
+        strength: How much it decides, β: the standard deviation of log-odds.
+        length: The number T of words in a sentence.
+        train: The number of training sentences.
+        valid: The number of validation sentences.
+        test: The number of test sentences.
+        seed: The seed of grammar, dictionary and sentences, apart from that of the networks.
+    """
+
+    language: Literal["a", "b"] = "a"
+    words: int = 64
+    meanings: int = 8
+    strength: float = 2.0
+    length: int = 16
+    train: int = 4000
+    valid: int = 500
+    test: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_positive(self, "meanings", "length", "train", "valid", "test")
+
+        if self.language not in LANGUAGES:
+            raise ValueError(f"language must be a or b, got {self.language}")
+        if self.words < 2:
+            raise ValueError(f"words must be at least 2, got {self.words}")
+        if not 0 <= self.strength <= 10:
+            raise ValueError(f"strength must be from 0 to 10, got {self.strength:g}")
+        if self.seed < 0:
+            raise ValueError(f"seed must not be negative, got {self.seed}")
+
+    def frequencies(self) -> Float[np.ndarray, " words"]:
+        """Returns π, the share of each word."""
+
+        weights = 1 / np.arange(1, self.words + 1)
+
+        return weights / weights.sum()
+
+    def transitions(self) -> Float[np.ndarray, "words words"]:
+        """Returns P(w_{t+1} = j | w_t = i), a row for each i."""
+
+        u, v = self._rng("grammar").standard_normal((2, self.words, self.meanings))
+        weights = np.exp(self.strength * u @ v.T / self.meanings**0.5)
+        pi = self.frequencies()
+
+        # Sinkhorn's iteration: rows and columns are scaled in turn to their sums.
+        r = c = np.ones(self.words)
+        for _ in range(1000):
+            r = pi / (weights @ c)
+            c = pi / (weights.T @ r)
+        joint = r[:, None] * weights * c
+
+        return joint / joint.sum(axis=1, keepdims=True)
+
+    def dictionary(self) -> Int[np.ndarray, "2 words"]:
+        """Returns the token of each word, in language a and in language b."""
+
+        order = self._rng("dictionary").permutation(self.words)
+
+        return np.stack([np.arange(self.words), self.words + order])
+
+    def fingerprint(self) -> str:
+        made = [self._sentences(split) for split in ("train", "valid", "test")]
+
+        return digest_arrays([self.dictionary(), *made])
+
+    def load(self) -> Splits:
+        tokens = self.dictionary()[LANGUAGES.index(self.language)]
+
+        def split(name: str) -> Split:
+            sentences = tokens[self._sentences(name)]
+
+            return Split(one_hot(sentences[:, :-1], 2 * self.words), sentences[:, 1:])
+
+        return Splits(
+            split("train"),
+            split("valid"),
+            split("test"),
+            outputs=2 * self.words,
+            standardize=False,
+        )
+
+    def _rng(self, *name: str) -> np.random.Generator:
+        """Returns the generator of a part, which draws alike whatever the others have drawn."""
+
+        return np.random.default_rng([self.seed, *"/".join(name).encode()])
+
+    def _sentences(self, split: str) -> Int[np.ndarray, "sentences steps"]:
+        """Draws the T + 1 words of the sentences of a split."""
+
+        # The test split is drawn without regard to the language: it is a parallel text.
+        rng = self._rng(split) if split == "test" else self._rng(split, self.language)
+        count = getattr(self, split)
+        start, step = np.cumsum(self.frequencies()), np.cumsum(self.transitions(), axis=1)
+        start[-1] = step[:, -1] = 1  # not a rounding error below it
+
+        words = [np.searchsorted(start, rng.random(count), side="right")]
+        for _ in range(self.length):
+            words.append((step[words[-1]] <= rng.random((count, 1))).sum(axis=1))
+
+        return np.stack(words, axis=1)

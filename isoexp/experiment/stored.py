@@ -1,0 +1,103 @@
+"""Stored runs: read back from their folders, so that probes can be put to what is trained."""
+
+__all__ = ["probe_stored", "stored"]
+
+from collections.abc import Generator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from ..errors import UserError
+from ..records import read_json
+from ..runs import Busy, Run, hold
+from .composition import Job
+from .construction import check
+from .execution import Aborted, Prepared, prepare, probed
+
+if TYPE_CHECKING:
+    from .trial import Event
+
+
+def stored(run: Run, **changes: Any) -> Prepared:
+    """Returns the job of a completed run, as it was, but for what is looked for or where.
+
+    Arguments:
+        run: The folder of the run.
+        changes: What to put in place of root keys: probe, device, force.
+
+    Raises:
+        UserError: If the run is not completed, or its data are not what they were.
+    """
+
+    state = run.state
+    if state.get("state") != "completed":
+        raise UserError(f"{run.folder} must be completed to be probed; it is {run.status}")
+
+    try:
+        config = cast(DictConfig, OmegaConf.load(run.folder / "config.yaml"))
+    except (OSError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"cannot read {run.folder / 'config.yaml'}: {error}") from error
+    config.merge_with({"logger": {"_target_": "isoexp.tracking.NoLogger"}})
+    for key, value in changes.items():
+        config[key] = value
+
+    columns = state.get("columns") or {}
+    choices = {group: columns[group] for group in columns if group in config}
+    prepared = prepare(Job(config, choices, tuple(state.get("words") or ())))
+
+    data = read_json(run.folder / "provenance.json").get("data")
+    if data not in (None, prepared.fingerprint):
+        raise UserError(f"{run.folder}: the data are not those that it was trained on")
+
+    # A folder may have been moved, and versions have changed: it is the run that it says it is.
+    where = run.folder.absolute().parent
+    settings = replace(prepared.settings, out=str(where.parent), name=where.name)
+    (seed,) = prepared.settings.members
+
+    return replace(prepared, settings=settings, identities={seed: str(state["identity"])})
+
+
+def probe_stored(
+    prepared: Prepared, run: Run, twin: tuple[Prepared, Run] | None = None
+) -> "Generator[Event | Aborted, None, None]":
+    """Puts the probes of a stored job to its network, those that have not been, or all if forced.
+
+    Arguments:
+        prepared: What `stored` returned.
+        run: Its folder.
+        twin: The job and the folder of what it is compared with, instead of the next seed.
+
+    Raises:
+        UserError: If another process works on the run.
+    """
+
+    from .probing import Trained
+
+    check(prepared.job.config)
+    bench = prepared.bench()
+    (seed,) = prepared.identities
+
+    other = None
+    if twin is not None:
+        job, folder = twin
+        ((twin_seed, identity),) = job.identities.items()
+        other = Trained.stored(job.bench(), twin_seed, folder)
+        compared = {
+            name: f"{each}-{identity[:8]}"
+            for name, each in prepared.probes.items()
+            if "twin" in getattr(bench.probes[name], "needs", ())
+        }
+        prepared = replace(prepared, probes={**prepared.probes, **compared})
+
+    try:
+        with hold(run):
+            record = prepared.record(bench, run, seed)
+            record.columns = run.state.get("columns") or record.columns
+            force = prepared.settings.force
+            names = list(prepared.probes) if force else prepared.missing(run)
+            yield from probed(bench, record, names, other)
+    except Busy as busy:
+        raise UserError(str(busy)) from busy

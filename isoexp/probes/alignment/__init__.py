@@ -1,0 +1,3 @@
+"""Alignment: whether representations lean on privileged directions of their layer."""
+
+from .alignment import Alignment as Alignment

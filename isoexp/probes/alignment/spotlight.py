@@ -1,0 +1,213 @@
+"""Spotlight resonance: how much of the data lies in a cone that is turned through a plane.
+
+    p(θ) = cos θ b̂_i − sin θ ê_j,    ê_j = unit(b̂_j − (b̂_i·b̂_j) b̂_i),
+    SRM(θ) = P( x̂·p(θ) ≥ ε ),        SRM₀ = ½ I_{1−ε²}((n − 1)/2, ½) for isotropic data,
+
+the mean over the planes (i, j) of a privileged basis. The sweep meets −b̂_j at 90° and, if
+b̂_i·b̂_j = 0, b̂_j at 270°. With a = x̂·b̂_i, c = x̂·ê_j, ρ = √(a² + c²) and ϑ = atan2(−c, a) it is
+x̂·p(θ) = ρ cos(θ − ϑ): a sample is lit where |θ − ϑ| ≤ arccos(ε/ρ), and not at all if ρ < ε. So ends
+of intervals are counted, and no vector is rotated.
+
+Source: Bird, The Spotlight Resonance Method (2025); there by rotation matrices.
+"""
+
+__all__ = [
+    "circle",
+    "combination_planes",
+    "in_plane",
+    "lit",
+    "opposite",
+    "permutation_planes",
+    "spotlight",
+    "spotlight_null",
+    "spotlight_width",
+]
+
+import random
+from collections.abc import Iterator
+from math import pi
+
+import numpy as np
+from jaxtyping import Float, Int
+
+AT_ONCE = 2**16
+"""The most numbers, samples times planes, that are looked at at once."""
+
+PARALLEL = 1e-6
+"""Unit vectors with 1 − |cosine| below this span no plane."""
+
+
+def circle(points: int) -> Float[np.ndarray, " points"]:
+    """Returns the angles θ of the sweep, in radians: [0, 2π], multiples of π/2 among them.
+
+    Raises:
+        ValueError: If points − 1 is no positive multiple of 4.
+    """
+
+    if points < 5 or (points - 1) % 4:
+        raise ValueError(
+            f"angles must be one more than a multiple of 4, got {points}: the quarters of the "
+            "circle belong to the sweep"
+        )
+
+    return np.linspace(0.0, 2 * pi, points)
+
+
+def permutation_planes(
+    basis: Float[np.ndarray, "k n"], most: int | None = None, seed: int = 0
+) -> Int[np.ndarray, "planes 2"]:
+    """Returns the ordered pairs (i, j) of unit vectors that are not parallel.
+
+    Arguments:
+        basis: The vectors.
+        most: The most pairs to look at, an even random sample; all, unless given.
+        seed: The seed of that sample.
+    """
+
+    k = len(basis)
+    count = k * (k - 1)
+    chosen = range(count)
+    if most is not None and most < count:
+        chosen = sorted(random.Random(seed).sample(chosen, most))
+    i, j = np.divmod(np.asarray(chosen, dtype=np.int64), max(k - 1, 1))
+
+    return _spanning(basis, np.stack([i, j + (j >= i)], axis=1))
+
+
+def combination_planes(basis: Float[np.ndarray, "k n"]) -> Int[np.ndarray, "planes 2"]:
+    """Returns the pairs i < j of unit vectors that are not parallel."""
+
+    return _spanning(basis, np.stack(np.triu_indices(len(basis), 1), axis=1))
+
+
+def in_plane(
+    directions: Float[np.ndarray, "samples n"],
+    basis: Float[np.ndarray, "k n"],
+    planes: Int[np.ndarray, "planes 2"],
+    least: float,
+) -> Iterator[tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]]:
+    """Yields ρ and ϑ of all pairs of a sample and a plane with ρ ≥ least > 0, some at a time.
+
+    Arguments:
+        directions: The unit vectors x̂; zero where there is none, with ρ = 0.
+        basis: The unit vectors b̂.
+        planes: The pairs (i, j).
+        least: The least in-plane share ρ.
+    """
+
+    used, index = np.unique(planes, return_inverse=True)
+    B, index = basis[used], index.reshape(planes.shape)
+    along = B @ directions.T
+    step = max(1, AT_ONCE // max(1, len(directions)))
+
+    for block in (index[s : s + step] for s in range(0, len(index), step)):
+        i, j = block.T
+        cosine = np.einsum("pn,pn->p", B[i], B[j])[:, None]
+        a = along[i]
+        c = (along[j] - cosine * a) / np.sqrt((1 - cosine) * (1 + cosine))
+        square = a * a + c * c
+        near = square >= least * least
+        yield np.sqrt(square[near]), np.arctan2(-c[near], a[near])
+
+
+def lit(
+    rho: Float[np.ndarray, " pairs"],
+    theta: Float[np.ndarray, " pairs"],
+    angles: int,
+    epsilon: float,
+) -> Float[np.ndarray, " angles"]:
+    """Returns how many pairs of a sample and a plane are lit at each angle of `circle(angles)`.
+
+    Arguments:
+        rho: ρ of each pair; any with ρ < ε may be missing.
+        theta: ϑ of each pair, in [−π, π].
+        angles: The number of angles θ.
+        epsilon: The least cosine ε of what is lit, in (0, 1].
+    """
+
+    turn = angles - 1  # the last angle is the first again
+    seen = rho >= epsilon
+    half = np.arccos(np.minimum(epsilon / rho[seen], 1.0)) * (turn / (2 * pi))
+    centre = theta[seen] * (turn / (2 * pi))
+
+    first = np.ceil(centre - half).astype(np.int64)
+    length = np.floor(centre + half).astype(np.int64) + 1 - first
+    first += turn * (first < 0)
+    ends = np.bincount(first, minlength=2 * turn + 1).astype(np.float64)
+    ends -= np.bincount(first + length, minlength=2 * turn + 1)
+    counts = ends[:-1].cumsum().reshape(2, turn).sum(axis=0)
+
+    return np.append(counts, counts[0])
+
+
+def spotlight(
+    directions: Float[np.ndarray, "samples n"],
+    basis: Float[np.ndarray, "k n"],
+    planes: Int[np.ndarray, "planes 2"],
+    angles: int,
+    epsilon: float,
+) -> Float[np.ndarray, " angles"]:
+    """Returns SRM(θ) on `circle(angles)`: the share of all pairs of a sample and a plane.
+
+    Each plane's score is a mean over the samples, with the variance of a binomial share. Planes
+    see the same samples, so that their mean has at most that variance, not that over their number.
+
+    Arguments:
+        directions: The unit vectors x̂; zero where there is none: never lit, but counted.
+        basis: The unit vectors b̂, orthogonal or not, of any number.
+        planes: The pairs (i, j).
+        angles: The number of angles θ.
+        epsilon: The least cosine ε of what is lit.
+
+    Raises:
+        ValueError: If there cannot be such angles, or ε is not in (0, 1].
+    """
+
+    if not 0 < epsilon <= 1:
+        raise ValueError(f"epsilon must be in (0, 1], got {epsilon:g}")
+
+    counts = np.zeros_like(circle(angles))
+    for rho, theta in in_plane(directions, basis, planes, epsilon):
+        counts += lit(rho, theta, angles, epsilon)
+
+    return counts / max(1, len(directions) * len(planes))
+
+
+def opposite(scores: Float[np.ndarray, " angles"]) -> Float[np.ndarray, " angles"]:
+    """Returns the share with x̂·p(θ) ≤ −ε, which is SRM(θ + π).
+
+    The signed score is the one minus the other.
+    """
+
+    turn = len(scores) - 1
+
+    return scores[(np.arange(turn + 1) + turn // 2) % turn]
+
+
+def spotlight_null(n: int, epsilon: float) -> float:
+    """Returns SRM₀, the share of a cap: what isotropic data of R^n, n ≥ 2, gives at any angle.
+
+    So does any data on average over Haar-random bases, in which each x̂ is uniform.
+    """
+
+    from scipy.special import betainc
+
+    return float(0.5 * betainc((n - 1) / 2, 0.5, 1 - epsilon**2))
+
+
+def spotlight_width(n: int, level: float) -> float:
+    """Returns the ε at which SRM₀ is the level, in (0, ½): the cone widens as n grows."""
+
+    from scipy.special import betaincinv
+
+    return float(np.sqrt(1 - betaincinv((n - 1) / 2, 0.5, 2 * level)))
+
+
+def _spanning(
+    basis: Float[np.ndarray, "k n"], planes: Int[np.ndarray, "planes 2"]
+) -> Int[np.ndarray, "spanning 2"]:
+    step = max(1, AT_ONCE // max(1, basis.shape[1]))
+    blocks = [planes[s : s + step] for s in range(0, len(planes), step)]
+    cosines = [np.einsum("pn,pn->p", basis[p[:, 0]], basis[p[:, 1]]) for p in blocks]
+
+    return planes[1 - np.abs(np.concatenate([np.empty(0), *cosines])) > PARALLEL]

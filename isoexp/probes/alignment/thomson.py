@@ -1,0 +1,72 @@
+"""Thomson's problem: k points on the unit sphere of R^n as far apart as charges push them,
+
+    min Σ_{i<j} 1 / ‖p_i − p_j‖.
+
+They spread a basis of more than n vectors evenly: n + 1 of them are a simplex; on the sphere of R³
+6 an octahedron and 12 an icosahedron.
+
+Source: Thomson, On the Structure of the Atom (1904); as a basis in Bird, The Spotlight Resonance
+Method (2025).
+"""
+
+__all__ = ["coulomb_energy", "thomson_points"]
+
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float
+
+STARTS = 4
+"""Random first guesses, of whose ends the best is kept."""
+
+
+@lru_cache(maxsize=32)
+def thomson_points(k: int, n: int, seed: int = 0) -> Float[np.ndarray, "{k} {n}"]:
+    """Returns k points in a local minimum of the energy, always the same; read only.
+
+    Arguments:
+        k: The number of points, at least 2.
+        n: The number of coordinates, at least 2.
+        seed: The seed of the first guesses.
+    """
+
+    from scipy.optimize import minimize
+
+    random = np.random.RandomState(seed)
+    found = [
+        minimize(_energy_and_slope, random.randn(k * n), (n,), method="L-BFGS-B", jac=True,
+                 options={"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-9})
+        for _ in range(STARTS)
+    ]  # fmt: skip
+    points = _unit(min(found, key=lambda result: result.fun).x.reshape(k, n))
+    points.flags.writeable = False
+
+    return points
+
+
+def coulomb_energy(points: Float[np.ndarray, "k n"]) -> float:
+    """Returns Σ_{i<j} 1 / ‖p_i − p_j‖."""
+
+    i, j = np.triu_indices(len(points), 1)
+
+    return float((1 / np.linalg.norm(points[i] - points[j], axis=1)).sum())
+
+
+def _energy_and_slope(flat: np.ndarray, n: int) -> tuple[float, np.ndarray]:
+    """Returns the energy of points p = y/‖y‖, and its gradient over y."""
+
+    y = flat.reshape(-1, n)
+    p = _unit(y)
+    square = 2 - 2 * (p @ p.T)
+    np.fill_diagonal(square, np.inf)
+    inverse = np.maximum(square, 1e-12) ** -0.5
+    cube = inverse**3
+
+    slope = cube @ p - cube.sum(axis=1, keepdims=True) * p
+    slope -= (slope * p).sum(axis=1, keepdims=True) * p
+
+    return inverse.sum() / 2, (slope / np.linalg.norm(y, axis=1, keepdims=True)).ravel()
+
+
+def _unit(y: Float[np.ndarray, "k n"]) -> Float[np.ndarray, "k n"]:
+    return y / np.linalg.norm(y, axis=1, keepdims=True)

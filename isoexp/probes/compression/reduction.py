@@ -1,0 +1,166 @@
+"""Compression: an isotropic layer has no use for more features than the layer before can fill.
+
+If f is isotropic, f(U z) = U f(z) for a U of orthonormal columns. Layer i therefore needs the range
+of its affine map alone: with singular vectors U_i of that range,
+
+    [b_i  W_i U_{i−1}] = U_i [b'_i  W'_i],    n'_i = rank ≤ min(n_i, n'_{i−1} + 1),
+
+and U_i f(W'_i z + b'_i) is what layer i gave; the readout is W_L U_{L−1}. The function is the same,
+exactly. Without biases n'_i ≤ min(n_i, n'_{i−1}). What does not commute with O(n) cannot be so
+reduced: elementwise functions give another function.
+
+Source: Ganev, van Laarhoven, Walters, Universal Approximation and Model Compression for Radial
+Neural Networks (2021), where U is that of a QR decomposition, which does not see lower ranks.
+"""
+
+__all__ = ["Reduction", "Restricted", "compressed", "linear_maps", "reduced", "unrolled"]
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from ...activations import Activation
+from ..connectivity.matching import ALIGNMENTS, preserves, rounding
+from ..junctions import Junction, find_junctions, relative_error
+from ..subject import Subject, Unsuitable
+
+
+class Restricted(Activation):
+    """A function of R^n on the span of the first k axes, which it must not leave.
+
+    Its profile is that of the function, whatever this makes of the width n.
+
+    Arguments:
+        width: k.
+        form: The function.
+        form_width: n.
+    """
+
+    def __init__(self, width: int, form: nn.Module, form_width: int) -> None:
+        super().__init__(width)
+
+        self.form = form
+        self.form_width = form_width
+
+    def forward(self, x: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch k"]:
+        return self.form(F.pad(x, (0, self.form_width - self.width)))[..., : self.width]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A network with fewer features: itself, and U_i of each hidden layer."""
+
+    network: nn.Sequential
+    bases: list[Float[Tensor, "_ _"]]
+
+
+@torch.no_grad()
+def compressed(subject: Subject, tolerance: float = 0.0) -> nn.Sequential:
+    """Returns the network with no more features than it needs, its layers in a row.
+
+    Layers that do not commute with rotations stay as they are.
+
+    Arguments:
+        subject: The network, and samples on which symmetry is tried.
+        tolerance: Singular values up to this share of the largest are taken for zero; those of
+            rounding always are.
+
+    Raises:
+        Unsuitable: If the network is not linear maps and activations in a row.
+    """
+
+    junctions, row = unrolled(subject)
+    free = [preserves(subject, each, ALIGNMENTS["orthogonal"].group) for each in junctions]
+
+    return reduced(row, free, tolerance).network
+
+
+def unrolled(subject: Subject) -> tuple[list[Junction], nn.Sequential]:
+    """Returns the junctions of a network, and its linear maps and activations in a row.
+
+    Raises:
+        Unsuitable: If these in a row are not the network.
+    """
+
+    model, x = subject.model, subject.x[:64]
+    junctions = list(find_junctions(subject).values())
+    ends = [(each.before, each.after) for each in junctions]
+    chained = all(a[1] == b[0] for a, b in pairwise(ends))
+
+    if chained and len(junctions) == len(subject.layers):
+        maps = [model.get_submodule(path) for path in (*(a for a, _ in ends), ends[-1][1])]
+        inner = [m for f, A in zip(junctions, maps[1:], strict=True) for m in (f.layer.module, A)]
+        row = nn.Sequential(nn.Flatten(), maps[0], *inner)
+        linear = linear_maps(row)
+        if len(linear) == len(maps) and linear[0].in_features == x[0].numel():
+            y = model(x)
+            if relative_error(row(x).reshape(y.shape), y) <= rounding(y):
+                return junctions, row
+
+    raise Unsuitable(
+        "the network must be linear maps and activations in a row, without norms between them: "
+        "model=mlp norm=none, or a Sequential of Linear and activations"
+    )
+
+
+def linear_maps(row: nn.Sequential) -> list[nn.Linear]:
+    """Returns the linear maps of a row, the readout last."""
+
+    return [each for each in row if isinstance(each, nn.Linear)]
+
+
+@torch.no_grad()
+def reduced(row: nn.Sequential, free: Sequence[bool], tolerance: float) -> Reduction:
+    """Returns the network of a row with those hidden layers reduced that are free to be.
+
+    Arguments:
+        row: Linear maps and activations in turn, as `unrolled` returns them.
+        free: For each hidden layer whether to reduce it.
+        tolerance: The share of the largest singular value up to which others are taken for zero.
+    """
+
+    maps = linear_maps(row)
+    forms = [row[i] for i in range(2, len(row), 2)]
+    eps = torch.finfo(maps[0].weight.dtype).eps
+
+    U = torch.eye(maps[0].in_features).to(maps[0].weight).double()
+    modules, bases = [row[0]], []
+    for A, f, reducible in zip(maps, forms, free, strict=False):
+        W = A.weight.double() @ U
+        b = W.new_zeros(len(W), 0) if A.bias is None else A.bias.double()[:, None]
+        M = torch.cat([b, W], dim=1)
+        U = _range(M, max(tolerance, eps * max(M.shape))) if reducible else torch.eye(len(M)).to(M)
+        k = U.shape[1]
+        form = deepcopy(f) if k == len(U) else Restricted(k, deepcopy(f), len(U))
+        modules += [_linear(U.mT @ W, None if A.bias is None else (U.mT @ b)[:, 0], A), form]
+        bases.append(U)
+    modules.append(_linear(maps[-1].weight.double() @ U, maps[-1].bias, maps[-1]))
+
+    return Reduction(nn.Sequential(*modules).eval(), bases)
+
+
+def _range(M: Float[Tensor, "n m"], tolerance: float) -> Float[Tensor, "n k"]:
+    """Returns an orthonormal basis of the range of a matrix, one vector at least."""
+
+    U, s, _ = torch.linalg.svd(M, full_matrices=False)
+
+    return U[:, : max(1, int((s > tolerance * s[0]).sum()))]
+
+
+def _linear(W: Float[Tensor, "n m"], b: Float[Tensor, " n"] | None, like: nn.Linear) -> nn.Linear:
+    """Returns x ↦ W x + b, of the precision of another map and where that lies."""
+
+    dtype, device = like.weight.dtype, like.weight.device
+    linear = nn.Linear(W.shape[1], len(W), b is not None, device="meta", dtype=dtype)
+    linear.to_empty(device=device)  # meta: no first weights, which would draw random numbers
+    linear.weight.copy_(W)
+    if b is not None:
+        linear.bias.copy_(b)
+
+    return linear

@@ -1,0 +1,101 @@
+"""Geodesics of the rotation group, the shortest paths from the identity to a rotation R of SO(n):
+
+    R(t) = exp(t log R),    R(0) = I,    R(1) = R.
+
+R turns planes, each by its own angle θ, and leaves the rest; R(t) turns the same planes by tθ.
+"""
+
+__all__ = ["Geodesic", "random_even_permutation", "random_rotation"]
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from ...geometry import random_orthogonal
+
+
+class Geodesic:
+    """R(t), with R(1) = R to rounding, computed from the real Schur form R = Z T Zᵀ.
+
+    T is block diagonal, since R is normal. Eigenvalues −1 are paired into planes turned by π: which
+    pairs is a choice, and so is the geodesic then, one of several of the same length.
+
+    Arguments:
+        R: A matrix of SO(n).
+    """
+
+    def __init__(self, R: Float[Tensor, "n n"]) -> None:
+        from scipy.linalg import schur
+
+        matrix = R.detach().cpu().double().numpy()
+        if np.abs(matrix @ matrix.T - np.eye(len(matrix))).max() > 1e-6:
+            raise ValueError("R must be orthogonal, got R Rᵀ other than the identity")
+        if np.linalg.det(matrix) < 0:
+            raise ValueError("det R must be 1, got −1: no path of rotations leads there from I")
+
+        T, Z = schur(matrix, output="real")[:2]
+        first, second, angles = _planes(T)
+        Z = torch.from_numpy(Z)
+        self.u, self.v = Z[:, first], Z[:, second]
+        self.angles = torch.tensor(angles, dtype=torch.float64)
+
+    def __call__(self, t: float) -> Float[Tensor, "n n"]:
+        """Returns R(t), in float64 on the CPU."""
+
+        u, v = self.u, self.v
+        # cos(tθ) − 1 as −2 sin²(tθ/2): R(0) = I exactly, and small turns keep their digits
+        lost = -2 * torch.sin(t * self.angles / 2) ** 2
+        turn = (v * torch.sin(t * self.angles)) @ u.mT
+
+        return torch.eye(len(u)).double() + (u * lost) @ u.mT + (v * lost) @ v.mT + turn - turn.mT
+
+
+def random_rotation(n: int, generator: Generator) -> Float[Tensor, "n n"]:
+    """Returns a matrix R drawn from the Haar measure on SO(n), in float64 on the CPU."""
+
+    R = random_orthogonal(n, generator)
+    if torch.linalg.det(R) < 0:
+        R[:, 0] *= -1
+
+    return R
+
+
+def random_even_permutation(n: int, generator: Generator) -> Float[Tensor, "n n"]:
+    """Returns a permutation matrix of determinant 1, and not the identity from n = 3 on."""
+
+    identity = torch.eye(n, dtype=torch.float64)
+    P = identity[torch.randperm(n, generator=generator)]
+    if torch.linalg.det(P) < 0:
+        P[[0, 1]] = P[[1, 0]]
+    if n > 2 and torch.equal(P, identity):
+        return random_even_permutation(n, generator)
+
+    return P
+
+
+def _planes(T: Float[np.ndarray, "n n"]) -> tuple[list[int], list[int], list[float]]:
+    """Returns the columns that span each plane, and its angle, from a Schur form."""
+
+    first, second, angles, flipped = [], [], [], []
+    i = 0
+    while i < len(T):
+        if i + 1 < len(T) and T[i + 1, i] != 0:
+            first.append(i)
+            second.append(i + 1)
+            angles.append(
+                math.atan2((T[i + 1, i] - T[i, i + 1]) / 2, T[i, i] / 2 + T[i + 1, i + 1] / 2)
+            )
+            i += 2
+            continue
+        if T[i, i] < 0:
+            flipped.append(i)
+        i += 1
+
+    pairs = len(flipped) // 2  # as many as det R = 1 makes even
+    first += flipped[0 : 2 * pairs : 2]
+    second += flipped[1 : 2 * pairs : 2]
+
+    return first, second, angles + [math.pi] * pairs

@@ -1,0 +1,125 @@
+"""Paths of weights: from a network to its copies in other bases, and to one trained like it.
+
+A geodesic R(t) turns hidden layers into other bases and back (Bird 2025, Eqn 15); a segment
+
+    θ(t) = (1 − t) θ + t P·θ'
+
+leads to a twin, the bases of its layers chosen nearest to the network's (probes/matching.py).
+"""
+
+__all__ = ["DRAWN", "Network", "Path", "straight_paths", "symmetry_paths"]
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from ..junctions import State, find_junctions
+from ..layers import Layer, conjugated, passed
+from ..subject import Subject, Unsuitable
+from .geodesics import Geodesic, random_even_permutation, random_rotation
+from .matching import ALIGNMENTS, cross_moments, preserves, turned, weight_matching
+
+Network = Callable[[Tensor], Tensor]
+
+DRAWN = {"geodesic": random_rotation, "permutation geodesic": random_even_permutation}
+"""The kinds of symmetry paths, and what they lead to."""
+
+
+class Path(NamedTuple):
+    """A path from a network to another.
+
+    Arguments:
+        name: Its kind.
+        layer: The layer that is moved, or all.
+        layers: How many layers are turned.
+        draw: Its number among those drawn alike.
+        at: Returns the network at t.
+        end: Whose outputs the network at t = 1 should have.
+    """
+
+    name: str
+    layer: str
+    layers: int
+    draw: int
+    at: Callable[[float], Network]
+    end: Subject
+
+
+def symmetry_paths(subject: Subject, draws: int) -> Iterator[Path]:
+    """Yields the geodesics to a network's copies in other bases of its layers."""
+
+    _, pairs = passed(subject.model, subject.layers, subject.x[:2])
+    layers = [
+        layer
+        for name, layer in subject.layers.items()
+        if pairs[name].inputs.shape
+        == pairs[name].outputs.shape  # else R^n → R^m, no basis to share
+    ]
+
+    def conjugate(layers: list[Layer], geodesics: list[Geodesic]) -> Callable[[float], Network]:
+        def at(t: float) -> Network:
+            matrices = [geodesic(t) for geodesic in geodesics]
+
+            def network(x: Tensor) -> Tensor:
+                with conjugated(layers, matrices):
+                    return subject.model(x)
+
+            return network
+
+        return at
+
+    for name, drawn in DRAWN.items():
+        for draw in range(draws if layers else 0):
+            ways = [Geodesic(drawn(layer.width, subject.generator)) for layer in layers]
+            yield Path(name, "all", len(layers), draw, conjugate(layers, ways), subject)
+            for layer, way in zip(layers, ways, strict=True):
+                yield Path(name, layer.name, 1, draw, conjugate([layer], [way]), subject)
+
+
+def straight_paths(subject: Subject) -> Iterator[Path]:
+    """Yields the segments to the twin, as it is and in bases nearer to the network's."""
+
+    twin = subject.twin
+    if twin is None:
+        return
+    ours, theirs = _weights(subject), _weights(twin)
+    if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
+        raise Unsuitable("the twin must have weights of the same names and shapes: train it alike")
+
+    def segment(end: State) -> Callable[[float], Network]:
+        def at(t: float) -> Network:
+            state = {name: torch.lerp(w, end[name], t) for name, w in ours.items()}
+
+            return lambda x: functional_call(subject.model, state, (x,))
+
+        return at
+
+    yield Path("raw", "all", 0, 0, segment(theirs), twin)
+
+    junctions = find_junctions(subject)
+    if not junctions:
+        return
+    x = subject.x if subject.train is None else subject.train[0]
+    moments = cross_moments(subject, twin, x)
+    for name, alignment in ALIGNMENTS.items():
+        free = {
+            layer: junction
+            for layer, junction in junctions.items()
+            if preserves(twin, junction, alignment.group)
+        }
+        if free:
+            start = {layer: alignment.nearest(moments[layer]) for layer in free}
+            bases = weight_matching(ours, theirs, free, alignment.nearest, start)
+            end = turned(theirs, free, bases)
+            yield Path(name, "all", len(free), 0, segment(end), twin)
+
+
+def _weights(subject: Subject) -> dict[str, Tensor]:
+    """Returns what lies on a straight path: parameters, and buffers that are not counts."""
+
+    named = (*subject.model.named_parameters(), *subject.model.named_buffers())
+
+    return {name: t.detach() for name, t in named if t.is_floating_point()}

@@ -1,0 +1,197 @@
+"""Linear decoders of continuous factors, at the places of a network and between samples."""
+
+__all__ = ["Decoder", "Track", "decoders", "mixed", "seen", "tracks"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import pi
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+
+from ...training import rows_at_once
+from ..layers import passed
+from ..subject import Subject, Unsuitable
+
+MOST_FEATURES = 4096
+"""Inputs and outputs of more values are left out: a decoder of them takes minutes."""
+
+FEWEST = 16
+"""Samples that a decoder is fitted to and measured on, half of them each."""
+
+PENALTIES = np.logspace(-8, 1, 10)
+"""Penalties of the decoders, for a sample and a total variance of 1."""
+
+Array = Float[np.ndarray, "samples n"]
+
+
+@dataclass(frozen=True)
+class Track:
+    """A factor as a place on a circle, or on a line, of length 1.
+
+    Arguments:
+        t: Its value for each sample, as a share of its period, or of its range.
+        periodic: Whether it comes back to itself.
+    """
+
+    t: Float[np.ndarray, " samples"]
+    periodic: bool
+
+    @property
+    def targets(self) -> Float[np.ndarray, "samples values"]:
+        """(cos 2πt, sin 2πt), or t."""
+
+        turn = 2 * pi * self.t
+
+        return np.stack([np.cos(turn), np.sin(turn)] if self.periodic else [self.t], axis=1)
+
+    def part(self, of: slice) -> "Track":
+        """Returns the track of some of the samples."""
+
+        return Track(self.t[of], self.periodic)
+
+
+def tracks(subject: Subject, chosen: Shaped[Tensor, " samples"]) -> dict[str, Track]:
+    """Returns the factors of some of the samples, by name.
+
+    Raises:
+        Unsuitable: If there are none, or they are not a changing number a sample.
+    """
+
+    if not subject.factors:
+        raise Unsuitable(
+            "the continuous factors behind the samples must be known: use data=shapes, or give "
+            "factors= from Python"
+        )
+    if len(chosen) < FEWEST:
+        raise Unsuitable(f"there must be at least {FEWEST} samples, there are {len(chosen)}")
+
+    found = {}
+    for name, (values, period) in subject.factors.items():
+        z = np.asarray(values, dtype=np.float64)
+        if z.shape != (len(subject.x),) or not np.isfinite(z).all():
+            raise Unsuitable(
+                f"the factor {name} must be a finite number for each of the {len(subject.x)} "
+                f"samples, got an array of shape {z.shape}"
+            )
+        z = z[chosen.numpy()]
+        if z.min() == z.max():
+            raise Unsuitable(f"the factor {name} must vary, it is {z.min():g} everywhere")
+        t = z % period / period if period else (z - z.min()) / np.ptp(z)
+        found[name] = Track(t, period is not None)
+
+    return found
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A linear map of vectors to a factor's targets.
+
+    Arguments:
+        weight: A.
+        bias: a.
+        periodic: Whether the targets are a cosine and a sine.
+    """
+
+    weight: Float[np.ndarray, "n values"]
+    bias: Float[np.ndarray, " values"]
+    periodic: bool
+
+    def targets(self, h: Array) -> Float[np.ndarray, "samples values"]:
+        return h @ self.weight + self.bias
+
+    def __call__(self, h: Array) -> Float[np.ndarray, " samples"]:
+        """Returns t̂, in [0, 1) on a circle."""
+
+        y = self.targets(h)
+
+        return np.arctan2(y[:, 1], y[:, 0]) / (2 * pi) % 1 if self.periodic else y[:, 0]
+
+
+def decoders(h: Array, factors: Mapping[str, Track]) -> dict[str, Decoder]:
+    """Returns the ridge regression of each factor, its penalty chosen by leaving out one sample."""
+
+    from sklearn.linear_model import RidgeCV  # takes a second to import: for those who ask
+
+    scale = h.var(axis=0).sum() ** 0.5 or 1.0
+    targets = [each.targets for each in factors.values()]
+    ridge = RidgeCV(len(h) * PENALTIES, gcv_mode="svd", alpha_per_target=True)
+    ridge.fit(h / scale, np.concatenate(targets, axis=1))
+
+    found, start, weights = {}, 0, np.reshape(np.asarray(ridge.coef_), (-1, h.shape[1]))
+    for (name, each), y in zip(factors.items(), targets, strict=True):
+        of = slice(start, start + y.shape[1])
+        found[name] = Decoder(weights[of].T / scale, ridge.intercept_[of], each.periodic)
+        start = of.stop
+
+    return found
+
+
+def seen(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str, Array]:
+    """Returns what samples are at each place of a network: inputs, layers, outputs.
+
+    Raises:
+        Unsuitable: If it is not finite.
+    """
+
+    parts = [_passed(subject, part) for part in x.split(rows_at_once(x))]
+
+    return _joined(parts)
+
+
+def mixed(
+    subject: Subject,
+    place: str,
+    a: Shaped[Tensor, " samples *inputs"],
+    b: Shaped[Tensor, " samples *inputs"],
+    share: float,
+) -> dict[str, Array]:
+    """Returns what is seen of samples a if at one place they are (1 − λ) a + λ b, λ the share."""
+
+    def mix(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        first, second = out.chunk(2)
+        between = torch.lerp(first, second, share)
+
+        return torch.cat([between, between])
+
+    handle = None
+    if place != "inputs":
+        handle = subject.layers[place].module.register_forward_hook(mix)
+    try:
+        rows = max(1, rows_at_once(a) // 2)
+        parts = []
+        for one, other in zip(a.split(rows), b.split(rows), strict=True):
+            x = torch.lerp(one, other, share) if handle is None else torch.cat([one, other])
+            found = _passed(subject, x)
+            parts.append({name: h[: len(one)] for name, h in found.items()})
+    finally:
+        if handle is not None:
+            handle.remove()
+
+    return _joined(parts)
+
+
+def _passed(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str, Tensor]:
+    outputs, pairs = passed(subject.model, subject.layers, x)
+    found = {name: pair.outputs.mean(dim=1) for name, pair in pairs.items()}
+    if x.is_floating_point() and x[0].numel() <= MOST_FEATURES:
+        found = {"inputs": x.flatten(1), **found}
+    if outputs[0].numel() <= MOST_FEATURES:
+        found["outputs"] = outputs.flatten(1)
+
+    return found
+
+
+def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Array]:
+    found = {
+        name: torch.cat([part[name] for part in parts]).double().cpu().numpy() for name in parts[0]
+    }
+    for name, h in found.items():
+        if not np.isfinite(h).all():
+            raise Unsuitable(
+                f"what {name} gives must be finite, it is not: train with a lower rate"
+            )
+
+    return found

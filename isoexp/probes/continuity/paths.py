@@ -1,0 +1,138 @@
+"""The path of a factor: the mean vector of the samples at each of its values.
+
+    μ(t) = E[h | t],    t in bins of equal width.
+
+Squares of lengths are estimated without bias: the samples are dealt into four parts, and
+‖v‖² = mean of v_q·v_r over parts q ≠ r, whose noise is independent.
+"""
+
+__all__ = ["Path", "limit_angle", "random_bases"]
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+PARTS = 4
+
+STUDENT = 3.1824463052842624  # the 0.975 quantile of Student's t for PARTS − 1 degrees of freedom
+
+
+@dataclass(frozen=True)
+class Path:
+    """The path of a factor through vectors of total variance 1.
+
+    Arguments:
+        means: μ(t) for each part of the samples.
+        periodic: Whether the last bin is a neighbour of the first.
+    """
+
+    means: Float[np.ndarray, "4 bins n"]
+    periodic: bool
+
+    @classmethod
+    def of(
+        cls, h: Float[np.ndarray, "samples n"], bins: Int[np.ndarray, " samples"], periodic: bool
+    ) -> "Path | None":
+        """Returns the path of a factor, None if a part has no sample in some bin or all h agree.
+
+        Arguments:
+            h: The vectors, in random order.
+            bins: The bin of each.
+            periodic: Whether the factor comes back to itself.
+        """
+
+        count = int(bins.max()) + 1
+        cells = (np.arange(len(bins)) % PARTS) * count + bins
+        held = np.eye(PARTS * count)[cells].T
+        variance = h.var(axis=0).sum()
+        sizes = held.sum(axis=1, keepdims=True)
+        if sizes.min() == 0 or not variance > 0:
+            return None
+
+        means = held @ (h - h.mean(axis=0)) / sizes / variance**0.5
+
+        return cls(means.reshape(PARTS, count, -1), periodic)
+
+    @property
+    def deviations(self) -> Float[np.ndarray, "bins n"]:
+        """μ(t) less its mean over t, from all samples."""
+
+        mean = self.means.mean(axis=0)
+
+        return mean - mean.mean(axis=0)
+
+    def share(self) -> tuple[float, float]:
+        """Returns the share of the variance that is along the path, and its standard error."""
+
+        found, by_part = _squares(self.means - self.means.mean(axis=1, keepdims=True))
+
+        return float(found.mean()), float(_jackknife(by_part.mean(axis=1)))
+
+    def jump(self) -> tuple[float, float]:
+        """Returns the largest squared step over their mean, and the standard error of a step's.
+
+        A path of constant speed has 1; one that rests on m levels has steps / m, if each jump is
+        between two bins.
+        """
+
+        following = np.roll(self.means, -1, axis=1)
+        steps = following - self.means if self.periodic else (following - self.means)[:, :-1]
+        found, by_part = _squares(steps)
+
+        error = (_jackknife(by_part) ** 2).mean() ** 0.5
+
+        return float(found.max() / found.mean()), float(error / found.mean())
+
+
+def _squares(
+    v: Float[np.ndarray, "4 bins n"],
+) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, "4 bins"]]:
+    """Returns ‖v‖² in each bin, from all parts, and from all but each."""
+
+    products = np.einsum("qbn,rbn->bqr", v, v)
+    off = products - products * np.eye(PARTS)
+    total = off.sum(axis=(1, 2))
+    without = total[:, None] - 2 * off.sum(axis=2)
+
+    return total / (PARTS * (PARTS - 1)), without.T / ((PARTS - 1) * (PARTS - 2))
+
+
+def _jackknife(by_part: Float[np.ndarray, " 4 *bins"]) -> Float[np.ndarray, "*bins"]:
+    """Returns the standard error of what was estimated from all parts but each."""
+
+    spread = ((by_part - by_part.mean(axis=0)) ** 2).sum(axis=0)
+
+    return np.asarray(((PARTS - 1) / PARTS * spread) ** 0.5)
+
+
+def limit_angle(v: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch"]:
+    """Returns the angle in radians to the nearest direction with entries −1, 0, 1; NaN of 0.
+
+    Of the 3^n − 1, limit points of an elementwise tanh, the nearest with k entries has the signs
+    of the k largest coordinates: cos = max_k (|v|₍₁₎ + … + |v|₍k₎) / (√k ‖v‖).
+    """
+
+    largest = -np.sort(-abs(v), axis=-1)
+    k = np.arange(1, v.shape[-1] + 1)
+    top = (largest.cumsum(axis=-1) / k**0.5).max(axis=-1)
+    length = np.linalg.norm(v, axis=-1)
+    cos = np.divide(top, length, out=np.full_like(length, np.nan), where=length > 0)
+
+    return np.arccos(np.minimum(cos, 1.0))
+
+
+def random_bases(
+    v: Float[np.ndarray, "bins n"], bases: int, rng: np.random.Generator
+) -> Float[np.ndarray, "bases bins n"]:
+    """Returns vectors in so many Haar-random bases of R^n.
+
+    Only where their span goes is drawn, as G (GᵀG)^(−½) of a Gaussian matrix G with a column a
+    dimension of the span: its law is Haar's.
+    """
+
+    left, s, _ = np.linalg.svd(v, full_matrices=False)
+    gaussian = rng.standard_normal((bases, v.shape[1], len(s)))
+    U, _, V = np.linalg.svd(gaussian, full_matrices=False)
+
+    return (left * s) @ (U @ V).swapaxes(-1, -2)

@@ -1,0 +1,167 @@
+"""Junctions: an activation between the two linear maps that alone write to it and read from it,
+
+    x ↦ V f(W x + b) + c.
+
+There the weights may be turned into another basis of the layer, W → RW, b → Rb, V → VRᵀ, and the
+function stays if f commutes with R (Bird 2025, Eqn 15).
+"""
+
+__all__ = ["Junction", "find_junctions", "relative_error"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+from .layers import Layer, conjugated
+from .subject import Subject
+
+State = Mapping[str, Tensor]
+"""Parameters by their path in the network."""
+
+
+@dataclass(frozen=True)
+class Junction:
+    """An activation, and the paths of the linear maps (dense, or convolutions) around it.
+
+    Arguments:
+        layer: The activation f.
+        before: The path of what computes W x + b.
+        after: The path of what computes V h + c.
+        width: The number of features n.
+    """
+
+    layer: Layer
+    before: str
+    after: str
+    width: int
+
+    @property
+    def weights(self) -> tuple[str, str, str]:
+        """The names of W, b and V among the parameters; there need not be a b."""
+
+        return f"{self.before}.weight", f"{self.before}.bias", f"{self.after}.weight"
+
+    def turned(self, state: State, R: Float[Tensor, "n n"]) -> dict[str, Tensor]:
+        """Returns RW, Rb and VRᵀ, by their names, for an orthogonal R."""
+
+        return self._acted(state, R, R)
+
+    def tangent(self, state: State, A: Float[Tensor, "n n"]) -> dict[str, Tensor]:
+        """Returns AW, Ab and −VA, the direction in which exp(tA) moves, for a skew A."""
+
+        return self._acted(state, A, A)
+
+    def _acted(
+        self, state: State, left: Float[Tensor, "n n"], right: Float[Tensor, "n n"]
+    ) -> dict[str, Tensor]:
+        """Returns LW, Lb and VRᵀ."""
+
+        W, b, V = self.weights
+        found = {W: torch.tensordot(left.to(state[W]), state[W], dims=1)}
+        if b in state:
+            found[b] = left.to(state[b]) @ state[b]
+        found[V] = (state[V].movedim(1, -1) @ right.to(state[V]).mT).movedim(-1, 1)
+
+        return found
+
+
+@torch.no_grad()
+def find_junctions(subject: Subject) -> dict[str, Junction]:
+    """Returns the junctions of a network by the names of their layers.
+
+    A few samples are followed through the modules. What seems a junction is one if the weights can
+    be permuted, and f with them, without the outputs changing.
+    """
+
+    x = subject.x[:8]
+    found = {}
+    for name, layer in subject.layers.items():
+        around = _followed(subject.model, layer, x)
+        if around is not None:
+            junction = Junction(layer, *around, layer.width)
+            if _holds(subject.model, junction, x):
+                found[name] = junction
+
+    return found
+
+
+def relative_error(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shape"]) -> float:
+    """Returns ‖y − reference‖ / ‖reference‖."""
+
+    return ((y - reference).norm() / reference.norm()).item()
+
+
+def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
+    """Whether outputs stay when W, b, V and f are all moved by one permutation."""
+
+    n = junction.width
+    P = torch.eye(n, dtype=torch.float64, device=x.device).roll(1, dims=0)
+    state = dict(model.named_parameters())
+    reference = model(x)
+    with conjugated([junction.layer], [P.mT]):
+        y = functional_call(model, junction.turned(state, P), (x,))
+
+    return bool((y - reference).norm() <= 1e3 * torch.finfo(y.dtype).eps * reference.norm())
+
+
+def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | None:
+    """Returns the paths of the linear maps before and after a layer, if one sample meets both."""
+
+    calls: list[tuple[str, nn.Module, Tensor, Tensor]] = []
+    names = {module: path for path, module in model.named_modules()}
+
+    def hook(module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+        leaf = not list(module.children()) or module is layer.module
+        if leaf and args and isinstance(args[0], Tensor) and isinstance(out, Tensor):
+            calls.append((names[module], module, args[0], out))  # kept: addresses are not reused
+
+    handles = [module.register_forward_hook(hook) for module in model.modules()]
+    try:
+        model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+    at = [i for i, call in enumerate(calls) if call[1] is layer.module]
+    if len(at) != 1:
+        return None
+    (i,) = at
+    if calls[i][2].shape[layer.axis] != calls[i][3].shape[layer.axis]:
+        return None
+
+    before = _walk(calls[i - 1 :: -1] if i else [], calls[i][2], backwards=True)
+    after = _walk(calls[i + 1 :], calls[i][3], backwards=False)
+    if before is None or after is None:
+        return None
+    fits = before[1].shape[0] == layer.width == after[1].shape[1]
+
+    return (before[0], after[0]) if fits else None
+
+
+def _walk(
+    calls: list[tuple[str, nn.Module, Tensor, Tensor]], t: Tensor, backwards: bool
+) -> tuple[str, Tensor] | None:
+    """Follows a tensor through calls to the first linear map, by the place of its memory.
+
+    Returns the path and the weight of that map, if it is a plain one.
+    """
+
+    for path, module, taken, given in calls:
+        here, there = (given, taken) if backwards else (taken, given)
+        if here.data_ptr() != t.data_ptr() or here.numel() != t.numel():
+            continue
+        if isinstance(module, nn.Linear | _ConvNd):
+            plain = not isinstance(module, _ConvTransposeNd) and getattr(module, "groups", 1) == 1
+            weight = module._parameters.get("weight")
+            return (path, weight) if plain and weight is not None else None
+        if there.shape != here.shape:
+            return None
+        t = there
+
+    return None

@@ -1,0 +1,270 @@
+"""Locking: whether a trained network is held where it is, and only large perturbations move it.
+
+The weights θ around hidden layers are moved by δ, ‖δ‖ = s ‖θ‖, and trained on. The paper expects
+elementwise activations to lock them in false minima, which small perturbations do not leave, and
+isotropic ones to join these minima by rotations (Bird 2025, Sec. 2.2, Eqn 15).
+
+Unperturbed they are trained on to θ₀, perturbed to θ₁. They have returned if the loss has, and no
+barrier lies between the two,
+
+    L(θ₁) − L(θ₀) ≤ ε,    max_t [ L((1 − t) θ₀ + t θ₁) − (1 − t) L(θ₀) − t L(θ₁) ] ≤ ε,
+
+where θ₁ may first be turned to the nearest copy of the same function, and ε is a share of the loss
+of a guess. What is still on its way back after so many updates has escaped for that long.
+"""
+
+__all__ = ["Locking"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log10, nan
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...records import Rows, Schema
+from ..junctions import Junction, State, find_junctions
+from ..subject import Subject, Unsuitable
+from .orbit import aligned, commutes
+from .perturbations import size, ways
+from .weights import Sample, state_of, trained_on
+
+
+class Move(NamedTuple):
+    """A network that is to be trained on, and what it has been moved by."""
+
+    kind: str
+    size: float
+    draw: int
+    curvature: float
+    state: State
+
+
+class End(NamedTuple):
+    """What was trained on, its loss on the training split, its answers on the test."""
+
+    state: State
+    loss: float
+    outputs: Tensor
+
+
+@dataclass(frozen=True)
+class Locking:
+    """Perturbs a trained network, trains it on, and looks whether it returns.
+
+    Kinds of perturbation: `random`, Gaussian, of the same relative size in each weight tensor;
+    `across`, the same less its part along the orbit of rotations; `tangent`, straight along a
+    random rotation of all hidden layers; `orbit`, by the rotation itself, s ‖θ‖ being the length of
+    the way. `none` is the network trained on as it was, which the others are compared with. θ are
+    the weights before and after the hidden layers that can be turned; if there are none, all
+    weights, and `random` is the only kind.
+
+    loss_… and barriers are of n samples of the training split, or of those given if there is none;
+    accuracy_… and agreement, the share put into the same class as by `none`, of n_test given ones.
+    barrier is that of the straight segment to `none`; barrier_aligned that after layers that
+    commute with rotations have been turned, NaN where there are none. Permutations are not tried.
+    returned is 1 or 0. What needs training is NaN where there is no refit. curvature is d²L/dℓ² at
+    θ along the way, ℓ its length: vᵀHv on the straight ones.
+
+    Cost: 2 s on the default run; 4 × sizes × draws + 1 copies of the network are trained on.
+
+    Arguments:
+        size_min: The smallest relative size s.
+        size_max: The largest.
+        sizes: The number of sizes, evenly spaced in log s.
+        draws: The number of directions of each kind, the same for all sizes.
+        steps: The number of updates that follow.
+        rate: Their learning rate, as a share of the run's own.
+        points: The number of points of a segment, both ends included.
+        tolerance: The largest barrier within a basin, as a share of the loss of a guess.
+        samples: The most samples of each split that are looked at.
+    """
+
+    size_min: float = 0.03
+    size_max: float = 3.0
+    sizes: int = 6
+    draws: int = 4
+    steps: int = 100
+    rate: float = 0.5
+    points: int = 7
+    tolerance: float = 0.02
+    samples: int = 512
+
+    over: ClassVar[Literal["training", "ends", "trained"]] = "trained"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    schema: ClassVar[Schema] = {
+        "kind": str,
+        "size": float,
+        "draw": int,
+        "loss_guess": float,
+        "loss_before": float,
+        "loss_after": float,
+        "loss_retrained": float,
+        "barrier": float,
+        "barrier_aligned": float,
+        "returned": float,
+        "agreement": float,
+        "accuracy_after": float,
+        "accuracy_retrained": float,
+        "curvature": float,
+        "n": int,
+        "n_test": int,
+    }
+
+    def __post_init__(self) -> None:
+        if not 0 < self.size_min <= self.size_max:
+            raise ValueError(
+                f"0 < size_min ≤ size_max must hold, got {self.size_min:g}, {self.size_max:g}"
+            )
+        for name in ("sizes", "draws", "steps", "samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.points < 3:
+            raise ValueError(f"points must be at least 3, one between the ends, got {self.points}")
+        if not (self.rate > 0 and self.tolerance > 0):
+            raise ValueError(
+                f"rate and tolerance must be positive, got {self.rate:g}, {self.tolerance:g}"
+            )
+
+    def __call__(self, subject: Subject) -> Rows:
+        y, objective = subject.task
+        test = Sample(subject.model, subject.x, y, objective).drawn(self.samples, subject.generator)
+        train = test
+        if subject.train is not None:
+            split = Sample(subject.model, *subject.train, objective)
+            train = split.drawn(self.samples, subject.generator)
+
+        start = state_of(subject.model)
+        junctions = _turnable(subject)
+        moves = self._moves(subject, start, junctions, train)
+        trained = trained_on(subject, [move.state for move in moves], self.steps, self.rate)
+        ends = [End(state, train.loss(state), test.outputs(state)) for state in trained]
+        free = [junction for junction in junctions if commutes(subject, junction)]
+        shared = {"loss_guess": train.guess(), "loss_before": train.loss(start)}
+        shared |= {"n": len(train.x), "n_test": len(test.x)}
+
+        rows: Rows = {name: [] for name in self.schema}
+        for i, move in enumerate(moves):
+            row = {**shared, **move._asdict()}
+            row["loss_after"] = train.loss(move.state)
+            row["accuracy_after"] = test.accuracy(test.outputs(move.state))
+            if ends:
+                most = self.tolerance * shared["loss_guess"]
+                row |= self._compared(train, test, free, ends[0], ends[i], most)
+            for name in self.schema:
+                rows[name].append(row.get(name, nan))
+
+        return rows
+
+    def _moves(
+        self, subject: Subject, start: State, junctions: Sequence[Junction], train: Sample
+    ) -> list[Move]:
+        """Returns the perturbed networks, after the unperturbed one."""
+
+        names = [name for junction in junctions for name in junction.weights if name in start]
+        names = names or [name for name, _ in subject.model.named_parameters()]
+        own = {name: start[name] for name in names}
+        theta = {name: t.double().cpu() for name, t in own.items()}
+
+        leaving = list(ways(junctions, theta, self.draws, subject.generator))
+        curvatures = train.second_derivatives(own, [way.curve for way in leaving]).tolist()
+        sizes = torch.logspace(log10(self.size_min), log10(self.size_max), self.sizes).tolist()
+
+        moves = [Move("none", 0.0, 0, nan, start)]
+        for way, curvature in zip(leaving, curvatures, strict=True):
+            for s in sizes:
+                moved = {n: t.to(own[n]) for n, t in way.at(s * size(theta)).items()}
+                moves.append(Move(way.kind, s, way.draw, curvature, {**start, **moved}))
+
+        return moves
+
+    def _compared(
+        self,
+        train: Sample,
+        test: Sample,
+        free: Sequence[Junction],
+        control: End,
+        end: End,
+        most: float,
+    ) -> dict[str, float]:
+        """Returns how a network compares with the one that was not perturbed.
+
+        Arguments:
+            train: What losses are measured on.
+            test: What answers are compared on.
+            free: The junctions that may be turned.
+            control: The unperturbed network, trained on.
+            end: The network.
+            most: The largest barrier within a basin, and the largest excess of the loss.
+        """
+
+        losses = control.loss, end.loss
+        straight, turned = train.barrier(control.state, end.state, losses, self.points), nan
+        if free:
+            nearest = aligned(free, end.state, control.state)
+            turned = train.barrier(control.state, nearest, losses, self.points)
+        joined = straight <= most or turned <= most
+
+        return {
+            "loss_retrained": end.loss,
+            "barrier": straight,
+            "barrier_aligned": turned,
+            "returned": float(joined and end.loss - control.loss <= most),
+            "agreement": test.agreement(end.outputs, control.outputs),
+            "accuracy_retrained": test.accuracy(end.outputs),
+        }
+
+    def summary(self, rows: Rows) -> dict[str, float]:
+        """Returns how large perturbations must be to escape, and what moving along the orbit costs.
+
+        escape_size is the smallest size at which fewer than half of the networks return, NaN if
+        there is none; return_rate is that over all sizes; loss_increase_orbit is the mean over
+        draws just after the largest rotation; curvatures are means over draws.
+        """
+
+        found = {}
+        for kind in ("random", "across", "orbit"):
+            sizes = _grouped(rows, kind, "returned")
+            escaped = [s for s, each in sizes.items() if sum(each) < len(each) / 2]
+            found[f"escape_size_{kind}"] = min(escaped, default=nan)
+            found[f"return_rate_{kind}"] = _mean(
+                [value for each in sizes.values() for value in each]
+            )
+
+        before, after = (_grouped(rows, "orbit", f"loss_{when}") for when in ("before", "after"))
+        largest = max(after, default=nan)
+        found["loss_increase_orbit"] = _mean(after.get(largest, [])) - _mean(
+            before.get(largest, [])
+        )
+        for kind in ("orbit", "across"):
+            each = next(iter(_grouped(rows, kind, "curvature").values()), [])
+            found[f"curvature_{kind}"] = _mean(each)
+
+        return found
+
+
+def _grouped(rows: Rows, kind: str, column: str) -> dict[float, list[float]]:
+    """Returns a column of one kind of perturbation by its size."""
+
+    found: dict[float, list[float]] = {}
+    for name, s, value in zip(rows["kind"], rows["size"], rows[column], strict=True):
+        if name == kind:
+            found.setdefault(s, []).append(value)
+
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else nan
+
+
+def _turnable(subject: Subject) -> list[Junction]:
+    """Returns the junctions of more than one feature, if the network has any."""
+
+    try:
+        found = find_junctions(subject)
+    except Unsuitable:  # there are no layers at all, as in a linear model
+        return []
+
+    return [junction for junction in found.values() if junction.width > 1]

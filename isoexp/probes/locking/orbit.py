@@ -1,0 +1,176 @@
+"""The orbit of a network's weights under rotations of its hidden layers, and what lies across it.
+
+At junctions j the bases are turned by exp(tA_j), A_j skew. The weights θ = (W, b, V) move linearly,
+
+    θ(t) = exp(t𝒜) θ,    𝒜θ = (A_j W, A_j b, −V A_j),    θ'(0) = 𝒜θ,    θ''(0) = 𝒜²θ,
+
+and the function stays if the activations are isotropic (Bird 2025, Eqn 15). 𝒜 is skew as well:
+‖θ(t)‖ and the speed ‖θ'(t)‖ are constant, so that t ‖𝒜θ‖ is the length of the way. The tangents
+𝒜θ of all A_j span the tangent space of the orbit, of Σ n(n − 1)/2 dimensions at most.
+"""
+
+__all__ = ["across", "aligned", "commutes", "random_skew", "rotated", "velocity"]
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+from torch.func import functional_call, vjp
+
+from ...geometry import random_orthogonal
+from ..junctions import Junction, State, relative_error
+from ..subject import Subject
+
+SWEEPS = 20
+"""The most rounds of alignment over the layers; two or three, unless layers widen."""
+
+CHECKED = 64
+"""How many samples tell whether a function stays."""
+
+
+def random_skew(n: int, generator: Generator) -> Float[Tensor, "n n"]:
+    """Returns a skew matrix of Gaussian entries, in float64 on the CPU; its law is isotropic."""
+
+    B = torch.randn(n, n, generator=generator, dtype=torch.float64)
+
+    return (B - B.mT) / 2**0.5
+
+
+def velocity(
+    junctions: Sequence[Junction], state: State, skews: Sequence[Float[Tensor, "_ _"]]
+) -> dict[str, Tensor]:
+    """Returns 𝒜θ: how the weights of all junctions move at first, turned together."""
+
+    moved = {name: torch.zeros_like(t) for name, t in state.items()}
+    for junction, A in zip(junctions, skews, strict=True):
+        for name, t in junction.tangent(state, A).items():
+            moved[name] = moved[name] + t
+
+    return moved
+
+
+def rotated(
+    junctions: Sequence[Junction], state: State, skews: Sequence[Float[Tensor, "_ _"]]
+) -> dict[str, Tensor]:
+    """Returns exp(𝒜) θ, the weights turned by exp(A_j) at each junction."""
+
+    state = dict(state)
+    for junction, A in zip(junctions, skews, strict=True):
+        state |= junction.turned(state, torch.linalg.matrix_exp(A))
+
+    return state
+
+
+def across(junctions: Sequence[Junction], state: State, direction: State) -> dict[str, Tensor]:
+    """Returns the part of a direction that is orthogonal to the orbit at θ.
+
+    The part along it, min ‖d − 𝒜θ‖ over all A_j, is found by LSMR from products with the tangents:
+    their matrix would have as many columns as the orbit has dimensions. The unknowns are A_j in the
+    eigenbasis of M = WWᵀ + bbᵀ + VᵀV, scaled so that a junction alone is an isometry:
+    ‖𝒜θ‖² = Σ_kl A_kl² (λ_k + λ_l)/2.
+
+    Arguments:
+        junctions: The junctions that are turned.
+        state: θ, in float64 on the CPU.
+        direction: d, by the same names.
+    """
+
+    from scipy.sparse.linalg import LinearOperator, lsmr
+
+    bases = [_eigenbasis(junction, state) for junction in junctions]
+    counts = [scale.numel() for _, scale in bases]
+
+    def tangent(flat: Float[Tensor, " unknowns"]) -> Float[Tensor, " weights"]:
+        skews = []
+        for part, (U, scale) in zip(flat.split(counts), bases, strict=True):
+            B = part.view_as(scale)
+            skews.append(U @ ((B - B.mT) * scale) @ U.mT)
+
+        return torch.cat([t.flatten() for t in velocity(junctions, state, skews).values()])
+
+    transposed = vjp(tangent, torch.zeros(sum(counts), dtype=torch.float64))[1]
+
+    def matvec(flat: np.ndarray) -> np.ndarray:
+        return tangent(torch.from_numpy(flat.ravel())).numpy()
+
+    def rmatvec(flat: np.ndarray) -> np.ndarray:
+        return transposed(torch.from_numpy(flat.ravel()))[0].numpy()
+
+    d = torch.cat([direction[name].flatten() for name in state])
+    shape, kind = (len(d), sum(counts)), np.dtype(np.float64)
+    operator = LinearOperator(shape, matvec, rmatvec, dtype=kind)  # pyright: ignore[reportCallIssue]
+    along = lsmr(operator, d.numpy(), atol=1e-13, btol=1e-13, conlim=1e14)[0]
+    d = d - tangent(torch.from_numpy(along))
+
+    parts = d.split([t.numel() for t in state.values()])
+
+    return {n: part.view_as(t) for (n, t), part in zip(state.items(), parts, strict=True)}
+
+
+@torch.no_grad()
+def commutes(subject: Subject, junction: Junction) -> bool:
+    """Whether a junction may be turned by a random R in O(n) without the outputs changing."""
+
+    x = subject.x[:CHECKED]
+    R = random_orthogonal(junction.width, subject.generator)
+    turned = junction.turned(dict(subject.model.named_parameters()), R)
+    reference = subject.model(x)
+    error = relative_error(functional_call(subject.model, turned, (x,)), reference)
+
+    return error <= 1e3 * torch.finfo(reference.dtype).eps
+
+
+def aligned(junctions: Sequence[Junction], state: State, reference: State) -> dict[str, Tensor]:
+    """Returns the weights in the bases of the layers in which they are nearest to others.
+
+    Layer by layer it is the orthogonal Procrustes problem, max tr(Rᵀ G) over R in O(n) for
+    G = W₀Wᵀ + b₀bᵀ + V₀ᵀV, solved by R = UQᵀ, G = UΣQᵀ. The first round goes from input to output
+    and leaves V out, which later layers have yet to turn: a rotated copy is then turned back
+    exactly, where no layer is wider than what goes in, plus one. Weights that are not finite stay.
+    """
+
+    state = dict(state)
+    turned = [junction.weights[i] for junction in junctions for i in (0, 2)]
+    for sweep in range(SWEEPS):
+        before = state
+        for junction in junctions:
+            V = junction.weights[2]
+            known = state if sweep else state | {V: torch.zeros_like(state[V])}
+            G = _moment(junction, reference, known)
+            if not G.isfinite().all():
+                return state
+            U, _, Qh = torch.linalg.svd(G)
+            state = state | junction.turned(state, U @ Qh)
+        if sweep and all(relative_error(state[name], before[name]) < 1e-3 for name in turned):
+            break
+
+    return state
+
+
+def _eigenbasis(junction: Junction, state: State) -> tuple[Tensor, Float[Tensor, "n n"]]:
+    """Returns the eigenvectors of M, and 1/√(λ_k + λ_l), 0 where a turn moves nothing."""
+
+    M = _moment(junction, state, state)
+    spectrum, U = torch.linalg.eigh(M)
+    total = spectrum[:, None] + spectrum
+    moves = total > 1e-12 * spectrum[-1]
+
+    return U, torch.where(moves, total, torch.inf).rsqrt()
+
+
+def _moment(junction: Junction, state: State, other: State) -> Float[Tensor, "n n"]:
+    """Returns WW'ᵀ + bb'ᵀ + VᵀV' in float64, of two sets of weights."""
+
+    W, b, V = junction.weights
+    pairs = [(W, 0), (V, 1)] + ([(b, 0)] if b in state else [])
+
+    return torch.stack(
+        [
+            torch.einsum(
+                "i...,j...->ij", *(t[name].double().movedim(axis, 0) for t in (state, other))
+            )
+            for name, axis in pairs
+        ]
+    ).sum(dim=0)

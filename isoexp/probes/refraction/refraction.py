@@ -1,0 +1,197 @@
+"""Refraction: how far an activation turns a vector, as the vector grows.
+
+Along the ray α x̂, α > 0, the image f(α x̂) has the direction ŷ(α). Three things can happen to it:
+
+    static     ŷ(α) ≠ x̂,       by the angle θ(α; x̂, f) = arccos ŷ(α)·x̂     (Bird 2025, Eqns 5, 7)
+    dynamic    ŷ(α) ≠ ŷ(α₀),   at the rate ‖dŷ / d log α‖                             (Eqns 3, 4)
+    collapse   ŷ(α) of different rays converge                              (Eqn 6, and the text)
+
+An isotropic activation does none of it. Elementwise tanh turns each ray towards the nearest corner
+of the cube, cos θ → ‖x̂‖₁ / √n as α → ∞, and collapses all rays of an orthant: 2ⁿ corners attract
+almost every direction. Before that rays part: of two that are φ apart the signs of a share φ/π of
+the coordinates differ on average, and wide layers take them to 2 arcsin √(φ/π) > φ, for φ < π/2.
+Sigmoid has 2ⁿ − 1 limit points, {0, 1}ⁿ but the origin: where all coordinates are negative, the
+largest one wins. ReLU turns most rays, each by the same angle at every α: it has static refraction
+and no dynamic one, although the paper ascribes both to all anisotropic activations. GELU and SiLU
+go from a half of the identity (α → 0) to ReLU (α → ∞).
+"""
+
+__all__ = ["Refraction"]
+
+from dataclasses import dataclass
+from math import log10, nan, pi
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ...geometry import angle, unit
+from ...records import Rows, Schema
+from ..jacobian import exact
+from ..layers import Layer
+from ..subject import Subject, Unsuitable
+from .rays import companions, distinct, turning
+
+
+@dataclass(frozen=True)
+class Refraction:
+    """Measures the refraction of rays by each activation of a network, in float64.
+
+    Three kinds of rays: `random`, uniform on the sphere; `data`, the directions of what the
+    activation is really given, at the same magnitudes α; `data_own`, the same at their own
+    magnitudes, for which alpha is the median. A layer's weights and biases turn vectors too: all
+    of this is of the activation alone.
+
+    The columns: `theta`, the angle between ŷ(α) and x̂; `dynamic`, that between ŷ(α) and ŷ(α₀), α₀
+    the least magnitude measured at which the ray has an image; `turn`, ‖dŷ / d log α‖, per e-fold
+    of α; `images`, how many of the n directions ŷ(α) differ; `pair_mean_rad`, the mean angle
+    between ŷ(α) and the image of a second ray, pair_rad from the first, and
+    `pair_collapsed_fraction`, the share of pairs whose images are one. Where f = 0 there is no
+    direction: such rays, and pairs, are left out, and `undefined_fraction` is their share.
+
+    Cost: 0.6 s for two layers of 32. Memory rays² and rays · n, however many the samples.
+
+    Arguments:
+        rays: The number of directions of each kind.
+        alpha_min: The smallest magnitude.
+        alpha_max: The largest magnitude.
+        points: The number of magnitudes, evenly spaced in log α.
+        pair_rad: The angle between the two rays of a pair.
+        tolerance_rad: The angle up to which two image directions are one.
+    """
+
+    rays: int = 256
+    alpha_min: float = 1e-2
+    alpha_max: float = 1e3
+    points: int = 51
+    pair_rad: float = 0.5
+    tolerance_rad: float = 1e-2
+
+    over: ClassVar[Literal["training", "ends", "trained"]] = "training"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    schema: ClassVar[Schema] = {
+        "layer": str,
+        "rays": str,
+        "alpha": float,
+        "theta_mean_rad": float,
+        "theta_median_rad": float,
+        "theta_max_rad": float,
+        "dynamic_mean_rad": float,
+        "dynamic_max_rad": float,
+        "turn_mean_rad": float,
+        "turn_max_rad": float,
+        "images": int,
+        "pair_mean_rad": float,
+        "pair_collapsed_fraction": float,
+        "undefined_fraction": float,
+        "n": int,
+    }
+
+    def __post_init__(self) -> None:
+        if self.rays < 1 or self.points < 1:
+            raise ValueError(
+                f"rays and points must be at least 1, got {self.rays} and {self.points}"
+            )
+        if not 0 < self.alpha_min <= self.alpha_max:
+            raise ValueError(
+                f"0 < alpha_min ≤ alpha_max must hold, got {self.alpha_min:g}, {self.alpha_max:g}"
+            )
+        if not 1e-6 <= self.tolerance_rad < self.pair_rad <= pi:
+            raise ValueError(
+                "1e-6 ≤ tolerance_rad < pair_rad ≤ π must hold, got "
+                f"{self.tolerance_rad:g}, {self.pair_rad:g}"
+            )
+
+    @torch.no_grad()
+    def __call__(self, subject: Subject) -> Rows:
+        seen = subject.vectors(self.rays)
+        alphas = torch.logspace(
+            log10(self.alpha_min), log10(self.alpha_max), self.points, dtype=torch.float64
+        ).tolist()
+
+        rows: Rows = {name: [] for name in self.schema}
+        for name, layer in subject.layers.items():
+            x, fx = seen[name]
+            if x.shape != fx.shape:
+                continue  # from R^n to R^m, no angle between in and out
+
+            f, x = exact(layer, x)
+            shape = (self.rays, x.shape[1])
+            random = torch.randn(shape, generator=subject.generator, dtype=torch.float64).to(x)
+
+            for kind, rays in (("random", random), ("data", x)):
+                u = unit(rays)
+                w = companions(u, self.pair_rad, subject.generator)
+                first = torch.full_like(u, nan)
+                for alpha in alphas:
+                    first = self._append(rows, (name, kind, alpha), f, alpha * u, alpha * w, first)
+                if kind == "data":
+                    r = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+                    own = (name, "data_own", r.median().item())
+                    self._append(rows, own, f, x, r * w, first)
+
+        if not rows["layer"]:
+            raise Unsuitable(
+                "an activation must give as many features as it takes: there is no angle between "
+                "vectors of two spaces"
+            )
+
+        return rows
+
+    def _append(
+        self,
+        rows: Rows,
+        key: tuple[str, str, float],
+        f: Layer,
+        x: Float[Tensor, "rays n"],
+        beside: Float[Tensor, "rays n"],
+        first: Float[Tensor, "rays n"],
+    ) -> Float[Tensor, "rays n"]:
+        """Appends the row of rays at x, with what is beside them; returns each one's ŷ(α₀)."""
+
+        image = unit(f(x))
+        first = torch.where(first.isnan(), image, first)
+        theta, turn = angle(image, x), turning(f, x)
+        pair = angle(f(beside), image)
+        theta, dynamic, turn, pair = map(_defined, (theta, angle(image, first), turn, pair))
+
+        row = (
+            *key,
+            *(_mean(theta), theta.median().item() if len(theta) else nan, _max(theta)),
+            *(_mean(dynamic), _max(dynamic)),
+            *(_mean(turn), _max(turn)),
+            distinct(image, self.tolerance_rad),
+            *(_mean(pair), _mean((pair <= self.tolerance_rad).double())),
+            *(1 - len(theta) / len(x), len(x)),
+        )
+        for column, value in zip(self.schema, row, strict=True):
+            rows[column].append(value)
+
+        return first
+
+    def summary(self, rows: Rows) -> dict[str, float]:
+        """Returns the largest angles of random rays, and means over layers at the data's place."""
+
+        def of(kind: str, column: str) -> Float[Tensor, " rows"]:
+            found = [v for k, v in zip(rows["rays"], rows[column], strict=True) if k == kind]
+            return _defined(torch.tensor(found, dtype=torch.float64))
+
+        return {
+            "theta_max_rad": _max(of("random", "theta_max_rad")),
+            "dynamic_max_rad": _max(of("random", "dynamic_max_rad")),
+            "theta_data_mean_rad": _mean(of("data_own", "theta_mean_rad")),
+            "pair_data_mean_rad": _mean(of("data_own", "pair_mean_rad")),
+        }
+
+
+def _defined(angles: Float[Tensor, " rays"]) -> Float[Tensor, " defined"]:
+    return angles[~angles.isnan()]
+
+
+def _mean(values: Float[Tensor, " some"]) -> float:
+    return values.double().mean().item() if len(values) else nan
+
+
+def _max(values: Float[Tensor, " some"]) -> float:
+    return values.max().item() if len(values) else nan

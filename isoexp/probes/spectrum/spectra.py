@@ -1,0 +1,113 @@
+"""Spectra: how many directions vectors, or a matrix, take up.
+
+Of singular values σ₁ ≥ σ₂ ≥ …, with p_k = σ_k / Σ σ:
+
+    effective rank = exp( −Σ p_k ln p_k ),      participation ratio = (Σ σ_k²)² / Σ σ_k⁴.
+
+Both are k for k equal values. Sources: Roy and Vetterli, The effective rank: a measure of
+effective dimensionality (2007); the ratio is that of Gao et al., A theory of multineuronal
+dimensionality, dynamics and measurement (2017).
+"""
+
+__all__ = ["Moments", "effective_rank", "eigenvalues", "matrices", "participation_ratio"]
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+
+def eigenvalues(S: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n"]:
+    """Returns those of symmetric matrices, the smallest first; NaN of one that is not finite."""
+
+    finite = S.isfinite().all(dim=-1).all(dim=-1)[..., None]
+    found = torch.linalg.eigvalsh(torch.where(finite[..., None], S, 0.0))
+
+    return torch.where(finite, found, torch.nan)
+
+
+def effective_rank(sigma: Float[Tensor, " rank"]) -> float:
+    """Returns the effective rank of a matrix of these singular values; 0 if all are zero."""
+
+    total = sigma.sum()
+    if total == 0:
+        return 0.0
+    p = sigma / total
+
+    return torch.special.entr(p).sum().exp().item()
+
+
+def participation_ratio(sigma: Float[Tensor, " rank"]) -> float:
+    """Returns the participation ratio of the squares of singular values; 0 if all are zero."""
+
+    if not sigma.any():
+        return 0.0
+    share = (sigma / sigma.amax()).square()
+
+    return (share.sum().square() / share.square().sum()).item()
+
+
+class Moments:
+    """Mean, covariance and range of vectors that come some at a time, in float64.
+
+    Scatters about the means of parts are joined, so that no digits cancel. Source: Chan, Golub and
+    LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, x: Float[Tensor, "vectors n"]) -> None:
+        """Takes more vectors in, at least one."""
+
+        low, high = x.amin(dim=0), x.amax(dim=0)
+        x = x.double()
+        mean = x.mean(dim=0)
+        scatter = (x - mean).mT @ (x - mean)
+        if not self.count:
+            self.count, self.mean, self.scatter = len(x), mean, scatter
+            self.low, self.high = low, high
+            return
+
+        count, d = self.count + len(x), mean - self.mean
+        self.scatter += scatter + torch.outer(d, d) * (self.count * len(x) / count)
+        self.mean = self.mean + d * (len(x) / count)
+        self.low, self.high = self.low.minimum(low), self.high.maximum(high)
+        self.count = count
+
+    def singular_values(self) -> Float[Tensor, " n"]:
+        """Returns the standard deviations along the principal axes, the largest first.
+
+        They are the singular values of the centred vectors, as rows, over √count. Below 1e-8 of
+        the largest they are rounding.
+        """
+
+        return eigenvalues(self.scatter / self.count).clamp_min(0).sqrt().flip(0)
+
+    def constant(self) -> float:
+        """Returns the share of coordinates that are the same in all vectors; NaN of one vector."""
+
+        if self.count < 2:
+            return torch.nan
+
+        return (self.low == self.high).double().mean().item()
+
+
+def matrices(model: nn.Module) -> Iterator[tuple[str, Float[Tensor, "out rest"]]]:
+    """Yields every linear map of a network and its path, as a matrix from inputs to outputs.
+
+    They are dense layers and convolutions, and what other modules keep by the name of a weight and
+    is no vector: of recurrences, attention, embeddings.
+    """
+
+    for path, module in model.named_modules():
+        weights = {k: p for k, p in module._parameters.items() if "weight" in k and p is not None}
+        if isinstance(module, nn.Linear | _ConvNd):
+            weights = {"weight": module.weight}  # it may be computed from what is trained
+        for name, weight in weights.items():
+            if weight.dim() > 1:
+                W = weight.detach()
+                W = W.transpose(0, 1) if isinstance(module, _ConvTransposeNd) else W
+                yield f"{path}.{name}".removeprefix("."), W.flatten(1)

@@ -1,0 +1,280 @@
+"""Tests for isoexp.probes.connectivity.matching and isoexp.probes.connectivity.geodesics."""
+
+import itertools
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import orthogonal_procrustes
+from torch import Tensor, nn
+
+from isoexp.activations import IsoTanh, ReLU, Tanh
+from isoexp.geometry import random_orthogonal
+from isoexp.probes import Subject, find_junctions
+from isoexp.probes.connectivity.geodesics import Geodesic, random_even_permutation, random_rotation
+from isoexp.probes.connectivity.matching import (
+    ALIGNMENTS,
+    cross_moments,
+    nearest_orthogonal,
+    nearest_permutation,
+    nearest_signed,
+    preserves,
+    turned,
+    weight_matching,
+)
+
+from ..subjects import subject
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def every_permutation(n: int) -> list[Tensor]:
+    return [torch.eye(n)[list(order)] for order in itertools.permutations(range(n))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_nearest_of_all_permutations(seed: int) -> None:
+    G = torch.randn(4, 4, generator=generator(seed))
+    best = max((P * G).sum() for P in every_permutation(4))
+
+    torch.testing.assert_close((nearest_permutation(G) * G).sum(), best)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_nearest_of_all_signed_permutations(seed: int) -> None:
+    G = torch.randn(3, 3, generator=generator(seed))
+    signs = [torch.tensor(s, dtype=G.dtype) for s in itertools.product((-1, 1), repeat=3)]
+    best = max((P * s * G).sum() for P in every_permutation(3) for s in signs)
+
+    torch.testing.assert_close((nearest_signed(G) * G).sum(), best)
+
+
+def test_the_nearest_orthogonal_matrix_is_that_of_procrustes() -> None:
+    a, b = torch.randn(2, 30, 6)
+    R, _ = orthogonal_procrustes(b.numpy(), a.numpy())
+
+    np.testing.assert_allclose(nearest_orthogonal(a.mT @ b).numpy(), R.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ALIGNMENTS)
+def test_a_member_of_the_group_is_nearest_to_itself(name: str) -> None:
+    group, nearest = ALIGNMENTS[name]
+    for n in (1, 2, 5):
+        P = group.draw(n, generator(n))
+        torch.testing.assert_close(nearest(3 * P), P)
+        assert nearest(torch.zeros(n, n)).det().abs() == pytest.approx(1), n
+
+
+@pytest.mark.parametrize(
+    ("F", "expected"),
+    [
+        (IsoTanh, {"permutation", "signed", "orthogonal"}),
+        (Tanh, {"permutation", "signed"}),
+        (ReLU, {"permutation"}),
+    ],
+)
+def test_what_leaves_a_function_is_the_symmetry_of_its_activation(
+    F: type, expected: set[str]
+) -> None:
+    it = subject(F, model=None)
+    it = replace(it, model=it.model.double())
+
+    for junction in find_junctions(it).values():
+        found = {name for name, each in ALIGNMENTS.items() if preserves(it, junction, each.group)}
+        assert found == expected
+
+
+def copied(it: Subject, name: str, seed: int) -> tuple[Subject, dict[str, Tensor]]:
+    """A network with its hidden layers in other bases, and the bases that turn it back."""
+
+    state, junctions = dict(it.model.named_parameters()), find_junctions(it)
+    drawn = {
+        layer: ALIGNMENTS[name].group.draw(junction.width, generator(seed + i))
+        for i, (layer, junction) in enumerate(junctions.items())
+    }
+    twin = deepcopy(it.model)
+    twin.load_state_dict(turned(state, junctions, drawn))
+
+    return replace(it, model=twin), {layer: P.mT for layer, P in drawn.items()}
+
+
+CASES = [("permutation", ReLU), ("permutation", Tanh), ("signed", Tanh), ("orthogonal", IsoTanh)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("name", "F"), CASES)
+def test_a_copy_is_matched_back(name: str, F: type, seed: int) -> None:
+    """What layers give, by that alone; and from there the weights, which know all axes of them.
+
+    The first layer gives vectors of fewer dimensions than it has features: of the rotations only
+    that part is known from them which acts there.
+    """
+
+    it = subject(F, seed=seed)
+    it = replace(it, model=it.model.double(), x=it.x.double())
+    twin, expected = copied(it, name, seed)
+    junctions, nearest = find_junctions(it), ALIGNMENTS[name].nearest
+    state, other = (dict(each.model.named_parameters()) for each in (it, twin))
+
+    moments = cross_moments(it, twin, it.x)
+    start = {layer: nearest(G) for layer, G in moments.items()}
+    found = weight_matching(state, other, junctions, nearest, start)
+
+    for layer, P in expected.items():
+        h, h_ = (next(each.stream())[layer].outputs for each in (it, twin))
+        torch.testing.assert_close(h_ @ start[layer].mT, h, atol=1e-8, rtol=0)
+        torch.testing.assert_close(found[layer], P, atol=1e-8, rtol=0)
+    for key, weight in turned(other, junctions, found).items():
+        torch.testing.assert_close(weight, state[key], atol=1e-8, rtol=0)
+
+
+@pytest.mark.parametrize("name", ALIGNMENTS)
+def test_one_layer_is_matched_from_any_start(name: str) -> None:
+    """With a single junction the inner product is linear in P: what is found is the best."""
+
+    group, nearest = ALIGNMENTS[name]
+    for seed in range(5):
+        torch.manual_seed(seed)
+        model = nn.Sequential(nn.Linear(5, 7), Tanh(7), nn.Linear(7, 3))
+        it = Subject(model.eval(), torch.randn(20, 5), None, None, generator())
+        junctions, state = find_junctions(it), dict(model.named_parameters())
+        P = group.draw(7, generator(seed))
+        other = turned(state, junctions, {"1": P})
+
+        bad = {"1": group.draw(7, generator(seed + 100))}
+        found = weight_matching(state, other, junctions, nearest, bad)
+
+        torch.testing.assert_close(found["1"], P.mT, atol=1e-8, rtol=0)
+
+
+def test_biases_alone_tell_features_apart() -> None:
+    model = nn.Sequential(nn.Linear(5, 7), Tanh(7), nn.Linear(7, 3))
+    it = Subject(model.eval(), torch.randn(20, 5), None, None, generator())
+    junctions = find_junctions(it)
+    state = {name: torch.zeros_like(w) for name, w in model.named_parameters()}
+    state["0.bias"] = torch.randn(7)
+    P = ALIGNMENTS["permutation"].group.draw(7, generator())
+    other = turned(state, junctions, {"1": P})
+
+    found = weight_matching(state, other, junctions, nearest_permutation, {})
+
+    torch.testing.assert_close(found["1"], P.mT)
+
+
+def closeness(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
+    return sum((a[key] * b[key]).sum().item() for key in a)
+
+
+@pytest.mark.parametrize("name", ALIGNMENTS)
+def test_matching_weights_never_takes_networks_apart(name: str) -> None:
+    group, nearest = ALIGNMENTS[name]
+    for seed in range(5):
+        ours, theirs = (subject(seed=s).model.double() for s in (seed, seed + 50))
+        state, other = (
+            {key: w.detach() for key, w in m.named_parameters()} for m in (ours, theirs)
+        )
+        it = subject(seed=seed)
+        junctions = find_junctions(it)
+        start = {
+            layer: group.draw(junction.width, generator(seed))
+            for layer, junction in junctions.items()
+        }
+
+        found = weight_matching(state, other, junctions, nearest, start)
+
+        before = closeness(state, turned(other, junctions, start))
+        after = closeness(state, turned(other, junctions, found))
+        assert after > before
+        for P in found.values():
+            torch.testing.assert_close(P @ P.mT, torch.eye(len(P)))
+
+
+def test_convolutions_are_matched_too() -> None:
+    model = nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU(), nn.Conv2d(5, 3, 3), nn.Flatten())
+    it = Subject(model.eval(), torch.randn(20, 2, 6, 6), None, None, generator())
+    junctions, state = find_junctions(it), dict(model.named_parameters())
+    group, nearest = ALIGNMENTS["permutation"]
+    P = group.draw(5, generator())
+    other = turned(state, junctions, {"1": P})
+
+    found = weight_matching(state, other, junctions, nearest, {})
+
+    torch.testing.assert_close(found["1"], P.mT)
+
+
+# Geodesics.
+
+
+def flipped(n: int) -> Tensor:
+    """A rotation with as many eigenvalues −1 as there can be."""
+
+    Q = random_orthogonal(n, generator(n))
+
+    return Q @ torch.diag(torch.tensor([-1.0] * (n - n % 2) + [1.0] * (n % 2))) @ Q.mT
+
+
+def shifted(n: int) -> Tensor:
+    """The cycle of an odd number of axes."""
+
+    return torch.eye(n - 1 + n % 2).roll(1, dims=0)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 33])
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        lambda n: random_rotation(n, generator(n)),
+        lambda n: random_even_permutation(n, generator(n)),
+        flipped,
+        shifted,
+        torch.eye,
+        lambda n: -torch.eye(n) if n % 2 == 0 else torch.eye(n),
+    ],
+    ids=["rotation", "permutation", "flipped", "cycle", "identity", "minus identity"],
+)
+def test_a_geodesic_leads_from_the_identity_to_the_rotation(
+    drawn: Callable[[int], Tensor], n: int
+) -> None:
+    R = drawn(n)
+    path, eye = Geodesic(R), torch.eye(len(R))
+
+    torch.testing.assert_close(path(1.0), R, atol=1e-12, rtol=0)
+    assert torch.equal(path(0.0), eye)
+    for t in (0.1, 0.5):
+        torch.testing.assert_close(path(t) @ path(t).mT, eye, atol=1e-12, rtol=0)
+        assert torch.linalg.det(path(t)) == pytest.approx(1)
+    torch.testing.assert_close(path(0.3) @ path(0.7), R, atol=1e-12, rtol=0)  # a group
+
+
+def test_a_geodesic_is_that_of_the_principal_logarithm() -> None:
+    from scipy.linalg import expm, logm
+
+    for seed in range(5):
+        R = random_rotation(9, generator(seed))
+        expected = expm(0.4 * np.real(logm(R.numpy())))
+        np.testing.assert_allclose(Geodesic(R)(0.4).numpy(), expected, atol=1e-10)
+
+
+def test_only_rotations_have_geodesics() -> None:
+    with pytest.raises(ValueError, match="det R must be 1"):
+        Geodesic(torch.diag(torch.tensor([1.0, -1.0])))
+    with pytest.raises(ValueError, match="orthogonal"):
+        Geodesic(2 * torch.eye(3))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 8])
+def test_rotations_and_even_permutations_are_what_they_are_called(n: int) -> None:
+    for seed in range(20):
+        R, P = (draw(n, generator(seed)) for draw in (random_rotation, random_even_permutation))
+        assert torch.linalg.det(R) == pytest.approx(1)
+        torch.testing.assert_close(R @ R.mT, torch.eye(n), atol=1e-12, rtol=0)
+        assert torch.linalg.det(P) == pytest.approx(1)
+        assert set(P.flatten().tolist()) <= {0.0, 1.0}
+        assert n < 3 or not torch.equal(P, torch.eye(n))

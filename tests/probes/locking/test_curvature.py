@@ -1,0 +1,116 @@
+"""Tests for isoexp.probes.locking.curvature."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.functional import hessian
+from torch.func import functional_call
+
+from isoexp.activations import GELU, Activation, IsoSinusoid, IsoTanh, Tanh
+from isoexp.probes.junctions import State, find_junctions
+from isoexp.probes.locking.curvature import Curve, second_derivatives
+from isoexp.probes.locking.orbit import random_skew, rotated, velocity
+
+from ..subjects import subject
+
+pytestmark = pytest.mark.usefixtures("float64")
+
+
+def gaussian(state: State) -> dict[str, Tensor]:
+    return {name: torch.randn_like(t) for name, t in state.items()}
+
+
+def flat(state: State) -> Tensor:
+    return torch.cat([t.flatten() for t in state.values()])
+
+
+def test_a_quadratic_has_its_matrix() -> None:
+    """L = ½ θᵀHθ + c·θ: d²L = vᵀHv + (Hθ + c)·a."""
+
+    H, c = torch.randn(5, 5), torch.randn(5)
+    H = H + H.mT
+    theta, v, a = torch.randn(3, 5).unbind()
+
+    found = second_derivatives(
+        lambda s: s["w"] @ H @ s["w"] / 2 + c @ s["w"],
+        {"w": theta},
+        [Curve({"w": v}, {}), Curve({"w": v}, {"w": a}), Curve({}, {"w": a})],
+    )
+    g = H @ theta + c
+    torch.testing.assert_close(found, torch.stack([v @ H @ v, v @ H @ v + g @ a, g @ a]))
+
+
+def test_a_circle_is_level_although_its_tangent_is_not() -> None:
+    """L = ‖θ‖² on the circle: a = −θ undoes vᵀHv = 2."""
+
+    theta, v = torch.tensor([3.0, 4.0]), torch.tensor([-4.0, 3.0])
+    curves = [Curve({"w": v / 5}, {}), Curve({"w": v / 5}, {"w": -theta / 25})]
+    found = second_derivatives(lambda s: s["w"] @ s["w"], {"w": theta}, curves)
+
+    torch.testing.assert_close(found, torch.tensor([2.0, 0.0]))
+
+
+def test_a_linear_loss_bends_with_the_curve_alone() -> None:
+    state = {"w": torch.randn(3), "unused": torch.randn(2)}
+    c, v, a = torch.randn(3, 3).unbind()
+    found = second_derivatives(lambda s: c @ s["w"], state, [Curve({"w": v}, {"w": a})])
+
+    torch.testing.assert_close(found, (c @ a)[None])
+
+
+def test_no_curves_have_no_curvature() -> None:
+    assert second_derivatives(lambda s: s["w"].sum(), {"w": torch.ones(2)}, []).shape == (0,)
+
+
+@pytest.mark.parametrize("activation", [IsoTanh, Tanh, GELU])
+def test_agrees_with_the_dense_hessian(activation: type[Activation]) -> None:
+    it = subject(activation, samples=20)
+    state = {name: p.detach() for name, p in it.model.named_parameters()}
+    names = list(state)
+
+    def loss(s: State) -> Tensor:
+        return F.cross_entropy(functional_call(it.model, dict(s), (it.x,)), it.task[0])
+
+    def of_flat(theta: Tensor) -> Tensor:
+        parts = theta.split([state[name].numel() for name in names])
+        pairs = zip(names, parts, strict=True)
+        return loss({name: part.view_as(state[name]) for name, part in pairs})
+
+    curves = [Curve(gaussian(state), gaussian(state)) for _ in range(3)]
+    theta = flat(state).requires_grad_()
+    H: Any = hessian(of_flat, theta)
+    (g,) = torch.autograd.grad(of_flat(theta), theta)
+    slow = [flat(c.v) @ H @ flat(c.v) + g @ flat(c.a) for c in curves]
+    torch.testing.assert_close(second_derivatives(loss, state, curves), torch.stack(slow))
+    assert all(p.grad is None and p.requires_grad for p in it.model.parameters())
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("activation", [IsoTanh, IsoSinusoid, Tanh, GELU])
+def test_the_orbit_of_isotropic_networks_is_level(activation: type[Activation], seed: int) -> None:
+    """At weights that are no minimum vᵀHv is not zero, vᵀHv + g·a is; of tanh neither is."""
+
+    it = subject(activation, samples=50, seed=seed)
+    junctions = list(find_junctions(it).values())
+    state = {name: p.detach() for name, p in it.model.named_parameters()}
+    skews = [random_skew(junction.width, it.generator) for junction in junctions]
+    v = velocity(junctions, state, skews)
+    curve = Curve(v, velocity(junctions, v, skews))
+
+    def loss(s: State) -> Tensor:
+        return F.cross_entropy(functional_call(it.model, dict(s), (it.x,)), it.task[0])
+
+    straight, bent = second_derivatives(loss, state, [Curve(v, {}), curve]).tolist()
+    assert abs(straight) > 1e-3
+    if activation in (Tanh, GELU):
+        assert abs(bent) > 1e-3
+    else:
+        assert abs(bent) < 1e-12 * flat(v).square().sum()
+
+    h = 1e-4  # the central difference is off by h² and by eps / h²
+    losses = [loss(rotated(junctions, state, [t * A for A in skews])) for t in (-h, 0, h)]
+    difference = (losses[0] - 2 * losses[1] + losses[2]) / h**2
+    assert bent == pytest.approx(difference.item(), rel=1e-3, abs=1e-5)

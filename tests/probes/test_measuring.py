@@ -1,0 +1,112 @@
+"""Tests for isoexp.probe, the probes from Python."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+import isoexp
+from isoexp.errors import UserError
+from isoexp.probes import Alignment, OODMagnitude, Refraction, Subject, Unsuitable
+
+from .subjects import subject
+
+probe: Any = isoexp.probe  # Any: the types of a table are those of its columns
+
+
+def network() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(5, 8), nn.ReLU(inplace=True), nn.BatchNorm1d(8), nn.Linear(8, 3))
+
+
+def test_it_is_the_probe_put_to_the_network() -> None:
+    net, x, y = network().eval(), torch.randn(20, 5), torch.randint(3, (20,))
+    it = subject(model=net)
+    it = Subject(net, x, y, it.objective, isoexp.probes.measuring.stream(3, "probe"))
+
+    table = probe(net, x, OODMagnitude(points=3), y, seed=3)
+    pd.testing.assert_frame_equal(table, pd.DataFrame(OODMagnitude(points=3)(it)))
+    assert list(table.columns) == list(OODMagnitude.schema)
+
+
+def test_the_network_is_left_as_it_was() -> None:
+    """Each module in its own mode, whatever happens."""
+
+    net = network().train()
+    net[0].eval()
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+
+    probe(net, torch.randn(20, 5))
+    with pytest.raises(Unsuitable, match="targets"):
+        probe(net, torch.randn(20, 5), OODMagnitude())
+
+    assert [m.training for m in net] == [False, True, True, True]
+    assert all(torch.equal(before[name], t) for name, t in net.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    net, x = network(), torch.randn(20, 5)
+    a, b, c = (probe(net, x, seed=seed) for seed in (0, 0, 1))
+
+    pd.testing.assert_frame_equal(a, b)
+    assert not a.equals(c)
+
+
+def test_arrays_and_other_precisions_are_taken() -> None:
+    net, x = network().double(), np.random.default_rng(0).normal(size=(20, 5)).astype(np.float32)
+
+    assert probe(net, x, Alignment(bins=3))["n"].eq(20).all()
+    assert probe(net, x.tolist(), Refraction(points=2))["layer"].eq("1").all()
+
+
+def test_a_vector_target_is_a_regression() -> None:
+    net, x = network(), torch.randn(20, 5)
+    table = probe(net, x, OODMagnitude(points=2), torch.randn(20, 3))
+
+    assert table["accuracy"].isna().all()
+    assert table["loss"].notna().any()
+
+
+def test_modules_may_be_named() -> None:
+    net, x = network(), torch.randn(20, 5)
+
+    assert set(probe(net, x, Alignment(bins=2), modules=["3"])["layer"]) == {"3"}
+    assert set(probe(net, x, Alignment(bins=2), modules={"logits": net[3]})["layer"]) == {"logits"}
+
+
+def test_torchvisions_networks_work_as_they_are() -> None:
+    net = torchvision.models.resnet18(num_classes=3)
+    table = probe(net, torch.randn(2, 3, 32, 32), Refraction(points=1, rays=2))
+
+    assert len(set(table["layer"])) == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"targets": torch.zeros(3)}, "as many as inputs, got 3 and 20"),
+        ({"modules": ["4"]}, "no module 4"),
+        ({"factors": {"angle": [1.0, 2.0]}}, "factor angle must be one number a sample"),
+        ({"train": (torch.zeros(0, 5), torch.zeros(0))}, "along a first axis"),
+    ],
+)
+def test_arguments_that_cannot_be(arguments: dict, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        probe(network(), torch.randn(20, 5), **arguments)
+
+
+def test_reading_imports_no_torch() -> None:
+    code = (
+        "import sys, isoexp; assert 'torch' not in sys.modules\n"
+        "isoexp.figures.FIGURES; assert 'torch' not in sys.modules\n"
+        "assert isoexp.probe is isoexp.probes.probe"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'prob'"):
+        _ = isoexp.prob
