@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from isoexp import figures
 from isoexp.cli import main
 
 
@@ -29,6 +30,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("ISOEXP_ALLOW", raising=False)
 
     return tmp_path
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are empty files: they take half a second each, and are tested by themselves."""
+
+    def save(how: object, table: object, path: Path, caption: str) -> None:
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(figures, "save", save)
 
 
 @pytest.fixture

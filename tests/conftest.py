@@ -37,7 +37,7 @@ import torch  # noqa: E402
 from isoexp.experiment import execution, trial  # noqa: E402, F401
 from isoexp.symmetry import laws  # noqa: E402
 
-from .commands import folder, isoexp  # noqa: E402, F401  (fixtures)
+from .commands import folder, isoexp, undrawn  # noqa: E402, F401  (fixtures)
 
 torch.set_num_threads(1)
 laws.DRAWS = 800  # a quarter of the samples that laws are told apart by, for time

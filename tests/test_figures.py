@@ -57,6 +57,19 @@ def test_a_caption_stands_below_all_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_probe_may_bring_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def plot(probe: object, table: Any, figure: Any) -> None:
+        figure.subplots().plot(table["error_mean"])
+        figure.set_size_inches(1, 1)
+
+    monkeypatch.setattr(Equivariance, "draw", plot, raising=False)
+    run(*TINY, "epochs=1", "probe=[equivariance]", "probe.equivariance.draws=1")
+    (drawn,) = Path("runs").glob("**/probes/equivariance.png")
+
+    assert plt.imread(drawn).shape[1] < 400
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_figure_is_drawn_again_without_torch() -> None:
     run(*TINY, "epochs=1", "probe=[equivariance]", "probe.equivariance.draws=1")
     code = (

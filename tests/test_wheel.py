@@ -47,6 +47,7 @@ def test_the_wheel_trains(tmp_path: Path) -> None:
     assert Path(where.stdout.strip()).is_relative_to(site)
 
     assert "f(x) = tanh(‖x‖) x̂" in isoexp("list", "activation")
-    assert "results  runs/main/" in isoexp("train", "activation=iso_tanh", "model=mlp", "epochs=2")
-    assert "done before" in isoexp("train", "activation=iso_tanh", "model=mlp", "epochs=2")
+    words = ("train", "activation=iso_tanh", "model=mlp", "epochs=2", "probe=none")
+    assert "results  runs/main/" in isoexp(*words)
+    assert "done before" in isoexp(*words)
     assert "completed" in isoexp("ls")

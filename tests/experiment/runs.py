@@ -15,6 +15,14 @@ TINY = ("data=spheres", "data.train=64", "data.valid=16", "data.test=16", "batch
 """Three updates an epoch, in milliseconds."""
 
 
+BRIEF = (
+    "probe.refraction.points=2", "probe.refraction.rays=4", "probe.ood_magnitude.points=2",
+    "probe.ood_magnitude.features=1", "probe.alignment.bases=2", "probe.alignment.angles=5",
+    "probe.alignment.planes=4",
+)  # fmt: skip
+"""The usual probes, in a moment."""
+
+
 composed = cache(compose)
 """Composes a command line once: a tenth of a second that tests need not pay again."""
 

@@ -32,9 +32,9 @@ from isoexp.experiment.trial import Ended
 from isoexp.identity import NUMBERS
 from isoexp.runs import runs_below
 
-from .runs import TINY, assert_equal, left, run
+from .runs import BRIEF, TINY, assert_equal, left, run
 
-pytestmark = pytest.mark.usefixtures("folder")
+pytestmark = pytest.mark.usefixtures("folder", "undrawn")
 
 
 GOLDEN = [1.1101987456942695, 1.0730709744835623, 1.0611590968219313]
@@ -46,7 +46,7 @@ class Killed(BaseException):
 
 
 def test_a_run_leaves_all_that_it_promises() -> None:
-    run(*TINY, "epochs=2", "activation=iso_tanh", "seed=3")
+    run(*TINY, "epochs=2", "activation=iso_tanh", "seed=3", *BRIEF)
     (it,) = runs_below(Path("runs"))
 
     assert {str(p.relative_to(it.folder)) for p in it.folder.rglob("*") if p.is_file()} == {
@@ -166,7 +166,7 @@ def test_the_same_command_gives_the_same_bits() -> None:
 
 def test_probes_change_nothing_in_training() -> None:
     run(*TINY, "epochs=2", "probe=none", "out=a")
-    run(*TINY, "epochs=2", "probe=[refraction,alignment]", "out=b")
+    run(*TINY, "epochs=2", "probe=[refraction,alignment]", *BRIEF[:2], *BRIEF[4:], "out=b")
 
     (_, a), (_, b) = left(Path("a")), left(Path("b"))
     assert all(torch.equal(w, b[0][name]) for name, w in a[0].items())
@@ -243,7 +243,7 @@ def test_it_resumes_rather_than_starting_afresh(monkeypatch: pytest.MonkeyPatch)
 def test_kill_9_and_the_same_command_again(folder: Path) -> None:
     """A real SIGKILL of a real process, once it has made a checkpoint."""
 
-    words = ["epochs=150", "probe=none", "model.widths=[8]"]
+    words = ["epochs=100", "probe=none", "model.widths=[8]"]
     command = [sys.executable, "-m", "isoexp", "train", *words, "out=killed"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
@@ -638,7 +638,8 @@ def test_two_at_once_one_runs_and_the_other_says_so() -> None:
     ],
 )
 def test_every_kind_of_task(words: tuple[str, ...], score: str) -> None:
-    run(*([] if "data=teacher" in words or "data=digits" in words else TINY), "epochs=1", *words)
+    data = () if "data=teacher" in words or "data=digits" in words else TINY
+    run(*data, "epochs=1", *words, "probe=ood_magnitude", *BRIEF[2:4])
     (it,) = runs_below(Path("runs"))
 
     assert it.status == "completed", it.state
@@ -651,7 +652,7 @@ def test_compiled_runs_agree(folder: Path) -> None:
     """In a process of its own: the checks of shapes and torch.compile exclude each other."""
 
     # Two updates: each size of batch, the last of an epoch too, would be compiled by itself.
-    words = [*TINY, "steps=2", "probe=none", "seeds=2", "precision=float64"]
+    words = [*TINY, "steps=2", "probe=none", "seeds=2", "precision=float64", "model.widths=[8]"]
     run(*words, "out=plain")
     command = [sys.executable, "-m", "isoexp", "train", *words, "compile=true", "out=compiled"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -28,6 +28,7 @@ __all__ = [
 from collections.abc import Callable, Sequence
 from math import nan
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
@@ -156,10 +157,13 @@ def starts(
     alike = -torch.cdist(K.sort(dim=1).values, L.sort(dim=1).values)
     alike = alike / alike.std(correction=0).clamp(min=1e-9)
 
+    # Nothing is drawn there; without a generator of its own SciPy warns of the global one.
+    rng = np.random.default_rng(0)
     found = []
     for k in range(count):
         noise = (k > 0) * torch.randn(alike.shape, generator=generator, dtype=alike.dtype)
-        options = {"P0": _doubly_stochastic(2 * alike + noise).numpy(), "maximize": True}
+        P0 = _doubly_stochastic(2 * alike + noise).numpy()
+        options = {"P0": P0, "maximize": True, "rng": rng}
         result = quadratic_assignment(K.numpy(), L.numpy(), method="faq", options=options)
         found.append(torch.from_numpy(result.col_ind))
 
