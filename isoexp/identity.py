@@ -8,6 +8,7 @@ network and do not change it, and each has an identity of its own.
 
 __all__ = [
     "NUMBERS",
+    "PROBES",
     "columns",
     "command",
     "flat",
@@ -31,6 +32,9 @@ from .choices import defaults
 
 NUMBERS = 1
 """Raised when a change of the package makes the same configuration compute other numbers."""
+
+PROBES = 1
+"""Raised when a probe measures otherwise than before with the same settings."""
 
 NOT_NUMBERS = frozenset(
     {"name", "seeds", "device", "compile", "out", "force", "logger", "experiment", "probe"}
@@ -60,6 +64,8 @@ def flat(config: DictConfig, seed: int) -> dict[str, Any]:
     visit(OmegaConf.to_container(config, resolve=True), "")
 
     found["seed"] = seed
+    if not found.get("snapshots"):
+        found.pop("snapshots", None)
     found.pop("data.root", None)  # a path: the content of the data is what counts
     if found.get("steps") is not None:
         found["epochs"] = None
@@ -124,7 +130,7 @@ def probe_identity(settings: Mapping[str, Any], sources: Mapping[str, str]) -> s
 
     plain = {key: _canonical(value) for key, value in settings.items()}
 
-    return _hash({"probe": plain, "sources": dict(sources), "numbers": NUMBERS}, 4)
+    return _hash({"probe": plain, "sources": dict(sources), "numbers": PROBES}, 4)
 
 
 def _hash(content: Mapping[str, Any], size: int) -> str:

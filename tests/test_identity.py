@@ -30,6 +30,7 @@ BASE = identity_of()
         "seeds=[0]",
         "optimizer.lr=0.01",
         "optimizer.weight_decay=0",
+        "snapshots=0",
         "probe=none",
         "probe.refraction.rays=8",
     ],

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import UserError, did_you_mean
-from ..runs import Run, find_run, runs_below
+from ..runs import Busy, Run, find_run, runs_below
 from .options import Parser, parse
 
 HELP = """\
@@ -25,7 +25,7 @@ What a run has been asked before with the same settings is not asked again; forc
 
   isoexp probe runs/main
   isoexp probe 66da9a41 probe=[refraction,spectrum] probe.refraction.rays=1000
-  isoexp probe runs/languages/*seed-0* probe=agreement --twin runs/languages/*seed-1*
+  isoexp probe 66da9a41 probe=agreement --twin 1f0c2b7e
 
 isoexp list probe shows the probes; device=cpu|cuda says where to compute."""
 
@@ -71,8 +71,13 @@ def probe(arguments: Sequence[str]) -> int:
 
     twin = None
     if options.twin is not None:
-        (other,) = _runs(options.twin)[:1]
-        twin = (stored(other, probe={}), other)
+        others = _runs(options.twin)
+        if len(others) != 1:
+            raise UserError(f"--twin takes one run, got the {len(others)} below {options.twin}")
+        (other,) = others
+        if other.folder.resolve() in [run.folder.resolve() for run in runs]:
+            raise UserError(f"--twin must be another run than those probed, got {other.folder}")
+        twin = (stored(other, **{**changes, "probe": {}}), other)
 
     jobs = [(stored(run, **changes), run) for run in runs]  # all are looked at before the first
     failed = 0
@@ -80,10 +85,14 @@ def probe(arguments: Sequence[str]) -> int:
         console = Console(quiet=True, probing=True)
         print(run.folder)
         with closing(probe_stored(job, run, twin)) as events:
-            for event in events:
-                console.show(event)
-        known = set(job.probes) - console.asked
-        if known:
+            try:
+                for event in events:
+                    console.show(event)
+            except Busy as busy:
+                console.failed.append(str(busy))
+                console.say(f"  not probed: {busy}", sys.stderr)
+        known = set(run.state.get("probes") or {}) - console.asked
+        if known and not console.failed:
             console.say(f"  asked before: {', '.join(n for n in job.probes if n in known)}")
         failed += len(console.failed)
     print(f"results  {runs[0].folder if len(runs) == 1 else '…'}/probes/*.parquet, *.png")

@@ -88,7 +88,12 @@ class Prepared:
 
         known = run.state.get("probes") or {}
 
-        return [name for name, each in self.probes.items() if known.get(name) != each]
+        # With a twin that was named, an identity goes on behind a dash.
+        return [
+            name
+            for name, each in self.probes.items()
+            if str(known.get(name)).partition("-")[0] != each
+        ]
 
     def identity(self, seed: int) -> str:
         """Returns the identity of the run of any seed."""
@@ -269,9 +274,7 @@ def probed(
         return
 
     with _terminable():
-        for event in put_probes(trained, record, names, twin):
-            record.amend()
-            yield event
+        yield from put_probes(trained, record, names, twin)
     yield Ended(record, "completed")
 
 

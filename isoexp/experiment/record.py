@@ -181,11 +181,20 @@ class Record:
 
         return True
 
-    def finish(self, network: nn.Module) -> None:
-        """Closes the run as completed; what probes have measured is written already."""
+    def complete(self) -> None:
+        """Marks the run as completed; probes are put to it after that, and cannot undo it."""
 
         self._write_metrics("completed")
         write_json(self.run.folder / "summary.json", self.summary)
+
+        # The rows go last: until the state says completed they may be needed again.
+        self.run.write_state("completed", step=self.summary["steps"], ended=time.time())
+        self.run.lines.unlink(missing_ok=True)
+        checkpoint.discard(self.run.folder)
+
+    def finish(self, network: nn.Module) -> None:
+        """Hands the mirror what it is still to show: final numbers, weights, figures."""
+
         figures = {f"probe/{p.stem}": p for p in self.run.folder.glob("probes/*.png")}
         weights = {
             f"weights/{name}": p.detach().float().cpu().numpy()
@@ -193,25 +202,12 @@ class Record:
         }
         self.mirror.finish(summary=self.summary, histograms=weights, figures=figures, failed=False)
 
-        # The rows go last: until the state says completed they may be needed again.
-        self.run.write_state(
-            "completed", step=self.summary["steps"], ended=time.time(), **self._probed
-        )
-        self.run.lines.unlink(missing_ok=True)
-        checkpoint.discard(self.run.folder)
-
     def reopen(self) -> None:
         """Goes on with a completed run, to which further probes are put."""
 
         state = self.run.state
         self.summary = self.run.summary
         self._probed = {key: dict(state.get(key) or {}) for key in self._probed}
-
-    def amend(self) -> None:
-        """Writes what further probes have measured into a completed run."""
-
-        write_json(self.run.folder / "summary.json", self.summary)
-        self.run.write_state("completed", **self._probed)
 
     def keep(self, name: str, probe: Probe, rows: Rows, numbers: Mapping[str, float]) -> None:
         """Writes what a probe has measured: rows, their figure, and what sums them up."""
@@ -226,14 +222,14 @@ class Record:
         self.summary |= {
             f"probe/{name}/{key}": None if isnan(value) else value for key, value in numbers.items()
         }
-        self._probed["probes"][name] = self.identities[name]
+        self._amend(name)
 
     def leave_out(self, name: str, reason: str) -> None:
         """Writes down that a probe cannot measure this network, and why."""
 
         self._forget(name)
-        self._probed["probes"][name] = self.identities[name]
         self._probed["unmeasured"][name] = reason
+        self._amend(name)
 
     def fail_probe(self, name: str, error: Exception) -> str:
         """Keeps the exception that ended a probe in probes/<name>.error.txt; returns the reason."""
@@ -244,15 +240,23 @@ class Record:
 
         return describe_failure(error)
 
-    def _forget(self, name: str) -> None:
-        """Removes what is known of a probe from before."""
+    def _amend(self, name: str) -> None:
+        """Writes down, last of all, that what a probe measured is there."""
 
-        for path in self.run.folder.glob(f"probes/{name}.*"):
-            path.unlink()
-        for key in [key for key in self.summary if key.startswith(f"probe/{name}/")]:
-            del self.summary[key]
+        self._probed["probes"][name] = self.identities[name]
+        write_json(self.run.folder / "summary.json", self.summary)
+        self.run.write_state("completed", **self._probed)
+
+    def _forget(self, name: str) -> None:
+        """Removes what is known of a probe from before: first that there is anything."""
+
         for known in self._probed.values():
             known.pop(name, None)
+        for key in [key for key in self.summary if key.startswith(f"probe/{name}/")]:
+            del self.summary[key]
+        self.run.write_state("completed", **self._probed)
+        for path in self.run.folder.glob(f"probes/{name}.*"):
+            path.unlink()
 
     def _evaluate(self, bench: Bench, network: nn.Module) -> dict[str, float]:
         """Returns loss and score on the splits that the network was not trained on."""

@@ -12,7 +12,7 @@ from yaml import YAMLError
 
 from ..errors import UserError
 from ..records import read_json
-from ..runs import Busy, Run, hold
+from ..runs import Run, hold
 from .composition import Job
 from .construction import check
 from .execution import Aborted, Prepared, prepare, probed
@@ -40,6 +40,7 @@ def stored(run: Run, **changes: Any) -> Prepared:
         config = cast(DictConfig, OmegaConf.load(run.folder / "config.yaml"))
     except (OSError, YAMLError, OmegaConfBaseException) as error:
         raise UserError(f"cannot read {run.folder / 'config.yaml'}: {error}") from error
+    config = cast(DictConfig, OmegaConf.merge({"snapshots": 0}, config))  # which older ones lack
     config.merge_with({"logger": {"_target_": "isoexp.tracking.NoLogger"}})
     for key, value in changes.items():
         config[key] = value
@@ -71,7 +72,8 @@ def probe_stored(
         twin: The job and the folder of what it is compared with, instead of the next seed.
 
     Raises:
-        UserError: If another process works on the run.
+        Busy: If another process works on the run.
+        UserError: If it is not completed any more.
     """
 
     from .probing import Trained
@@ -92,12 +94,12 @@ def probe_stored(
         }
         prepared = replace(prepared, probes={**prepared.probes, **compared})
 
-    try:
-        with hold(run):
-            record = prepared.record(bench, run, seed)
-            record.columns = run.state.get("columns") or record.columns
-            force = prepared.settings.force
-            names = list(prepared.probes) if force else prepared.missing(run)
-            yield from probed(bench, record, names, other)
-    except Busy as busy:
-        raise UserError(str(busy)) from busy
+    with hold(run):
+        record = prepared.record(bench, run, seed)
+        state = run.state  # which may have changed since it was looked at
+        if state.get("state") != "completed":
+            raise UserError(f"{run.folder} is not completed any more: it is {run.status}")
+        record.columns = state.get("columns") or record.columns
+        known = {} if prepared.settings.force else state.get("probes") or {}
+        names = [name for name, each in prepared.probes.items() if known.get(name) != each]
+        yield from probed(bench, record, names, other)

@@ -134,17 +134,23 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
         yield Advance(step.index, steps)
 
     time_s = meter.time_s
+    completed = []
     for k, record in alive.items():
         try:
-            network = ensemble.member(k)
-            if record.summarize(bench, network, time_s):
-                trained = Trained(bench, record.seed, network, record.run)
-                yield from put_probes(trained, record, bench.probes)
-                record.finish(network)
+            if record.summarize(bench, ensemble.member(k), time_s):
+                record.complete()
+                completed.append(k)
         except Exception as error:  # of one network; the others are none the worse
             record.abort(error)
-        state = record.run.state
-        yield Ended(record, state["state"], state["reason"])
+        if k not in completed:
+            yield Ended(record, "failed", record.run.state["reason"])
+
+    for k in completed:  # all are there before one is probed: they are each other's twins
+        record, network = alive[k], ensemble.member(k)
+        trained = Trained(bench, record.seed, network, record.run)
+        yield from put_probes(trained, record, bench.probes)
+        record.finish(network)
+        yield Ended(record, "completed")
 
 
 def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> Iterator[Event]:

@@ -80,10 +80,11 @@ def find_junctions(subject: Subject) -> dict[str, Junction]:
     """
 
     x = subject.x[:8]
+    names = {name for name, _ in subject.model.named_parameters()}  # of tied weights, the first
     found = {}
     for name, layer in subject.layers.items():
         around = _followed(subject.model, layer, x)
-        if around is not None:
+        if around is not None and {f"{path}.weight" for path in around} <= names:
             junction = Junction(layer, *around, layer.width)
             if _holds(subject.model, junction, x):
                 found[name] = junction

@@ -60,8 +60,8 @@ def find_layers(
 ) -> dict[str, Layer]:
     """Returns the layers of a network by name, in the order in which a sample meets them.
 
-    Features lie along the last axis. Behind torch's own convolutions and batch norms they lie where
-    those put them, as channels.
+    Samples lie along the first axis, features along the last. Behind torch's own convolutions and
+    batch norms features lie where those put them, as channels.
 
     Arguments:
         model: The network.
@@ -90,8 +90,8 @@ class _Look:
         self.last_axis = -1
 
     def after(self, module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+        self.last_axis = _axis(module) or self.last_axis
         if module not in self.names:
-            self.last_axis = _axis(module) or self.last_axis
             return
 
         plain = isinstance(module, Activation) or args[0].dim() < 3 or self.last_axis == -1
@@ -210,4 +210,4 @@ def _in_place(module: nn.Module) -> bool:
 def _vectors(t: Float[Tensor, "..."], axis: int, samples: int) -> Float[Tensor, "samples places n"]:
     t = t.movedim(axis, -1)
 
-    return t.reshape(samples if t.numel() % (samples * t.shape[-1]) == 0 else 1, -1, t.shape[-1])
+    return t.reshape(samples if t.shape[0] % samples == 0 else 1, -1, t.shape[-1])

@@ -73,6 +73,7 @@ def probe(
     import pandas as pd
 
     x, y = _samples(model, inputs), None if targets is None else _samples(model, targets)
+    y = y if y is None or y.is_floating_point() else y.long()
     if y is not None and len(y) != len(x):
         raise UserError(f"targets must be as many as inputs, got {len(y)} and {len(x)}")
     if objective is None and y is not None:
@@ -82,6 +83,7 @@ def probe(
 
     with ExitStack() as stack:
         stack.enter_context(_evaluated(model))
+        _check(model, x)
         subject = Subject(
             model,
             x,
@@ -92,13 +94,16 @@ def probe(
             train=learnt,
             factors=others,
             refit=refit,
-            modules=_named(model, modules) if isinstance(modules, Sequence) else modules,
+            modules=_modules(model, modules),
         )
         if twin is not None:
             network, own = twin if isinstance(twin, tuple) else (twin, inputs)
             stack.enter_context(_evaluated(network))
             z, same = _samples(network, own), own is inputs
+            _check(network, z)
+            looked_at = _modules(network, modules)
             alike = replace(subject, model=network, x=z, y=y if same else None, name="twin")
+            alike = replace(alike, modules=looked_at)
             subject = replace(
                 subject, twin=replace(alike, generator=stream(seed + 1, "probe"), factors={})
             )
@@ -106,7 +111,7 @@ def probe(
         probe = Refraction() if probe is None else probe
         table = pd.DataFrame(probe(subject), columns=list(probe.schema))
 
-    table.attrs["probe"] = type(probe).__name__
+    table.attrs["probe"] = type(probe).__module__.rpartition(".")[2]
 
     return table
 
@@ -145,8 +150,31 @@ def _factor(name: str, values: Samples | Factor, samples: int) -> Factor:
     return factor
 
 
-def _named(model: nn.Module, names: Sequence[str]) -> dict[str, nn.Module]:
+@torch.no_grad()
+def _check(model: nn.Module, x: Tensor) -> None:
+    """Refuses networks whose answers or precision no probe can measure."""
+
+    half = [p.dtype for p in model.parameters() if p.dtype in (torch.float16, torch.bfloat16)]
+    if half:
+        raise UserError(f"the network must be float32 or float64, got {half[0]}: use net.float()")
+    y = model(x[:2])
+    if not isinstance(y, Tensor) or y.dim() < 2 or len(y) != len(x[:2]):
+        given = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+        raise UserError(f"the network must give a tensor (samples, outputs), got {given}")
+
+
+def _modules(
+    model: nn.Module, modules: Mapping[str, nn.Module] | Sequence[str] | None
+) -> Mapping[str, nn.Module] | None:
+    """Returns the modules to look at, by the names that they have in a network."""
+
+    if modules is None:
+        return None
     known = dict(model.named_modules())
+    if isinstance(modules, Mapping) and all(m in known.values() for m in modules.values()):
+        return modules
+
+    names = list(modules)
     for name in names:
         if name not in known:
             raise UserError(f"the network has no module {name}{did_you_mean(name, known)}")

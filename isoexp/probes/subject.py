@@ -5,7 +5,7 @@ __all__ = ["Probe", "Refit", "Subject", "Unsuitable"]
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Shaped
@@ -89,23 +89,6 @@ class Subject:
         """Returns what the network gives for samples, sent through it some at a time."""
 
         return torch.cat([self.model(part) for part in x.split(rows_at_once(x))])
-
-    def loss(self, model: nn.Module, split: Literal["train", "test"] = "test") -> float:
-        """Returns the mean loss of a network like this one, on x or on what it was trained on."""
-
-        y, objective = self.task
-        x = self.x
-        if split == "train":
-            if self.train is None:
-                raise Unsuitable("train must be given: the loss is that of the training split")
-            x, y = self.train
-
-        total = 0.0
-        with torch.no_grad():
-            for a, b in zip(x.split(rows_at_once(x)), y.split(rows_at_once(x)), strict=True):
-                total += objective.losses(model(a)[None], a[None], b[None]).double().sum().item()
-
-        return total / len(x)
 
     def stream(
         self, x: Shaped[Tensor, " samples *inputs"] | None = None

@@ -63,6 +63,7 @@ def test_help_and_mistakes(isoexp: Command) -> None:
         "probe runs probe.refraction.ryas=3": "did you mean probe.refraction.rays?",
         "probe runs --twni runs": "did you mean --twin?",
         "probe runs --twin nowhere": "there is no run nowhere",
+        "probe runs --twin runs": "must be another run than those probed",
         "probe runs probe.refraction.rays=0": "must be at least 1",
     }.items():
         outcome = isoexp(*words.split())

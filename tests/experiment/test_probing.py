@@ -12,6 +12,7 @@ import torch
 import isoexp
 from isoexp.errors import UserError
 from isoexp.experiment import probing, trial
+from isoexp.experiment import record as record_module
 from isoexp.experiment.execution import AlreadyDone
 from isoexp.experiment.probing import Probed, ProbeFailed, TwinTraining, Unmeasured
 from isoexp.experiment.stored import probe_stored, stored
@@ -128,6 +129,44 @@ def test_a_probe_that_fails_costs_nothing_else(monkeypatch: pytest.MonkeyPatch) 
     assert not (it.folder / "probes" / "refraction.error.txt").exists()
 
 
+def test_a_kill_while_probing_repeats_nothing_that_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the second probe, and while the table of the first is written again."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(*_: object) -> None:
+        raise Killed
+
+    words = (*SHORT, *BOTH)
+    with monkeypatch.context() as patch:
+        patch.setattr(OODMagnitude, "__call__", kill)
+        with pytest.raises(Killed):
+            run(*words)
+    (it,) = runs_below(Path("runs"))
+    assert it.status == "completed"
+    assert probed(run(*words)) == ["ood_magnitude"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(record_module, "write_table", kill)
+        with pytest.raises(Killed):
+            again(it, *REFRACTION, "force=true")
+    assert probed(run(*words)) == ["refraction"]
+
+
+def test_a_run_that_is_no_longer_completed_is_left_alone() -> None:
+    run(*SHORT, "probe=none")
+    (it,) = runs_below(Path("runs"))
+    prepared = stored(it, probe=composed(REFRACTION).config.probe)
+    it.write_state("interrupted")
+
+    with pytest.raises(UserError, match="not completed any more"):
+        list(probe_stored(prepared, it))
+    assert it.state["state"] == "interrupted"
+
+
 def test_what_cannot_be_measured_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def unsuitable(*_: object) -> None:
         raise Unsuitable("no")
@@ -197,6 +236,8 @@ def test_the_twin_is_the_next_seed_from_wherever_it_comes(distance: tuple[str, .
     """Trained for this, found in the study, or trained together with it: one number."""
 
     alone = run(*SHORT, *distance, "out=alone")
+    threesome = run(*SHORT, *distance, "seeds=3", "out=three")
+    assert [e.seed for e in threesome if isinstance(e, TwinTraining)] == [3]
     run(*SHORT, "probe=none", "seed=1", "out=found")
     found = run(*SHORT, *distance, "out=found")
     run(*SHORT, *distance, "seeds=2", "out=together")
@@ -240,6 +281,7 @@ def test_a_twin_may_be_named(distance: tuple[str, ...]) -> None:
     named = table(a.folder, "distance")
     assert set(named["twin"]) == {b.folder.name}
     assert probed(again(a, *distance, twin=b)) == []
+    assert not probed(run(*SHORT, *distance, "seed=0"))  # the same command of the study: done
     events = again(a, *distance)  # against the next seed: another question
     assert probed(events) == ["distance"]
     assert named["distance"].iloc[1] != table(a.folder, "distance")["distance"].iloc[1]

@@ -35,6 +35,18 @@ def subject(
     )
 
 
+@torch.no_grad()
+def loss(it: Subject, model: nn.Module, split: str = "test") -> float:
+    """The mean loss of a network on the samples of a subject, or on what it was trained on."""
+
+    assert it.train is not None or split == "test"
+    x, y = (it.x, it.y) if split == "test" or it.train is None else it.train
+    assert it.objective is not None
+    assert y is not None
+
+    return it.objective.losses(model(x)[None], x[None], y[None]).double().mean().item()
+
+
 def measure(probe: Probe, it: Subject) -> Any:
     """What a probe measures, as a data frame (Any: its types are those of its columns)."""
 

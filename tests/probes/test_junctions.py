@@ -115,16 +115,30 @@ class Tied(nn.Module):
         return self.map(self.activation(self.map(x)))
 
 
+class Shared(nn.Module):
+    """Two maps with one weight between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        self.up, self.activation, self.down = nn.Linear(4, 4), Tanh(4), nn.Linear(4, 4)
+        self.down.weight = self.up.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.activation(self.up(x)))
+
+
 @pytest.mark.parametrize(
     "model",
     [
         Skipped(),
+        Shared(),
         Tied(),
         nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.Tanh(), nn.Linear(6, 2)),
         nn.Sequential(nn.Linear(4, 6), RadialBasis(6, centres=8), nn.Linear(8, 2)),
         nn.Sequential(nn.Tanh(), nn.Linear(4, 2)),
     ],
-    ids=["skipped", "tied", "gains", "between two spaces", "nothing before"],
+    ids=["skipped", "shared", "tied", "gains", "between two spaces", "nothing before"],
 )
 def test_what_only_looks_like_a_junction_is_none(model: nn.Module) -> None:
     for p in model.parameters():  # gains of ones are no gains

@@ -72,6 +72,25 @@ def test_channels_are_found_on_their_axis() -> None:
     }
 
 
+class Patches(nn.Module):
+    """As in a vision transformer: channels become tokens of features before a norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        self.patch, self.norm, self.head = nn.Conv2d(3, 8, 2), nn.LayerNorm(8), nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.norm(self.patch(x).flatten(2).transpose(1, 2)).mean(dim=1))
+
+
+def test_a_module_that_is_looked_at_tells_its_own_axis() -> None:
+    it = looked_at(Patches(), torch.randn(2, 3, 6, 6))
+    it = replace(it, modules={"norm": it.model.get_submodule("norm")})
+
+    assert [(each.width, each.axis) for each in it.layers.values()] == [(8, -1)]
+
+
 def test_what_works_in_place_is_seen_before_it_works() -> None:
     it = looked_at(Bottleneck(), torch.randn(2, 3, 8, 8))
     _, pairs = passed(it.model, it.layers, it.x)

@@ -80,6 +80,20 @@ def test_modules_may_be_named() -> None:
     assert set(probe(net, x, Alignment(bins=2), modules={"logits": net[3]})["layer"]) == {"logits"}
 
 
+def test_modules_are_those_of_each_twin() -> None:
+    x, own = torch.randn(40, 5), {"1": (net := network())[1]}
+    table = probe(net, x, isoexp.probes.Agreement(), modules=own, twin=network())
+
+    assert set(table["layer"]) == {"1"}
+
+
+def test_small_whole_numbers_are_classes() -> None:
+    y = torch.randint(3, (20,), dtype=torch.uint8)
+    table = probe(network(), torch.randn(20, 5), OODMagnitude(points=2), y)
+
+    assert table["accuracy"].notna().any()
+
+
 def test_torchvisions_networks_work_as_they_are() -> None:
     net = torchvision.models.resnet18(num_classes=3)
     table = probe(net, torch.randn(2, 3, 32, 32), Refraction(points=1, rays=2))
@@ -93,12 +107,14 @@ def test_torchvisions_networks_work_as_they_are() -> None:
         ({"targets": torch.zeros(3)}, "as many as inputs, got 3 and 20"),
         ({"modules": ["4"]}, "no module 4"),
         ({"factors": {"angle": [1.0, 2.0]}}, "factor angle must be one number a sample"),
+        ({"model": network().half()}, "float32 or float64, got torch.float16"),
+        ({"model": nn.Sequential(nn.Linear(5, 1), nn.Flatten(0))}, r"got shape \(2,\)"),
         ({"train": (torch.zeros(0, 5), torch.zeros(0))}, "along a first axis"),
     ],
 )
 def test_arguments_that_cannot_be(arguments: dict, says: str) -> None:
     with pytest.raises(UserError, match=says):
-        probe(network(), torch.randn(20, 5), **arguments)
+        probe(**{"model": network(), "inputs": torch.randn(20, 5), **arguments})
 
 
 def test_reading_imports_no_torch() -> None:

@@ -1,6 +1,6 @@
 """Compression: how few features isotropic layers would do with, the function being the same.
 
-    n'_i = rank [b_i  W_i U_{i−1}] ≤ min(n_i, n'_{i−1} + 1),        (probes/reduction.py)
+    n'_i = rank [b_i  W_i U_{i−1}] ≤ min(n_i, n'_{i−1} + 1),        (reduction.py)
 
 Layers that are wider are redundant, exactly, whatever was learnt; elementwise ones are not.
 """

@@ -4,7 +4,7 @@ A geodesic R(t) turns hidden layers into other bases and back (Bird 2025, Eqn 15
 
     θ(t) = (1 − t) θ + t P·θ'
 
-leads to a twin, the bases of its layers chosen nearest to the network's (probes/matching.py).
+leads to a twin, the bases of its layers chosen nearest to the network's (matching.py).
 """
 
 __all__ = ["DRAWN", "Network", "Path", "straight_paths", "symmetry_paths"]

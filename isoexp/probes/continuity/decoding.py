@@ -150,15 +150,19 @@ def mixed(
 ) -> dict[str, Array]:
     """Returns what is seen of samples a if at one place they are (1 − λ) a + λ b, λ the share."""
 
+    layer = None if place == "inputs" else subject.layers[place]
+
     def mix(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        if layer is None or args[0].shape[layer.axis] != layer.width:
+            return out  # the same module, met with another width
         first, second = out.chunk(2)
         between = torch.lerp(first, second, share)
 
         return torch.cat([between, between])
 
     handle = None
-    if place != "inputs":
-        handle = subject.layers[place].module.register_forward_hook(mix)
+    if layer is not None:
+        handle = layer.module.register_forward_hook(mix)
     try:
         rows = max(1, rows_at_once(a) // 2)
         parts = []

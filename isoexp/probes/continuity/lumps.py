@@ -107,7 +107,7 @@ def path(
     share, around, jump, error, steps = nan, nan, nan, nan, bins
     angle, random = nan, np.full(bases, nan)
 
-    path = Path.of(h, np.minimum(factor.t * bins, bins - 1).astype(int), factor.periodic)
+    path = Path.of(h, np.minimum(factor.t * bins, bins - 1).astype(int), factor.periodic, bins)
     if path is not None:
         share, around = path.share()
         if share > STUDENT * around:

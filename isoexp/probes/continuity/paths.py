@@ -32,7 +32,11 @@ class Path:
 
     @classmethod
     def of(
-        cls, h: Float[np.ndarray, "samples n"], bins: Int[np.ndarray, " samples"], periodic: bool
+        cls,
+        h: Float[np.ndarray, "samples n"],
+        bins: Int[np.ndarray, " samples"],
+        periodic: bool,
+        count: int | None = None,
     ) -> "Path | None":
         """Returns the path of a factor, None if a part has no sample in some bin or all h agree.
 
@@ -40,9 +44,10 @@ class Path:
             h: The vectors, in random order.
             bins: The bin of each.
             periodic: Whether the factor comes back to itself.
+            count: The number of bins; that of those up to the last with a sample, unless given.
         """
 
-        count = int(bins.max()) + 1
+        count = int(bins.max()) + 1 if count is None else count
         cells = (np.arange(len(bins)) % PARTS) * count + bins
         held = np.eye(PARTS * count)[cells].T
         variance = h.var(axis=0).sum()

@@ -28,6 +28,8 @@ from isoexp.probes.connectivity.weight_paths import symmetry_paths
 from isoexp.streams import stream
 from isoexp.training import Classification, Regression
 
+from ..subjects import loss
+
 pytestmark = pytest.mark.usefixtures("float64")
 
 SMALL = Connectivity(draws=1, points=3)
@@ -165,7 +167,7 @@ def test_straight_paths_join_the_two_networks(F: type) -> None:
     for path in expected:
         for split in ("test", "train"):
             rows = ends(table, path, split)
-            first, last = (it.loss(m.model, split) for m in both(it))
+            first, last = (loss(it, m.model, split) for m in both(it))
             assert rows["loss"].iloc[0] == pytest.approx(first, rel=1e-12)
             assert rows["loss"].iloc[-1] == pytest.approx(last, rel=1e-9)
         assert ends(table, path)["preserved_error"].max() <= 1e-12, path

@@ -25,7 +25,7 @@ from isoexp.probes.locking.weights import Sample, state_of
 from isoexp.training import Regression
 
 from ...models.tiny import MODELS, forms
-from ..subjects import measure, subject
+from ..subjects import loss, measure, subject
 
 AFTER = ["loss_retrained", "barrier", "barrier_aligned", "returned", "agreement"]
 """The columns that need training."""
@@ -252,7 +252,7 @@ def test_losses_are_those_of_the_subject() -> None:
     y, objective = it.task
     sample, state = Sample(it.model, it.x, y, objective), state_of(it.model)
 
-    assert sample.loss(state) == pytest.approx(it.loss(it.model), rel=1e-6)
+    assert sample.loss(state) == pytest.approx(loss(it, it.model), rel=1e-6)
     assert sample.guess() == pytest.approx(math.log(4), rel=1e-6)
     outputs = sample.outputs(state)
     assert sample.accuracy(outputs) == pytest.approx(
