@@ -74,7 +74,7 @@ def final(folder: Path) -> dict[str, Any]:
 
     found = _read(folder / CURRENT)
     if found is None or "model" not in found:
-        raise UserError(f"{folder / CURRENT} must hold the trained weights, and cannot be read")
+        raise UserError(f"{CURRENT} must hold the trained weights, and cannot be read: train again")
 
     return found["model"]
 

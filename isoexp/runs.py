@@ -170,8 +170,8 @@ def find_run(text: str) -> Run:
 
 
 def _owner(state: dict[str, Any]) -> str:
-    if "pid" not in state:
-        return "another process"
+    if "pid" not in state or state.get("state") == "completed":  # whoever trained it has gone
+        return "another process; repeat the command when it has ended"
 
     ago = time.time() - state.get("heartbeat", 0)
 

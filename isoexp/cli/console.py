@@ -47,7 +47,8 @@ class Console:
                 self.say(f"not started: {message}")
             case Aborted(runs, reason):
                 for run in runs:
-                    self._fail(run, f"{reason}; see {run.folder / 'error.txt'}")
+                    where = run.folder / "error.txt"
+                    self._fail(run, f"{reason}; see {where}" if where.exists() else reason)
             case _:
                 self._show_progress(event)
 
@@ -81,7 +82,7 @@ class Console:
     def _show_probed(self, name: str, rows: int, numbers: dict[str, float]) -> None:
         self.asked.add(name)
         if self.probing:
-            shown = "  ".join(f"{key} {number(value) or 'nan'}" for key, value in numbers.items())
+            shown = "  ".join(f"{key} {number(value) or '–'}" for key, value in numbers.items())
             self.say(f"  {name}: {rows} rows  {shown}")
 
     def _fail(self, run: Run, reason: str | None) -> None:

@@ -14,12 +14,14 @@ from .options import Parser, parse
 HELP = """\
 isoexp probe RUN … [probe=[NAME,…]] [probe.NAME.setting=value …]
 
-Puts probes to networks that are trained already; nothing is trained again. RUN is the folder of a
-run, a folder of runs, or the 8 characters that end a run's name. Without probe= it is probe=all.
-What a run has been asked before with the same settings is not asked again; force=true repeats it.
+Puts probes to networks that are trained already. RUN is the folder of a run, a folder of runs, or
+the 8 characters that end a run's name. Without probe= it is probe=all. What a run has been asked
+before with the same settings is not asked again (force=true repeats it); what is asked with others
+takes the place of what the same probe has written before.
 
   --twin RUN          what a network is compared with by connectivity and agreement; unless given,
-                      the run of the next seed in the same study, or one trained for this
+                      the run of the next seed in the same study; if there is none it is trained for
+                      this, and not kept
   --config-dir DIR    choices of your own, laid out like conf/: DIR/probe/mine.yaml
   --allow PACKAGE     lets _target_ name classes of a package that you trust
 
@@ -44,7 +46,8 @@ def probe(arguments: Sequence[str]) -> int:
         return 0
 
     words = [word for word in options.words if "=" in word and not Path(word).exists()]
-    runs = [run for word in options.words if word not in words for run in _runs(word)]
+    found = [run for word in options.words if word not in words for run in _runs(word)]
+    runs = list({run.folder.resolve(): run for run in found}.values())
     if not runs:
         raise UserError("isoexp probe takes a run, or a folder of runs; isoexp ls shows them")
     for word in words:
@@ -67,6 +70,8 @@ def probe(arguments: Sequence[str]) -> int:
     asked = words if any(w.startswith("probe=") for w in words) else ["probe=all", *words]
     config = compose(asked, [Path(folder) for folder in options.config_dir]).config
     typed = {word.partition("=")[0] for word in words}
+    if not config.get("probe"):
+        raise UserError(f"{asked[0]} names no probe: isoexp list probe shows them")
     changes = {key: config[key] for key in SETTINGS if key == "probe" or key in typed}
 
     twin = None
@@ -91,11 +96,15 @@ def probe(arguments: Sequence[str]) -> int:
             except Busy as busy:
                 console.failed.append(str(busy))
                 console.say(f"  not probed: {busy}", sys.stderr)
-        known = set(run.state.get("probes") or {}) - console.asked
-        if known and not console.failed:
-            console.say(f"  asked before: {', '.join(n for n in job.probes if n in known)}")
+        known = run.state.get("probes") or {}
+        before = [name for name in job.probes if name in known and name not in console.asked]
+        if before and not console.failed:
+            console.say(f"  asked before: {', '.join(before)}")
         failed += len(console.failed)
-    print(f"results  {runs[0].folder if len(runs) == 1 else '…'}/probes/*.parquet, *.png")
+    for parent in sorted({str(run.folder.parent) for run in runs}):
+        names = [run.folder.name for run in runs if str(run.folder.parent) == parent]
+        name = names[0] if len(names) == 1 else "*"
+        print(f"results  {parent}/{name}/probes/*.parquet, *.png")
     if failed:
         print(f"{failed} not measured", file=sys.stderr)
 

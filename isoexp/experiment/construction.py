@@ -105,8 +105,12 @@ def _build(path: str, node: Any) -> Any:
         return arguments
 
     target = _resolve(path, node["_target_"])
-
-    return partial(target, **arguments) if node.get("_partial_") else target(**arguments)
+    if node.get("_partial_"):
+        return partial(target, **arguments)
+    try:
+        return target(**arguments)
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:

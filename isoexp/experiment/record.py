@@ -225,16 +225,19 @@ class Record:
         self._amend(name)
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Writes down that a probe cannot measure this network, and why."""
+        """Writes down that a probe cannot measure this network, and why.
 
-        self._forget(name)
+        What it has measured before, of other settings or with another twin, stays.
+        """
+
+        if name in self._probed["probes"] and name not in self._probed["unmeasured"]:
+            return
         self._probed["unmeasured"][name] = reason
         self._amend(name)
 
     def fail_probe(self, name: str, error: Exception) -> str:
         """Keeps the exception that ended a probe in probes/<name>.error.txt; returns the reason."""
 
-        self._forget(name)
         whole = "".join(traceback.format_exception(error))
         write_bytes(self.run.folder / "probes" / f"{name}.error.txt", whole.encode())
 

@@ -39,7 +39,10 @@ def stored(run: Run, **changes: Any) -> Prepared:
     try:
         config = cast(DictConfig, OmegaConf.load(run.folder / "config.yaml"))
     except (OSError, YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"cannot read {run.folder / 'config.yaml'}: {error}") from error
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{run.folder}/config.yaml must say how the run was trained: {reason}; train again"
+        ) from error
     config = cast(DictConfig, OmegaConf.merge({"snapshots": 0}, config))  # which older ones lack
     config.merge_with({"logger": {"_target_": "isoexp.tracking.NoLogger"}})
     for key, value in changes.items():

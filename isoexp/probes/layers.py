@@ -61,7 +61,8 @@ def find_layers(
     """Returns the layers of a network by name, in the order in which a sample meets them.
 
     Samples lie along the first axis, features along the last. Behind torch's own convolutions and
-    batch norms features lie where those put them, as channels.
+    batch norms features lie where those put them, as channels. A module that is called several
+    times with one width is one layer, of all its calls.
 
     Arguments:
         model: The network.

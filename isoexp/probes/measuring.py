@@ -72,6 +72,13 @@ def probe(
 
     import pandas as pd
 
+    if not isinstance(model, nn.Module):
+        raise UserError(f"model must be a network, got {model!r}")
+    if probe is not None and (isinstance(probe, type) or not isinstance(probe, Probe)):
+        raise UserError(f"probe must be one, such as isoexp.probes.Alignment(), got {probe!r}")
+    if not isinstance(factors or {}, Mapping):
+        raise UserError(f"factors must be given by name, got {type(factors).__name__}")
+
     x, y = _samples(model, inputs), None if targets is None else _samples(model, targets)
     y = y if y is None or y.is_floating_point() else y.long()
     if y is not None and len(y) != len(x):
@@ -101,12 +108,17 @@ def probe(
             stack.enter_context(_evaluated(network))
             z, same = _samples(network, own), own is inputs
             _check(network, z)
-            looked_at = _modules(network, modules)
-            alike = replace(subject, model=network, x=z, y=y if same else None, name="twin")
-            alike = replace(alike, modules=looked_at)
-            subject = replace(
-                subject, twin=replace(alike, generator=stream(seed + 1, "probe"), factors={})
+            alike = replace(
+                subject,
+                model=network,
+                x=z,
+                y=y if same else None,
+                generator=stream(seed + 1, "probe"),
+                name="twin",
+                factors={},
+                modules=_modules(network, modules),
             )
+            subject = replace(subject, twin=alike)
 
         probe = Refraction() if probe is None else probe
         table = pd.DataFrame(probe(subject), columns=list(probe.schema))
@@ -157,7 +169,12 @@ def _check(model: nn.Module, x: Tensor) -> None:
     half = [p.dtype for p in model.parameters() if p.dtype in (torch.float16, torch.bfloat16)]
     if half:
         raise UserError(f"the network must be float32 or float64, got {half[0]}: use net.float()")
-    y = model(x[:2])
+    try:
+        y = model(x[:2])
+    except Exception as error:  # of anybody's network
+        reason = " ".join(str(error).split())
+        shape = tuple(x.shape)
+        raise UserError(f"inputs of shape {shape} are not for the network: {reason}") from error
     if not isinstance(y, Tensor) or y.dim() < 2 or len(y) != len(x[:2]):
         given = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
         raise UserError(f"the network must give a tensor (samples, outputs), got {given}")
@@ -170,6 +187,8 @@ def _modules(
 
     if modules is None:
         return None
+    if isinstance(modules, str):
+        raise UserError(f"modules must be a list of names, got {modules!r}: modules=[{modules!r}]")
     known = dict(model.named_modules())
     if isinstance(modules, Mapping) and all(m in known.values() for m in modules.values()):
         return modules

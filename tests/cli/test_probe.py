@@ -63,8 +63,9 @@ def test_help_and_mistakes(isoexp: Command) -> None:
         "probe runs probe.refraction.ryas=3": "did you mean probe.refraction.rays?",
         "probe runs --twni runs": "did you mean --twin?",
         "probe runs --twin nowhere": "there is no run nowhere",
+        "probe runs probe=[]": "probe=[] names no probe",
         "probe runs --twin runs": "must be another run than those probed",
-        "probe runs probe.refraction.rays=0": "must be at least 1",
+        "probe runs probe.refraction.rays=0": "probe.refraction: rays and points must be at least",
     }.items():
         outcome = isoexp(*words.split())
         assert outcome.code == 2, words

@@ -167,6 +167,26 @@ def test_a_run_that_is_no_longer_completed_is_left_alone() -> None:
     assert it.state["state"] == "interrupted"
 
 
+def test_what_was_measured_before_is_not_lost_to_what_cannot_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unsuitable(*_: object) -> None:
+        raise Unsuitable("no")
+
+    words = (*SHORT, *REFRACTION)
+    run(*words)
+    (it,) = runs_below(Path("runs"))
+    before, rows = it.summary, table("runs")
+    monkeypatch.setattr(Refraction, "__call__", unsuitable)
+
+    assert [
+        e.reason for e in again(it, *REFRACTION, "force=true") if isinstance(e, Unmeasured)
+    ] == ["no"]
+    assert it.summary == before
+    pd.testing.assert_frame_equal(table("runs"), rows)
+    assert isinstance(run(*words)[0], AlreadyDone)
+
+
 def test_what_cannot_be_measured_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def unsuitable(*_: object) -> None:
         raise Unsuitable("no")

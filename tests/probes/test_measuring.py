@@ -109,6 +109,9 @@ def test_torchvisions_networks_work_as_they_are() -> None:
         ({"factors": {"angle": [1.0, 2.0]}}, "factor angle must be one number a sample"),
         ({"model": network().half()}, "float32 or float64, got torch.float16"),
         ({"model": nn.Sequential(nn.Linear(5, 1), nn.Flatten(0))}, r"got shape \(2,\)"),
+        ({"probe": Alignment}, r"such as isoexp.probes.Alignment\(\)"),
+        ({"inputs": torch.randn(20, 6)}, r"inputs of shape \(20, 6\) are not for the network"),
+        ({"modules": "1"}, "must be a list of names"),
         ({"train": (torch.zeros(0, 5), torch.zeros(0))}, "along a first axis"),
     ],
 )

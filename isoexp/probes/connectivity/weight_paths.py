@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..junctions import State, find_junctions
 from ..layers import Layer, conjugated, passed
 from ..subject import Subject, Unsuitable
 from .geodesics import Geodesic, random_even_permutation, random_rotation
-from .matching import ALIGNMENTS, cross_moments, preserves, turned, weight_matching
+from .matching import ALIGNMENTS, cross_moments, preserves, rounding, turned, weight_matching
 
 Network = Callable[[Tensor], Tensor]
 
@@ -79,8 +79,22 @@ def symmetry_paths(subject: Subject, draws: int) -> Iterator[Path]:
                 yield Path(name, layer.name, 1, draw, conjugate([layer], [way]), subject)
 
 
+def _answers_as(model: nn.Module, state: State, twin: Subject) -> bool:
+    """Whether a network with other weights, and buffers, gives what a twin gives."""
+
+    x = twin.x[:64]
+    y = twin.model(x)
+    error = functional_call(model, dict(state), (x,)) - y
+
+    return bool(error.norm() <= rounding(y) * y.norm())
+
+
 def straight_paths(subject: Subject) -> Iterator[Path]:
-    """Yields the segments to the twin, as it is and in bases nearer to the network's."""
+    """Yields the segments to the twin, as it is and in bases nearer to the network's.
+
+    There are none where buffers, as those of batch norms, make networks of the same weights differ:
+    what lies between two sets of those is another question.
+    """
 
     twin = subject.twin
     if twin is None:
@@ -88,6 +102,10 @@ def straight_paths(subject: Subject) -> Iterator[Path]:
     ours, theirs = _weights(subject), _weights(twin)
     if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
         raise Unsuitable("the twin must have weights of the same names and shapes: train it alike")
+    if not _answers_as(subject.model, {**theirs, **dict(twin.model.named_buffers())}, twin):
+        raise Unsuitable("the twin must differ in its weights alone, not in its functions")
+    if not _answers_as(subject.model, theirs, twin):
+        return
 
     def segment(end: State) -> Callable[[float], Network]:
         def at(t: float) -> Network:

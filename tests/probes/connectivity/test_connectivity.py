@@ -374,3 +374,24 @@ def test_the_figure_of_a_network_without_a_twin_has_one_panel() -> None:
     draw(table[table["path"].isin(list(weight_paths.DRAWN))], figure)
 
     assert len(figure.axes) == 1
+
+
+def test_a_twin_of_another_function_is_none() -> None:
+    """Its weights fit, and would make another network of it."""
+
+    it = replace(trained(Tanh), twin=trained(IsoTanh, 1))
+
+    with pytest.raises(Unsuitable, match="weights alone"):
+        SMALL(it)
+
+
+def test_buffers_that_differ_leave_no_straight_path() -> None:
+    def normed(seed: int) -> Subject:
+        torch.manual_seed(seed)
+        model = nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 4))
+        model(torch.randn(20, 6))
+        return replace(trained(Tanh), model=model.eval())
+
+    it = replace(normed(0), twin=normed(1))
+
+    assert set(measured(it)["path"]) == {"geodesic", "permutation geodesic"}
