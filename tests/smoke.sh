@@ -11,8 +11,8 @@ isoexp --version
 isoexp train activation=iso_tanh model=mlp
 isoexp train -m experiment=smoke activation=tanh,iso_tanh seed=0,1
 isoexp train experiment=smoke seeds=4 logger=wandb
-isoexp train model=cnn norm=iso_batch init=orthogonal dropout=isotropic optimizer=muon seeds=2 steps=30
-isoexp train model=transformer model.attention=iso_tanh data=text steps=30 regularizer=l2
+isoexp train model=cnn norm=iso_batch init=orthogonal dropout=isotropic optimizer=muon seeds=2 steps=30 probe=[equivariance]
+isoexp train model=transformer model.attention=iso_tanh data=text steps=30 regularizer=l2 probe=none
 isoexp audit activation=tanh,iso_tanh optimizer=adam,muon
 isoexp train activation=tanh snapshots=3 steps=200 probe=[spectrum] name=probed
 isoexp probe runs/probed probe=all
