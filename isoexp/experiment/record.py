@@ -136,8 +136,7 @@ class Record:
 
         self.run.write_state("failed", reason=reason)
         self._write_metrics("failed")
-        if self.mirror is not None:
-            self.mirror.finish(summary={"reason": reason}, histograms={}, figures={}, failed=True)
+        self._close_mirror(summary={"reason": reason}, failed=True)
 
     def abort(self, error: Exception) -> str:
         """Closes the run as failed by an exception, kept whole in error.txt; returns the reason.
@@ -147,6 +146,7 @@ class Record:
 
         reason = describe_failure(error)
         if self.run.status == "completed":
+            self._close_mirror(summary=self.summary)
             return reason
 
         (self.run.folder / "error.txt").write_text(
@@ -159,12 +159,12 @@ class Record:
     def interrupt(self) -> None:
         """Closes the run as interrupted, if it is not completed; the same command goes on."""
 
-        if self.run.status == "completed":
+        if self.run.status == "completed":  # while it was probed
+            self._close_mirror(summary=self.summary)
             return
 
         self.run.write_state("interrupted", reason="interrupted")
-        if self.mirror is not None:
-            self.mirror.finish(summary={}, histograms={}, figures={}, failed=True)
+        self._close_mirror(summary={}, failed=True)
 
     def summarize(self, bench: Bench, network: nn.Module, time_s: float) -> bool:
         """Computes the final numbers; returns whether they are finite. The run fails if not."""
@@ -200,7 +200,25 @@ class Record:
             f"weights/{name}": p.detach().float().cpu().numpy()
             for name, p in network.named_parameters()
         }
-        self.mirror.finish(summary=self.summary, histograms=weights, figures=figures, failed=False)
+        self._close_mirror(self.summary, weights, figures)
+
+    def _close_mirror(
+        self,
+        summary: Mapping[str, Any],
+        histograms: Mapping[str, Any] = MappingProxyType({}),
+        figures: Mapping[str, Any] = MappingProxyType({}),
+        failed: bool = False,
+    ) -> None:
+        """Ends the mirror, if there is one that has not been ended."""
+
+        mirror, self.mirror = self.mirror, None
+        if mirror is not None:
+            mirror.finish(
+                summary=dict(summary),
+                histograms=dict(histograms),
+                figures=dict(figures),
+                failed=failed,
+            )
 
     def reopen(self) -> None:
         """Goes on with a completed run, to which further probes are put."""
@@ -251,7 +269,10 @@ class Record:
         self.run.write_state("completed", **self._probed)
 
     def _forget(self, name: str) -> None:
-        """Removes what is known of a probe from before: first that there is anything."""
+        """Removes what is known of a probe from before: first that there is anything.
+
+        Its table stays until the new one takes its place.
+        """
 
         for known in self._probed.values():
             known.pop(name, None)
@@ -259,7 +280,8 @@ class Record:
             del self.summary[key]
         self.run.write_state("completed", **self._probed)
         for path in self.run.folder.glob(f"probes/{name}.*"):
-            path.unlink()
+            if path.suffix != ".parquet":
+                path.unlink()
 
     def _evaluate(self, bench: Bench, network: nn.Module) -> dict[str, float]:
         """Returns loss and score on the splits that the network was not trained on."""
