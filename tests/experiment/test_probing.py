@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import isoexp
+from isoexp import tracking
 from isoexp.errors import UserError
 from isoexp.experiment import probing, trial
 from isoexp.experiment import record as record_module
@@ -153,7 +154,27 @@ def test_a_kill_while_probing_repeats_nothing_that_is_measured(
         patch.setattr(record_module, "write_table", kill)
         with pytest.raises(Killed):
             again(it, *REFRACTION, "force=true")
+    assert len(table("runs")) > 0  # the old one, until the new one takes its place
     assert probed(run(*words)) == ["refraction"]
+
+
+def test_a_mirror_is_closed_however_probing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in a probe: the run is completed, and its mirror says so, once."""
+
+    closed = []
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def finish(mirror: object, *, summary: dict, failed: bool, **_: object) -> None:
+        closed.append((failed, "test/loss" in summary))
+
+    monkeypatch.setattr(Refraction, "__call__", interrupted)
+    monkeypatch.setattr(tracking.Mirror, "finish", finish)
+    with pytest.raises(KeyboardInterrupt):
+        run(*SHORT, *REFRACTION)
+
+    assert closed == [(False, True)]
 
 
 def test_a_run_that_is_no_longer_completed_is_left_alone() -> None:
