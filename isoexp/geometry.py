@@ -3,6 +3,7 @@
 __all__ = [
     "angle",
     "coordinate_cdf",
+    "eigenvalues",
     "eigh",
     "full",
     "orthonormal",
@@ -106,6 +107,14 @@ def eigh(
     spectrum, U = torch.linalg.eigh(S)
 
     return torch.where(finite[..., 0], spectrum, torch.nan), torch.where(finite, U, torch.nan)
+
+
+def eigenvalues(S: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n"]:
+    """Returns those of symmetric matrices, the smallest first; NaN of one that is not finite."""
+
+    finite, S = _finite(S)
+
+    return torch.where(finite[..., 0], torch.linalg.eigvalsh(S), torch.nan)
 
 
 def singular_values(A: Float[Tensor, "*batch m n"]) -> Float[Tensor, "*batch rank"]:

@@ -14,6 +14,7 @@ from torch.func import vmap
 from isoexp.geometry import (
     angle,
     coordinate_cdf,
+    eigenvalues,
     eigh,
     full,
     orthonormal,
@@ -298,7 +299,7 @@ def test_random_orthogonal_follows_its_generator() -> None:
 # --- decompositions of many matrices ---------------------------------------------------------
 
 
-def eigenvalues(A: Tensor) -> Tensor:
+def spectrum(A: Tensor) -> Tensor:
     return eigh(A)[0]
 
 
@@ -307,8 +308,9 @@ def eigenvectors(A: Tensor) -> Tensor:
 
 
 DECOMPOSITIONS = [
-    (eigenvalues, lambda A: torch.linalg.eigh(A)[0]),
+    (spectrum, lambda A: torch.linalg.eigh(A)[0]),
     (eigenvectors, lambda A: torch.linalg.eigh(A)[1]),
+    (eigenvalues, torch.linalg.eigvalsh),
     (singular_values, torch.linalg.svdvals),
 ]
 

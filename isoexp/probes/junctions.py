@@ -102,7 +102,7 @@ def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
     """Whether outputs stay when W, b, V and f are all moved by one permutation."""
 
     n = junction.width
-    P = torch.eye(n, dtype=torch.float64, device=x.device).roll(1, dims=0)
+    P = torch.eye(n, dtype=torch.float64).roll(1, dims=0)
     state = dict(model.named_parameters())
     reference = model(x)
     with conjugated([junction.layer], [P.mT]):

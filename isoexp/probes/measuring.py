@@ -5,23 +5,28 @@ __all__ = ["probe"]
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..data import Factor
-from ..errors import UserError, did_you_mean
+from ..errors import UserError
 from ..streams import stream
 from ..training import Classification, Objective, Regression
+from .arguments import (
+    Samples,
+    answers_of,
+    check_targets,
+    factor_of,
+    modules_of,
+    samples_of,
+    targets_of,
+)
 from .refraction import Refraction
 from .subject import Probe, Refit, Subject
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Samples = Tensor | np.ndarray | Sequence[Any]
 
 
 def probe(
@@ -79,18 +84,22 @@ def probe(
     if not isinstance(factors or {}, Mapping):
         raise UserError(f"factors must be given by name, got {type(factors).__name__}")
 
-    x, y = _samples(model, inputs), None if targets is None else _samples(model, targets)
-    y = y if y is None or y.is_floating_point() else y.long()
-    if y is not None and len(y) != len(x):
-        raise UserError(f"targets must be as many as inputs, got {len(y)} and {len(x)}")
+    x = samples_of(model, inputs)
+    y = None if targets is None else targets_of(model, targets, len(x))
     if objective is None and y is not None:
         objective = Regression.on(x, y) if y.is_floating_point() else Classification()
-    others = {name: _factor(name, values, len(x)) for name, values in (factors or {}).items()}
-    learnt = None if train is None else (_samples(model, train[0]), _samples(model, train[1]))
+    others = {name: factor_of(name, values, len(x)) for name, values in (factors or {}).items()}
+    learnt = None
+    if train is not None:
+        first = samples_of(model, train[0])
+        learnt = first, targets_of(model, train[1], len(first))
 
     with ExitStack() as stack:
         stack.enter_context(_evaluated(model))
-        _check(model, x)
+        for a, b in ((x, y), *([learnt] if learnt else [])):
+            answers = answers_of(model, a)
+            if b is not None and objective is not None:
+                check_targets(answers, a, b, objective)
         subject = Subject(
             model,
             x,
@@ -101,13 +110,13 @@ def probe(
             train=learnt,
             factors=others,
             refit=refit,
-            modules=_modules(model, modules),
+            modules=modules_of(model, modules),
         )
         if twin is not None:
             network, own = twin if isinstance(twin, tuple) else (twin, inputs)
             stack.enter_context(_evaluated(network))
-            z, same = _samples(network, own), own is inputs
-            _check(network, z)
+            z, same = samples_of(network, own), own is inputs
+            answers_of(network, z, "twin")
             alike = replace(
                 subject,
                 model=network,
@@ -116,7 +125,7 @@ def probe(
                 generator=stream(seed + 1, "probe"),
                 name="twin",
                 factors={},
-                modules=_modules(network, modules),
+                modules=modules_of(network, modules),
             )
             subject = replace(subject, twin=alike)
 
@@ -139,63 +148,3 @@ def _evaluated(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
-
-
-def _samples(model: nn.Module, samples: Samples) -> Tensor:
-    """Returns samples as a tensor where the network lives, numbers in its precision."""
-
-    tensor = torch.as_tensor(np.asarray(samples) if not isinstance(samples, Tensor) else samples)
-    like = next(iter(model.parameters()), torch.empty(0))
-    if tensor.dim() == 0 or not len(tensor):
-        raise UserError(f"samples must lie along a first axis, got shape {tuple(tensor.shape)}")
-
-    return tensor.to(like) if tensor.is_floating_point() else tensor.to(like.device)
-
-
-def _factor(name: str, values: Samples | Factor, samples: int) -> Factor:
-    factor = values if isinstance(values, Factor) else Factor(np.asarray(values, dtype=np.float64))
-    if factor.values.shape != (samples,):
-        raise UserError(
-            f"factor {name} must be one number a sample, {samples}, got shape {factor.values.shape}"
-        )
-
-    return factor
-
-
-@torch.no_grad()
-def _check(model: nn.Module, x: Tensor) -> None:
-    """Refuses networks whose answers or precision no probe can measure."""
-
-    half = [p.dtype for p in model.parameters() if p.dtype in (torch.float16, torch.bfloat16)]
-    if half:
-        raise UserError(f"the network must be float32 or float64, got {half[0]}: use net.float()")
-    try:
-        y = model(x[:2])
-    except Exception as error:  # of anybody's network
-        reason = " ".join(str(error).split())
-        shape = tuple(x.shape)
-        raise UserError(f"inputs of shape {shape} are not for the network: {reason}") from error
-    if not isinstance(y, Tensor) or y.dim() < 2 or len(y) != len(x[:2]):
-        given = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
-        raise UserError(f"the network must give a tensor (samples, outputs), got {given}")
-
-
-def _modules(
-    model: nn.Module, modules: Mapping[str, nn.Module] | Sequence[str] | None
-) -> Mapping[str, nn.Module] | None:
-    """Returns the modules to look at, by the names that they have in a network."""
-
-    if modules is None:
-        return None
-    if isinstance(modules, str):
-        raise UserError(f"modules must be a list of names, got {modules!r}: modules=[{modules!r}]")
-    known = dict(model.named_modules())
-    if isinstance(modules, Mapping) and all(m in known.values() for m in modules.values()):
-        return modules
-
-    names = list(modules)
-    for name in names:
-        if name not in known:
-            raise UserError(f"the network has no module {name}{did_you_mean(name, known)}")
-
-    return {name: known[name] for name in names}

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from isoexp import training
@@ -104,6 +103,8 @@ def test_what_works_in_place_is_seen_before_it_works() -> None:
 
 
 def test_torchvisions_networks_are_seen_as_they_are() -> None:
+    import torchvision
+
     it = looked_at(torchvision.models.resnet18(num_classes=4), torch.randn(2, 3, 32, 32))
 
     assert len(it.layers) == 9

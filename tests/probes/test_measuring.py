@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import torchvision
 from torch import nn
 
 import isoexp
 from isoexp.errors import UserError
 from isoexp.probes import Alignment, OODMagnitude, Refraction, Subject, Unsuitable
+from isoexp.training import Classification
 
 from .subjects import subject
 
@@ -88,13 +88,15 @@ def test_modules_are_those_of_each_twin() -> None:
 
 
 def test_small_whole_numbers_are_classes() -> None:
-    y = torch.randint(3, (20,), dtype=torch.uint8)
-    table = probe(network(), torch.randn(20, 5), OODMagnitude(points=2), y)
+    x, y = torch.randn(20, 5), torch.randint(3, (20,), dtype=torch.uint8)
+    table = probe(network(), x, OODMagnitude(points=2), y, train=(x, y))
 
     assert table["accuracy"].notna().any()
 
 
 def test_torchvisions_networks_work_as_they_are() -> None:
+    import torchvision
+
     net = torchvision.models.resnet18(num_classes=3)
     table = probe(net, torch.randn(2, 3, 32, 32), Refraction(points=1, rays=2))
 
@@ -105,6 +107,14 @@ def test_torchvisions_networks_work_as_they_are() -> None:
     ("arguments", "says"),
     [
         ({"targets": torch.zeros(3)}, "as many as inputs, got 3 and 20"),
+        ({"targets": torch.full((20,), 7)}, "classes from 0 to 2, .* 3 outputs, got 7"),
+        ({"targets": torch.full((20,), -1)}, "classes from 0 to 2, .* got -1"),
+        ({"targets": torch.zeros(20, 1).long()}, r"shape \(samples,\), got \(samples, 1\)"),
+        ({"targets": torch.zeros(20)}, r"shape \(samples, 3\), got \(samples,\)"),
+        (
+            {"targets": torch.zeros(20), "objective": Classification()},
+            r"targets of shape \(samples,\) are not for the objective",
+        ),
         ({"modules": ["4"]}, "no module 4"),
         ({"factors": {"angle": [1.0, 2.0]}}, "factor angle must be one number a sample"),
         ({"model": network().half()}, "float32 or float64, got torch.float16"),
@@ -113,6 +123,14 @@ def test_torchvisions_networks_work_as_they_are() -> None:
         ({"inputs": torch.randn(20, 6)}, r"inputs of shape \(20, 6\) are not for the network"),
         ({"modules": "1"}, "must be a list of names"),
         ({"train": (torch.zeros(0, 5), torch.zeros(0))}, "along a first axis"),
+        ({"train": (torch.randn(9, 5), torch.zeros(3))}, "as many as inputs, got 3 and 9"),
+        ({"train": (torch.randn(9, 6), torch.zeros(9))}, r"shape \(9, 6\) are not for the network"),
+        (
+            {"train": (torch.randn(9, 5), [3] * 9), "targets": [2] * 20},
+            "classes from 0 to 2, .* got 3",
+        ),
+        ({"twin": nn.Linear(6, 3)}, r"inputs of shape \(20, 5\) are not for the twin"),
+        ({"twin": (nn.Linear(5, 3), torch.randn(9, 6))}, r"\(9, 6\) are not for the twin"),
     ],
 )
 def test_arguments_that_cannot_be(arguments: dict, says: str) -> None:
@@ -123,9 +141,9 @@ def test_arguments_that_cannot_be(arguments: dict, says: str) -> None:
 def test_reading_imports_no_torch() -> None:
     code = (
         "import sys, isoexp; assert 'torch' not in sys.modules\n"
-        "isoexp.figures.FIGURES; assert 'torch' not in sys.modules\n"
-        "assert isoexp.probe is isoexp.probes.probe"
+        "isoexp.figures.FIGURES; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+    assert isoexp.probe is isoexp.probes.probe
     with pytest.raises(AttributeError, match="no attribute 'prob'"):
         _ = isoexp.prob

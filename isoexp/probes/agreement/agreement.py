@@ -174,7 +174,7 @@ def _finite(A: Float[Tensor, "things n"], layer: str) -> Float[Tensor, "things n
     if not A.isfinite().all():
         raise Unsuitable(f"embeddings must be finite, those of {layer} are not")
 
-    return A.double().cpu()
+    return A.cpu().double()
 
 
 def _mean(numbers: list[float]) -> float:

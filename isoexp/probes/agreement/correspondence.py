@@ -1,4 +1,7 @@
-"""Correspondence of two sets of vectors, by every map of `procrustes`, with its control."""
+"""Correspondence of two sets of vectors, by the best map of several groups, with its control.
+
+Q = argmin ‖A − s B Q‖ = argmax tr(Qᵀ BᵀA)                                     (procrustes.py)
+"""
 
 __all__ = ["MAPS", "TURNED", "Measures", "compared", "translated"]
 
@@ -9,29 +12,18 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from ...geometry import random_orthogonal
-from .procrustes import (
-    Fit,
-    centred,
-    cka,
-    cosine,
-    identity,
-    matching,
-    orthogonal,
-    padded,
-    permutation,
-    residual,
-    retrieval,
-    scale,
-    signed,
-    starts,
-)
+from ..procrustes import Nearest, nearest_orthogonal, nearest_permutation, nearest_signed
+from .measures import centred, cka, cosine, padded, residual, retrieval, scale
+from .unpaired import matching, starts
 
-MAPS: dict[str, Fit] = {
-    "orthogonal": orthogonal,
-    "signed": signed,
-    "permutation": permutation,
-    "identity": identity,
+MAPS: dict[str, Nearest] = {
+    "orthogonal": nearest_orthogonal,
+    "signed": nearest_signed,
+    "permutation": nearest_permutation,
+    "identity": lambda G: torch.eye(len(G)).to(G),
 }
+"""From the largest group to the smallest, coordinate by coordinate as they are."""
+
 TURNED = ("signed", "permutation")
 """The maps that speak of a basis, and are tried after the twin has been turned out of its own."""
 
@@ -94,8 +86,8 @@ def translated(
 
         first = starts(A, other, count, generator)
         found = {
-            (name, "translation"): _share(order[matching(A, other, fit, first)])
-            for name, fit in MAPS.items()
+            (name, "translation"): _share(order[matching(A, other, nearest, first)])
+            for name, nearest in MAPS.items()
         }
         (controls if k else values).append(found)
 
@@ -114,10 +106,10 @@ def _measured(
     a, b = (centred(X[fitted]) for X in (A, B))
     c, d = (centred(X[kept], X[fitted].mean(dim=0)) for X in (A, B))
 
-    maps = {name: (fit, b, d) for name, fit in MAPS.items()}
+    maps = {name: (nearest, b, d) for name, nearest in MAPS.items()}
     maps |= {f"{name}_turned": (MAPS[name], b @ turn, d @ turn) for name in TURNED}
-    for name, (fit, before, after) in maps.items():
-        Q = fit(a, before)
+    for name, (nearest, before, after) in maps.items():
+        Q = nearest(before.mT @ a)
         mapped = after @ Q
 
         yield (name, "residual"), residual(c, scale(a, before @ Q) * mapped)

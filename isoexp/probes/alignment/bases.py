@@ -13,13 +13,21 @@ from ...geometry import unit
 from .coordinates import coordinate_null, coordinate_shares, kurtosis_null, nearest_cosine_null
 from .curves import Curve, mean_of_samples
 from .projection import projected, shells
-from .spotlight import circle, in_plane, lit, opposite, spotlight_width
+from .spotlight import (
+    circle,
+    in_plane,
+    lit,
+    opposite,
+    reversed_planes,
+    spotlight_width,
+    there_and_back,
+)
 
 
 def directions(x: Float[Tensor, "samples n"]) -> Float[np.ndarray, "samples n"]:
     """Returns x̂, or zero where there is no direction."""
 
-    return unit(x.double().cpu()).nan_to_num(0.0, 0.0, 0.0).numpy()
+    return unit(x.cpu().double()).nan_to_num(0.0, 0.0, 0.0).numpy()
 
 
 def own_basis(module: nn.Module, n: int) -> Float[np.ndarray, "k {n}"] | None:
@@ -32,7 +40,7 @@ def own_basis(module: nn.Module, n: int) -> Float[np.ndarray, "k {n}"] | None:
     if not isinstance(basis, Tensor) or basis.dim() != 2 or len(basis) != n:
         return None
 
-    B = unit(basis.detach().double().cpu().mT)
+    B = unit(basis.detach().cpu().double().mT)
 
     B = B[B.isfinite().all(dim=1)]
 
@@ -53,7 +61,7 @@ def seen_by_vectors(
     n = x.shape[1]
     t = x[x.any(axis=1)] @ basis.T
     edges = np.linspace(-1, 1, bins + 1)
-    share, null = coordinate_shares(t, edges), coordinate_null(edges, n)
+    share, null = coordinate_shares(t, bins), coordinate_null(bins, n)
     distance = np.array([abs(share - null).sum() / 2 if t.size else nan])
     orthonormal = len(basis) == n and np.allclose(basis @ basis.T, np.eye(n), atol=1e-5)
     nowhere = np.array([nan])
@@ -61,7 +69,7 @@ def seen_by_vectors(
     return [
         Curve("coordinate", (edges[:-1] + edges[1:]) / 2, share, null),
         Curve("distance", nowhere, distance, np.zeros(1), nowhere),
-        mean_of_samples("kurtosis", n**2 * (t**4).mean(axis=1), kurtosis_null(n)),
+        mean_of_samples("kurtosis", n**2 * ((t * t) ** 2).mean(axis=1), kurtosis_null(n)),
         mean_of_samples(
             "nearest_cosine", abs(t).max(axis=1), nearest_cosine_null(n) if orthonormal else nan
         ),
@@ -96,9 +104,14 @@ def seen_by_planes(
     epsilons = [spotlight_width(n, level) for level in levels]
     edges, shares = shells(n, kept)
     bright, inside = np.zeros((len(levels), angles)), np.zeros((len(shares), sectors))
-    for rho, theta in in_plane(x, basis, planes, min(*epsilons, edges[0])):
-        bright += [lit(rho, theta, angles, epsilon) for epsilon in epsilons]
-        inside += projected(rho, theta, edges, sectors)
+    alone, both = there_and_back(basis, planes) if sectors % 4 == 0 else (planes, planes[:0])
+    for some in (both, alone):
+        for rho, theta in in_plane(x, basis, some, min(*epsilons, edges[0])):
+            bright += [lit(rho, theta, angles, epsilon) for epsilon in epsilons]
+            inside += projected(rho, theta, edges, sectors)
+        if some is both:
+            bright += reversed_planes(bright, angles - 1)
+            inside += reversed_planes(inside, sectors)
 
     bright, inside = (counts / max(1, samples * count) for counts in (bright, inside))
     found = []

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-NORMAL_95 = 1.959963984540054
-"""Standard errors on either side of a mean that make an interval of 95 %."""
+from ..intervals import NORMAL_95, share_interval
 
 
 class Curve(NamedTuple):
@@ -64,17 +63,13 @@ def interval_95(
 ) -> tuple[Float[np.ndarray, " places"], Float[np.ndarray, " places"]]:
     """Returns low and high of the 95 % interval over samples.
 
-    For shares it is the binomial one of Clopper and Pearson.
+    For shares it is the binomial one.
     """
 
-    from scipy.special import betaincinv
+    if curve.error is None:
+        shares, place = np.unique(curve.value, return_inverse=True)
+        low, high = share_interval(shares, samples)
 
-    if curve.error is not None:
-        return curve.value - NORMAL_95 * curve.error, curve.value + NORMAL_95 * curve.error
+        return low[place], high[place]
 
-    k = np.clip(curve.value, 0, 1) * samples
-    none, all = k <= 0, k >= samples
-    low = betaincinv(np.where(none, 1, k), np.where(none, 1, samples - k + 1), 0.025)
-    high = betaincinv(np.where(all, 1, k + 1), np.where(all, 1, samples - k), 0.975)
-
-    return np.where(none, 0.0, low), np.where(all, 1.0, high)
+    return curve.value - NORMAL_95 * curve.error, curve.value + NORMAL_95 * curve.error

@@ -55,9 +55,12 @@ def projected(
         sectors: The number of sectors of ϑ; sector s is centred at 2πs / sectors.
     """
 
-    shell = np.digitize(rho, edges[:-1]) - 1  # ρ may exceed 1 by rounding
-    sector = np.rint(theta[shell >= 0] * (sectors / (2 * pi))).astype(np.int64) % sectors
-    place = shell[shell >= 0] * sectors + sector
-    counts = np.bincount(place, minlength=(len(edges) - 1) * sectors)
+    shell = np.zeros(len(rho), dtype=np.int64)
+    for edge in edges[:-1]:  # ρ may exceed 1 by rounding
+        shell += rho >= edge
 
-    return counts.astype(np.float64).reshape(-1, sectors)
+    # Counted on three turns, from −2π on, and these laid on one another.
+    sector = np.rint(theta * (sectors / (2 * pi))).astype(np.int64) + sectors
+    counts = np.bincount(shell * (3 * sectors) + sector, minlength=3 * sectors * len(edges))
+
+    return counts.reshape(-1, 3, sectors).sum(axis=1)[1:].astype(np.float64)

@@ -13,14 +13,13 @@ Source: Bird, The Spotlight Resonance Method (2025); there by rotation matrices.
 
 __all__ = [
     "circle",
-    "combination_planes",
     "in_plane",
     "lit",
     "opposite",
     "permutation_planes",
-    "spotlight",
-    "spotlight_null",
+    "reversed_planes",
     "spotlight_width",
+    "there_and_back",
 ]
 
 import random
@@ -30,11 +29,14 @@ from math import pi
 import numpy as np
 from jaxtyping import Float, Int
 
-AT_ONCE = 2**16
-"""The most numbers, samples times planes, that are looked at at once."""
+AT_ONCE = 2**15
+"""The most numbers, samples times planes, that are looked at at once: what a cache holds."""
 
 PARALLEL = 1e-6
 """Unit vectors with 1 − |cosine| below this span no plane."""
+
+ORTHOGONAL = 1e-12
+"""Unit vectors with |cosine| below this are orthogonal."""
 
 
 def circle(points: int) -> Float[np.ndarray, " points"]:
@@ -74,12 +76,6 @@ def permutation_planes(
     return _spanning(basis, np.stack([i, j + (j >= i)], axis=1))
 
 
-def combination_planes(basis: Float[np.ndarray, "k n"]) -> Int[np.ndarray, "planes 2"]:
-    """Returns the pairs i < j of unit vectors that are not parallel."""
-
-    return _spanning(basis, np.stack(np.triu_indices(len(basis), 1), axis=1))
-
-
 def in_plane(
     directions: Float[np.ndarray, "samples n"],
     basis: Float[np.ndarray, "k n"],
@@ -106,8 +102,8 @@ def in_plane(
         a = along[i]
         c = (along[j] - cosine * a) / np.sqrt((1 - cosine) * (1 + cosine))
         square = a * a + c * c
-        near = square >= least * least
-        yield np.sqrt(square[near]), np.arctan2(-c[near], a[near])
+        near = np.flatnonzero(square >= least * least)
+        yield np.sqrt(square.take(near)), np.arctan2(-c.take(near), a.take(near))
 
 
 def lit(
@@ -126,51 +122,17 @@ def lit(
     """
 
     turn = angles - 1  # the last angle is the first again
-    seen = rho >= epsilon
-    half = np.arccos(np.minimum(epsilon / rho[seen], 1.0)) * (turn / (2 * pi))
-    centre = theta[seen] * (turn / (2 * pi))
+    seen = np.flatnonzero(rho >= epsilon)
+    half = np.arccos(np.minimum(epsilon / rho.take(seen), 1.0)) * (turn / (2 * pi))
+    centre = theta.take(seen) * (turn / (2 * pi))
 
-    first = np.ceil(centre - half).astype(np.int64)
-    length = np.floor(centre + half).astype(np.int64) + 1 - first
-    first += turn * (first < 0)
-    ends = np.bincount(first, minlength=2 * turn + 1).astype(np.float64)
-    ends -= np.bincount(first + length, minlength=2 * turn + 1)
-    counts = ends[:-1].cumsum().reshape(2, turn).sum(axis=0)
+    # Counted on three turns, from −2π on: what is lit reaches from −3π/2 to 3π/2 at most.
+    first = np.ceil(centre - half).astype(np.int64) + turn
+    behind = np.floor(centre + half).astype(np.int64) + (turn + 1)
+    ends = np.bincount(first, minlength=3 * turn) - np.bincount(behind, minlength=3 * turn)
+    counts = ends.cumsum().reshape(3, turn).sum(axis=0).astype(np.float64)
 
     return np.append(counts, counts[0])
-
-
-def spotlight(
-    directions: Float[np.ndarray, "samples n"],
-    basis: Float[np.ndarray, "k n"],
-    planes: Int[np.ndarray, "planes 2"],
-    angles: int,
-    epsilon: float,
-) -> Float[np.ndarray, " angles"]:
-    """Returns SRM(θ) on `circle(angles)`: the share of all pairs of a sample and a plane.
-
-    Each plane's score is a mean over the samples, with the variance of a binomial share. Planes
-    see the same samples, so that their mean has at most that variance, not that over their number.
-
-    Arguments:
-        directions: The unit vectors x̂; zero where there is none: never lit, but counted.
-        basis: The unit vectors b̂, orthogonal or not, of any number.
-        planes: The pairs (i, j).
-        angles: The number of angles θ.
-        epsilon: The least cosine ε of what is lit.
-
-    Raises:
-        ValueError: If there cannot be such angles, or ε is not in (0, 1].
-    """
-
-    if not 0 < epsilon <= 1:
-        raise ValueError(f"epsilon must be in (0, 1], got {epsilon:g}")
-
-    counts = np.zeros_like(circle(angles))
-    for rho, theta in in_plane(directions, basis, planes, epsilon):
-        counts += lit(rho, theta, angles, epsilon)
-
-    return counts / max(1, len(directions) * len(planes))
 
 
 def opposite(scores: Float[np.ndarray, " angles"]) -> Float[np.ndarray, " angles"]:
@@ -184,15 +146,35 @@ def opposite(scores: Float[np.ndarray, " angles"]) -> Float[np.ndarray, " angles
     return scores[(np.arange(turn + 1) + turn // 2) % turn]
 
 
-def spotlight_null(n: int, epsilon: float) -> float:
-    """Returns SRM₀, the share of a cap: what isotropic data of R^n, n ≥ 2, gives at any angle.
+def there_and_back(
+    basis: Float[np.ndarray, "k n"], planes: Int[np.ndarray, "planes 2"]
+) -> tuple[Int[np.ndarray, "alone 2"], Int[np.ndarray, "both 2"]]:
+    """Returns the planes to look at one by one, and those (i, j), i < j, that stand for (j, i) too.
 
-    So does any data on average over Haar-random bases, in which each x̂ is uniform.
+    The latter are planes of orthogonal vectors of which both orders are asked for: what (j, i) sees
+    is what (i, j) sees, turned over (`reversed_planes`).
     """
 
-    from scipy.special import betainc
+    i, j = planes.T
+    cosines = np.concatenate([np.empty(0), *_cosines(basis, planes)])
+    twice = np.isin(j * len(basis) + i, i * len(basis) + j) & (np.abs(cosines) < ORTHOGONAL)
 
-    return float(0.5 * betainc((n - 1) / 2, 0.5, 1 - epsilon**2))
+    return planes[~twice], planes[twice & (i < j)]
+
+
+def reversed_planes(
+    counts: Float[np.ndarray, "*rows angles"], turn: int
+) -> Float[np.ndarray, "*rows angles"]:
+    """Returns what planes (j, i) see, where planes (i, j) of orthogonal vectors see such counts.
+
+    ϑ becomes 3π/2 − ϑ.
+
+    Arguments:
+        counts: Counts by the angle, 0 first.
+        turn: How many steps between angles make a turn, a multiple of 4.
+    """
+
+    return counts[..., (3 * turn // 4 - np.arange(counts.shape[-1])) % turn]
 
 
 def spotlight_width(n: int, level: float) -> float:
@@ -206,8 +188,17 @@ def spotlight_width(n: int, level: float) -> float:
 def _spanning(
     basis: Float[np.ndarray, "k n"], planes: Int[np.ndarray, "planes 2"]
 ) -> Int[np.ndarray, "spanning 2"]:
-    step = max(1, AT_ONCE // max(1, basis.shape[1]))
-    blocks = [planes[s : s + step] for s in range(0, len(planes), step)]
-    cosines = [np.einsum("pn,pn->p", basis[p[:, 0]], basis[p[:, 1]]) for p in blocks]
+    cosines = np.concatenate([np.empty(0), *_cosines(basis, planes)])
 
-    return planes[1 - np.abs(np.concatenate([np.empty(0), *cosines])) > PARALLEL]
+    return planes[1 - np.abs(cosines) > PARALLEL]
+
+
+def _cosines(
+    basis: Float[np.ndarray, "k n"], planes: Int[np.ndarray, "planes 2"]
+) -> Iterator[Float[np.ndarray, " some"]]:
+    """Yields b̂_i·b̂_j of each plane, some at a time."""
+
+    step = max(1, AT_ONCE // max(1, basis.shape[1]))
+    for block in (planes[s : s + step] for s in range(0, len(planes), step)):
+        i, j = block.T
+        yield np.einsum("pn,pn->p", basis[i], basis[j])

@@ -9,7 +9,7 @@ Source: Thomson, On the Structure of the Atom (1904); as a basis in Bird, The Sp
 Method (2025).
 """
 
-__all__ = ["coulomb_energy", "thomson_points"]
+__all__ = ["thomson_points"]
 
 from functools import lru_cache
 
@@ -42,14 +42,6 @@ def thomson_points(k: int, n: int, seed: int = 0) -> Float[np.ndarray, "{k} {n}"
     points.flags.writeable = False
 
     return points
-
-
-def coulomb_energy(points: Float[np.ndarray, "k n"]) -> float:
-    """Returns Σ_{i<j} 1 / ‖p_i − p_j‖."""
-
-    i, j = np.triu_indices(len(points), 1)
-
-    return float((1 / np.linalg.norm(points[i] - points[j], axis=1)).sum())
 
 
 def _energy_and_slope(flat: np.ndarray, n: int) -> tuple[float, np.ndarray]:

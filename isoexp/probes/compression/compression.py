@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...records import Rows, Schema
 from ...training import rows_at_once
-from ..connectivity.matching import ALIGNMENTS, preserves
+from ..copies import ORTHOGONAL, preserves
 from ..subject import Subject
 from .reduction import Reduction, linear_maps, reduced, unrolled
 
@@ -61,7 +61,7 @@ class Compression:
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
         junctions, row = unrolled(subject)
-        free = [preserves(subject, each, ALIGNMENTS["orthogonal"].group) for each in junctions]
+        free = [preserves(subject, each, ORTHOGONAL) for each in junctions]
 
         kept = reduced(row, free, self.tolerance)
         forced = reduced(row, [True] * len(free), self.tolerance)
@@ -98,14 +98,15 @@ def _errors(
 ) -> list[float]:
     """Returns ‖U_i h'_i − h_i‖ / ‖h_i‖ over all samples for each hidden layer, then the outputs."""
 
-    identity = torch.eye(linear_maps(row)[-1].out_features).to(reduction.bases[0])
-    bases = [*reduction.bases, identity]
+    outputs = linear_maps(row)[-1].out_features
+    bases = [*reduction.bases, torch.eye(outputs, dtype=torch.float64)]
     lost, whole = (torch.zeros(len(bases), dtype=torch.float64) for _ in range(2))
     for part in x.split(rows_at_once(x)):
-        h, h_ = _given(row, part), _given(reduction.network, part)
-        for i, U in enumerate(bases):
-            lost[i] += (h_[i].double() @ U.mT - h[i].double()).square().sum().cpu()
-            whole[i] += h[i].double().square().sum().cpu()
+        given = zip(_given(row, part), _given(reduction.network, part), bases, strict=True)
+        for i, (h, h_, U) in enumerate(given):
+            h, h_ = h.cpu().double(), h_.cpu().double()
+            lost[i] += (h_ @ U.mT - h).square().sum()
+            whole[i] += h.square().sum()
 
     return (lost / whole).sqrt().tolist()
 

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ...activations import Activation
-from ..connectivity.matching import ALIGNMENTS, preserves, rounding
+from ..copies import ORTHOGONAL, preserves, rounding
 from ..junctions import Junction, find_junctions, relative_error
 from ..subject import Subject, Unsuitable
 
@@ -54,7 +54,7 @@ class Restricted(Activation):
 
 @dataclass(frozen=True)
 class Reduction:
-    """A network with fewer features: itself, and U_i of each hidden layer."""
+    """A network with fewer features: itself, and U_i of each hidden layer, on the CPU."""
 
     network: nn.Sequential
     bases: list[Float[Tensor, "_ _"]]
@@ -76,7 +76,7 @@ def compressed(subject: Subject, tolerance: float = 0.0) -> nn.Sequential:
     """
 
     junctions, row = unrolled(subject)
-    free = [preserves(subject, each, ALIGNMENTS["orthogonal"].group) for each in junctions]
+    free = [preserves(subject, each, ORTHOGONAL) for each in junctions]
 
     return reduced(row, free, tolerance).network
 
@@ -129,18 +129,18 @@ def reduced(row: nn.Sequential, free: Sequence[bool], tolerance: float) -> Reduc
     forms = [row[i] for i in range(2, len(row), 2)]
     eps = torch.finfo(maps[0].weight.dtype).eps
 
-    U = torch.eye(maps[0].in_features).to(maps[0].weight).double()
+    U = torch.eye(maps[0].in_features, dtype=torch.float64)
     modules, bases = [row[0]], []
     for A, f, reducible in zip(maps, forms, free, strict=False):
-        W = A.weight.double() @ U
-        b = W.new_zeros(len(W), 0) if A.bias is None else A.bias.double()[:, None]
+        W = A.weight.cpu().double() @ U
+        b = W.new_zeros(len(W), 0) if A.bias is None else A.bias.cpu().double()[:, None]
         M = torch.cat([b, W], dim=1)
         U = _range(M, max(tolerance, eps * max(M.shape))) if reducible else torch.eye(len(M)).to(M)
         k = U.shape[1]
         form = deepcopy(f) if k == len(U) else Restricted(k, deepcopy(f), len(U))
         modules += [_linear(U.mT @ W, None if A.bias is None else (U.mT @ b)[:, 0], A), form]
         bases.append(U)
-    modules.append(_linear(maps[-1].weight.double() @ U, maps[-1].bias, maps[-1]))
+    modules.append(_linear(maps[-1].weight.cpu().double() @ U, maps[-1].bias, maps[-1]))
 
     return Reduction(nn.Sequential(*modules).eval(), bases)
 
@@ -156,11 +156,10 @@ def _range(M: Float[Tensor, "n m"], tolerance: float) -> Float[Tensor, "n k"]:
 def _linear(W: Float[Tensor, "n m"], b: Float[Tensor, " n"] | None, like: nn.Linear) -> nn.Linear:
     """Returns x ↦ W x + b, of the precision of another map and where that lies."""
 
-    dtype, device = like.weight.dtype, like.weight.device
-    linear = nn.Linear(W.shape[1], len(W), b is not None, device="meta", dtype=dtype)
-    linear.to_empty(device=device)  # meta: no first weights, which would draw random numbers
-    linear.weight.copy_(W)
+    # meta: no first weights, which would draw random numbers
+    linear = nn.Linear(W.shape[1], len(W), b is not None, device="meta")
+    linear.weight = nn.Parameter(W.to(like.weight, copy=True))
     if b is not None:
-        linear.bias.copy_(b)
+        linear.bias = nn.Parameter(b.to(like.weight, copy=True))
 
     return linear

@@ -1,9 +1,5 @@
 """Connectivity: whether networks that are copies of each other, or were trained alike, lie in one
-valley of the loss.
-
-Along a path of weights θ(t), t ∈ [0, 1], with the loss L(t), the barrier is
-
-    max_t [ L(t) − (1 − t) L(0) − t L(1) ].
+valley of the loss, without a barrier between them (barriers.py).
 
 Symmetry paths turn a hidden layer into another basis, and back out of it (Bird 2025, Eqn 15):
 
@@ -14,28 +10,24 @@ and the way from one to another leads over a barrier (Sec. 2.2). Straight paths 
 trained from another seed: as it is, and after alignments that leave its function.
 """
 
-__all__ = ["Connectivity", "barrier"]
+__all__ = ["Connectivity"]
 
 from dataclasses import dataclass
 from math import nan
 from typing import ClassVar, Literal
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from torch import Tensor
 
 from ...records import Rows, Schema
 from ...training import Objective, rows_at_once
+from ..barriers import barrier
+from ..copies import rounding
 from ..junctions import relative_error
 from ..subject import Subject
-from .matching import ALIGNMENTS, rounding
+from .matching import ALIGNMENTS
 from .weight_paths import DRAWN, Network, straight_paths, symmetry_paths
-
-
-def barrier(t: Float[Tensor, " points"], losses: Float[Tensor, " points"]) -> float:
-    """Returns max_t [L(t) − (1 − t) L(0) − t L(1)] over points of [0, 1], ends included: ≥ 0."""
-
-    return (losses - (1 - t) * losses[0] - t * losses[-1]).max().item()
 
 
 @dataclass(frozen=True)
@@ -144,7 +136,7 @@ def _scored(
     loss = right = 0.0
     for a, b in zip(x.split(rows_at_once(x)), y.split(rows_at_once(x)), strict=True):
         outputs = network(a)[None]
-        loss += objective.losses(outputs, a[None], b[None]).double().sum().item()
-        right += objective.scores(outputs, a[None], b[None]).double().sum().item()
+        loss += objective.losses(outputs, a[None], b[None]).cpu().double().sum().item()
+        right += objective.scores(outputs, a[None], b[None]).cpu().double().sum().item()
 
     return loss / len(x), right / len(x) if objective.score == "accuracy" else nan

@@ -12,15 +12,16 @@ __all__ = ["DRAWN", "Network", "Path", "straight_paths", "symmetry_paths"]
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from ..barriers import between
+from ..copies import preserves, rounding, turned
 from ..junctions import State, find_junctions
 from ..layers import Layer, conjugated, passed
 from ..subject import Subject, Unsuitable
 from .geodesics import Geodesic, random_even_permutation, random_rotation
-from .matching import ALIGNMENTS, cross_moments, preserves, rounding, turned, weight_matching
+from .matching import ALIGNMENTS, cross_moments, weight_matching
 
 Network = Callable[[Tensor], Tensor]
 
@@ -103,7 +104,7 @@ def straight_paths(subject: Subject) -> Iterator[Path]:
 
     def segment(end: State) -> Callable[[float], Network]:
         def at(t: float) -> Network:
-            state = {name: torch.lerp(w, end[name], t) for name, w in ours.items()}
+            state = between(ours, end, t)
 
             return lambda x: functional_call(subject.model, state, (x,))
 

@@ -190,7 +190,7 @@ def _passed(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str
 
 def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Array]:
     found = {
-        name: torch.cat([part[name] for part in parts]).double().cpu().numpy() for name in parts[0]
+        name: torch.cat([part[name] for part in parts]).cpu().double().numpy() for name in parts[0]
     }
     for name, h in found.items():
         if not np.isfinite(h).all():

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from ...records import Rows
+from ..intervals import NORMAL_95
 from ..subject import Subject
 from .circular import (
     centre,
@@ -25,8 +26,6 @@ from .circular import (
 )
 from .decoding import Decoder, Track, mixed
 from .paths import STUDENT, Path, limit_angle, random_bases
-
-NORMAL = 1.959963984540054  # the 0.975 quantile
 
 DEALS = 32
 """How often errors are dealt to other samples."""
@@ -124,7 +123,7 @@ def path(
     }  # quantiles of the largest of so many normal errors
     add("jump", n=len(h), value=jump, **at_random)
 
-    null, spread = random.mean(), NORMAL * random.std(ddof=1)
+    null, spread = random.mean(), NORMAL_95 * random.std(ddof=1)
     add("limit_angle_rad", n=len(h), basis="standard", value=angle, null=null)
     add(
         "limit_angle_rad", n=len(h), basis="random", value=null,
@@ -144,7 +143,7 @@ def _mean(values: Float[np.ndarray, " n"]) -> dict[str, float]:
     """Returns the mean of independent values, with its 95 % interval."""
 
     mean = float(values.mean())
-    around = NORMAL * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else nan
+    around = NORMAL_95 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else nan
 
     return {"value": mean, "low": mean - around, "high": mean + around}
 

@@ -76,4 +76,4 @@ def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 
 
 def _dot64(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
-    return _dot([t.detach().double().cpu() for t in a], [t.double().cpu() for t in b])
+    return _dot([t.detach().cpu().double() for t in a], [t.cpu().double() for t in b])

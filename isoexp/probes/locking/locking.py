@@ -18,35 +18,17 @@ __all__ = ["Locking"]
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10, nan
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
 
 from ...records import Rows, Schema
-from ..junctions import Junction, State, find_junctions
+from ..copies import ORTHOGONAL, preserves
+from ..junctions import Junction, find_junctions
 from ..subject import Subject, Unsuitable
-from .orbit import aligned, commutes
-from .perturbations import size, ways
+from .perturbations import moves
+from .returns import End, compared
 from .weights import Sample, state_of, trained_on
-
-
-class Move(NamedTuple):
-    """A network that is to be trained on, and what it has been moved by."""
-
-    kind: str
-    size: float
-    draw: int
-    curvature: float
-    state: State
-
-
-class End(NamedTuple):
-    """What was trained on, its loss on the training split, its answers on the test."""
-
-    state: State
-    loss: float
-    outputs: Tensor
 
 
 @dataclass(frozen=True)
@@ -137,83 +119,26 @@ class Locking:
 
         start = state_of(subject.model)
         junctions = _turnable(subject)
-        moves = self._moves(subject, start, junctions, train)
-        trained = trained_on(subject, [move.state for move in moves], self.steps, self.rate)
+        sizes = torch.logspace(log10(self.size_min), log10(self.size_max), self.sizes).tolist()
+        moved = moves(train, start, junctions, sizes, self.draws, subject.generator)
+        trained = trained_on(subject, [move.state for move in moved], self.steps, self.rate)
         ends = [End(state, train.loss(state), test.outputs(state)) for state in trained]
-        free = [junction for junction in junctions if commutes(subject, junction)]
+        free = [each for each in junctions if preserves(subject, each, ORTHOGONAL)]
         shared = {"loss_guess": train.guess(), "loss_before": train.loss(start)}
         shared |= {"n": len(train.x), "n_test": len(test.x)}
 
         rows: Rows = {name: [] for name in self.schema}
-        for i, move in enumerate(moves):
+        for i, move in enumerate(moved):
             row = {**shared, **move._asdict()}
             row["loss_after"] = train.loss(move.state)
             row["accuracy_after"] = test.accuracy(test.outputs(move.state))
             if ends:
                 most = self.tolerance * shared["loss_guess"]
-                row |= self._compared(train, test, free, ends[0], ends[i], most)
+                row |= compared(train, test, free, ends[0], ends[i], most, self.points)
             for name in self.schema:
                 rows[name].append(row.get(name, nan))
 
         return rows
-
-    def _moves(
-        self, subject: Subject, start: State, junctions: Sequence[Junction], train: Sample
-    ) -> list[Move]:
-        """Returns the perturbed networks, after the unperturbed one."""
-
-        names = [name for junction in junctions for name in junction.weights if name in start]
-        names = names or [name for name, _ in subject.model.named_parameters()]
-        own = {name: start[name] for name in names}
-        theta = {name: t.double().cpu() for name, t in own.items()}
-
-        leaving = list(ways(junctions, theta, self.draws, subject.generator))
-        curvatures = train.second_derivatives(own, [way.curve for way in leaving]).tolist()
-        sizes = torch.logspace(log10(self.size_min), log10(self.size_max), self.sizes).tolist()
-
-        moves = [Move("none", 0.0, 0, nan, start)]
-        for way, curvature in zip(leaving, curvatures, strict=True):
-            for s in sizes:
-                moved = {n: t.to(own[n]) for n, t in way.at(s * size(theta)).items()}
-                moves.append(Move(way.kind, s, way.draw, curvature, {**start, **moved}))
-
-        return moves
-
-    def _compared(
-        self,
-        train: Sample,
-        test: Sample,
-        free: Sequence[Junction],
-        control: End,
-        end: End,
-        most: float,
-    ) -> dict[str, float]:
-        """Returns how a network compares with the one that was not perturbed.
-
-        Arguments:
-            train: What losses are measured on.
-            test: What answers are compared on.
-            free: The junctions that may be turned.
-            control: The unperturbed network, trained on.
-            end: The network.
-            most: The largest barrier within a basin, and the largest excess of the loss.
-        """
-
-        losses = control.loss, end.loss
-        straight, turned = train.barrier(control.state, end.state, losses, self.points), nan
-        if free:
-            nearest = aligned(free, end.state, control.state)
-            turned = train.barrier(control.state, nearest, losses, self.points)
-        joined = straight <= most or turned <= most
-
-        return {
-            "loss_retrained": end.loss,
-            "barrier": straight,
-            "barrier_aligned": turned,
-            "returned": float(joined and end.loss - control.loss <= most),
-            "agreement": test.agreement(end.outputs, control.outputs),
-            "accuracy_retrained": test.accuracy(end.outputs),
-        }
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns how large perturbations must be to escape, and what moving along the orbit costs.

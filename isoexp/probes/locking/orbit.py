@@ -9,7 +9,7 @@ and the function stays if the activations are isotropic (Bird 2025, Eqn 15). �
 𝒜θ of all A_j span the tangent space of the orbit, of Σ n(n − 1)/2 dimensions at most.
 """
 
-__all__ = ["across", "aligned", "commutes", "random_skew", "rotated", "velocity"]
+__all__ = ["across", "aligned", "random_skew", "rotated", "velocity"]
 
 from collections.abc import Sequence
 
@@ -17,17 +17,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
-from torch.func import functional_call, vjp
+from torch.func import vjp
 
-from ...geometry import random_orthogonal
+from ..copies import inner_products
 from ..junctions import Junction, State, relative_error
-from ..subject import Subject
+from ..procrustes import nearest_orthogonal
 
 SWEEPS = 20
 """The most rounds of alignment over the layers; two or three, unless layers widen."""
-
-CHECKED = 64
-"""How many samples tell whether a function stays."""
 
 
 def random_skew(n: int, generator: Generator) -> Float[Tensor, "n n"]:
@@ -109,26 +106,13 @@ def across(junctions: Sequence[Junction], state: State, direction: State) -> dic
     return {n: part.view_as(t) for (n, t), part in zip(state.items(), parts, strict=True)}
 
 
-@torch.no_grad()
-def commutes(subject: Subject, junction: Junction) -> bool:
-    """Whether a junction may be turned by a random R in O(n) without the outputs changing."""
-
-    x = subject.x[:CHECKED]
-    R = random_orthogonal(junction.width, subject.generator)
-    turned = junction.turned(dict(subject.model.named_parameters()), R)
-    reference = subject.model(x)
-    error = relative_error(functional_call(subject.model, turned, (x,)), reference)
-
-    return error <= 1e3 * torch.finfo(reference.dtype).eps
-
-
 def aligned(junctions: Sequence[Junction], state: State, reference: State) -> dict[str, Tensor]:
     """Returns the weights in the bases of the layers in which they are nearest to others.
 
     Layer by layer it is the orthogonal Procrustes problem, max tr(Rᵀ G) over R in O(n) for
-    G = W₀Wᵀ + b₀bᵀ + V₀ᵀV, solved by R = UQᵀ, G = UΣQᵀ. The first round goes from input to output
-    and leaves V out, which later layers have yet to turn: a rotated copy is then turned back
-    exactly, where no layer is wider than what goes in, plus one. Weights that are not finite stay.
+    G = W₀Wᵀ + b₀bᵀ + V₀ᵀV. The first round goes from input to output and leaves V out, which later
+    layers have yet to turn: a rotated copy is then turned back exactly, where no layer is wider
+    than what goes in, plus one. Weights that are not finite stay.
     """
 
     state = dict(state)
@@ -138,11 +122,10 @@ def aligned(junctions: Sequence[Junction], state: State, reference: State) -> di
         for junction in junctions:
             V = junction.weights[2]
             known = state if sweep else state | {V: torch.zeros_like(state[V])}
-            G = _moment(junction, reference, known)
+            G = inner_products(junction, reference, known)
             if not G.isfinite().all():
                 return state
-            U, _, Qh = torch.linalg.svd(G)
-            state = state | junction.turned(state, U @ Qh)
+            state = state | junction.turned(state, nearest_orthogonal(G))
         if sweep and all(relative_error(state[name], before[name]) < 1e-3 for name in turned):
             break
 
@@ -152,25 +135,9 @@ def aligned(junctions: Sequence[Junction], state: State, reference: State) -> di
 def _eigenbasis(junction: Junction, state: State) -> tuple[Tensor, Float[Tensor, "n n"]]:
     """Returns the eigenvectors of M, and 1/√(λ_k + λ_l), 0 where a turn moves nothing."""
 
-    M = _moment(junction, state, state)
+    M = inner_products(junction, state, state)
     spectrum, U = torch.linalg.eigh(M)
     total = spectrum[:, None] + spectrum
     moves = total > 1e-12 * spectrum[-1]
 
     return U, torch.where(moves, total, torch.inf).rsqrt()
-
-
-def _moment(junction: Junction, state: State, other: State) -> Float[Tensor, "n n"]:
-    """Returns WW'ᵀ + bb'ᵀ + VᵀV' in float64, of two sets of weights."""
-
-    W, b, V = junction.weights
-    pairs = [(W, 0), (V, 1)] + ([(b, 0)] if b in state else [])
-
-    return torch.stack(
-        [
-            torch.einsum(
-                "i...,j...->ij", *(t[name].double().movedim(axis, 0) for t in (state, other))
-            )
-            for name, axis in pairs
-        ]
-    ).sum(dim=0)

@@ -1,8 +1,9 @@
 """Perturbations: ways to leave the weights θ of a network, straight ones and along its orbit."""
 
-__all__ = ["Way", "size", "ways"]
+__all__ = ["Move", "Way", "moves", "size", "ways"]
 
 from collections.abc import Callable, Iterator, Sequence
+from math import nan
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,17 @@ from torch import Generator
 from ..junctions import Junction, State
 from .curvature import Curve
 from .orbit import across, random_skew, rotated, velocity
+from .weights import Sample
+
+
+class Move(NamedTuple):
+    """A network that is to be trained on, and what it has been moved by."""
+
+    kind: str
+    size: float
+    draw: int
+    curvature: float
+    state: State
 
 
 class Way(NamedTuple):
@@ -33,6 +45,42 @@ def size(state: State) -> float:
     """Returns ‖θ‖ over all tensors."""
 
     return sum(t.square().sum().item() for t in state.values()) ** 0.5
+
+
+def moves(
+    train: Sample,
+    start: State,
+    junctions: Sequence[Junction],
+    sizes: Sequence[float],
+    draws: int,
+    generator: Generator,
+) -> list[Move]:
+    """Returns the perturbed networks, after the unperturbed one.
+
+    Arguments:
+        train: What curvatures are measured on.
+        start: The weights and buffers of the network.
+        junctions: The junctions that are turned, and whose weights move; all, if there are none.
+        sizes: The lengths of the ways, as shares of ‖θ‖.
+        draws: The number of ways of a kind.
+        generator: A CPU generator.
+    """
+
+    names = [name for junction in junctions for name in junction.weights if name in start]
+    names = names or [name for name, _ in train.model.named_parameters()]
+    own = {name: start[name] for name in names}
+    theta = {name: t.cpu().double() for name, t in own.items()}
+
+    leaving = list(ways(junctions, theta, draws, generator))
+    curvatures = train.second_derivatives(own, [way.curve for way in leaving]).tolist()
+
+    found = [Move("none", 0.0, 0, nan, start)]
+    for way, curvature in zip(leaving, curvatures, strict=True):
+        for s in sizes:
+            moved = {n: t.to(own[n]) for n, t in way.at(s * size(theta)).items()}
+            found.append(Move(way.kind, s, way.draw, curvature, {**start, **moved}))
+
+    return found
 
 
 def ways(

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
 from ...training import Objective, rows_at_once
+from ..barriers import barrier, between
 from ..junctions import State
 from ..subject import Subject
 from .curvature import Curve, second_derivatives
@@ -71,10 +72,10 @@ class Sample:
         same = outputs.argmax(dim=-1) == others.argmax(dim=-1)
         finite = (outputs.isfinite() & others.isfinite()).all(dim=-1)
 
-        return (same & finite).double().mean().item() if self._classes else nan
+        return (same & finite).cpu().double().mean().item() if self._classes else nan
 
     def barrier(self, state: State, other: State, ends: tuple[float, float], points: int) -> float:
-        """Returns max_t [L(t) − (1 − t) L(0) − t L(1)] on a straight segment, 0 at its ends.
+        """Returns the barrier on a straight segment.
 
         Arguments:
             state: The weights at t = 0.
@@ -83,11 +84,10 @@ class Sample:
             points: The number of t, both ends included.
         """
 
-        t = torch.linspace(0, 1, points, dtype=torch.float64)[1:-1]
-        losses = [self.loss(_between(state, other, at)) for at in t.tolist()]
-        excess = torch.tensor(losses, dtype=torch.float64) - (1 - t) * ends[0] - t * ends[1]
+        t = torch.linspace(0, 1, points, dtype=torch.float64)
+        inner = [self.loss(between(state, other, at)) for at in t[1:-1].tolist()]
 
-        return excess.max().clamp(min=0).item()
+        return barrier(t, torch.tensor([ends[0], *inner, ends[1]], dtype=torch.float64))
 
     def second_derivatives(self, state: State, curves: Sequence[Curve]) -> Float[Tensor, " curves"]:
         """Returns d²L/dt² along curves of weights."""
@@ -107,7 +107,7 @@ class Sample:
         return functional_call(self.model, dict(state), (x,))
 
     def _mean(self, measure: Callable[..., Tensor], outputs: Tensor) -> float:
-        return measure(outputs[None], self.x[None], self.y[None]).double().mean().item()
+        return measure(outputs[None], self.x[None], self.y[None]).cpu().double().mean().item()
 
     @property
     def _classes(self) -> bool:
@@ -146,12 +146,3 @@ def trained_on(
         trained = subject.refit(networks, steps, rate)
 
     return [state_of(network) for network in trained]
-
-
-def _between(state: State, other: State, t: float) -> State:
-    """Returns the weights at t of the segment; what counts is that of the first."""
-
-    return {
-        name: torch.lerp(w, other[name], t) if w.is_floating_point() else w
-        for name, w in state.items()
-    }

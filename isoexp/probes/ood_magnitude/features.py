@@ -10,7 +10,7 @@ made s times as strong is
 Of a sample that a layer meets at several places, positions or steps, h is the mean over these.
 """
 
-__all__ = ["INPUT", "Learned", "Moments", "handed_on", "learned", "stretched"]
+__all__ = ["INPUT", "Learned", "directions", "handed_on", "learned", "stretched"]
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ...training import rows_at_once
 from ..layers import passed
+from ..moments import Moments
 from ..subject import Subject
 
 INPUT = "input"
@@ -30,36 +31,26 @@ RIDGE = 1e-2
 """λ, in units of the mean variance of a coordinate: dead units and collinear ones do no harm."""
 
 
-class Moments:
-    """The second moments of vectors h and quantities t, gathered some samples at a time."""
+def directions(moments: Moments, k: int, ridge: float = RIDGE) -> Float[Tensor, "m {k}"]:
+    """Returns ŵ of each quantity; zero where h does not vary, or the quantity does not.
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.sums: tuple[Tensor, ...] = (torch.zeros(()),) * 5
+    Arguments:
+        moments: Those of (h, t), vectors and k quantities side by side.
+        k: The number of quantities.
+        ridge: The penalty λ > 0.
+    """
 
-    def add(self, h: Float[Tensor, "samples m"], t: Float[Tensor, "samples k"]) -> None:
-        h, t = h.double(), t.double()
-        new = (h.sum(dim=0), t.sum(dim=0), h.mT @ h, h.mT @ t, t.square().sum(dim=0))
-        self.count += len(h)
-        self.sums = tuple(a + b for a, b in zip(self.sums, new, strict=True))
+    S, m = moments.covariance, len(moments.mean) - k
+    C, c = S[:m, :m], S[:m, m:]
+    power, of_t = (S.diagonal() + moments.mean.square()).split([m, k])
+    variance, tt = C.diagonal().mean(), S.diagonal()[m:]
+    varies = (tt > 1e-12 * of_t) & (variance > 1e-12 * power.mean())  # and not by rounding
 
-    def directions(self, ridge: float = RIDGE) -> Float[Tensor, "m k"]:
-        """Returns ŵ of each quantity; zero where h does not vary, or the quantity does not.
+    ridged = C + ridge * variance * torch.eye(m).to(C)
+    w = torch.linalg.solve(ridged, c) if varies.any() else torch.zeros_like(c)
+    length = torch.linalg.vector_norm(w, dim=0)
 
-        Arguments:
-            ridge: The penalty λ > 0.
-        """
-
-        h, t, hh, ht, tt = (total / self.count for total in self.sums)
-        C, c = hh - torch.outer(h, h), ht - torch.outer(h, t)
-        power, variance = hh.diagonal().mean(), C.diagonal().mean()
-        varies = (tt - t.square() > 1e-12 * tt) & (variance > 1e-12 * power)  # and not by rounding
-
-        ridged = C + ridge * variance * torch.eye(len(C)).to(C)
-        w = torch.linalg.solve(ridged, c) if varies.any() else torch.zeros_like(c)
-        length = torch.linalg.vector_norm(w, dim=0)
-
-        return torch.where(varies & (length > 0), w / length, 0.0)
+    return torch.where(varies & (length > 0), w / length, 0.0)
 
 
 class Learned(NamedTuple):
@@ -91,19 +82,17 @@ def learned(
         for name, (lengths, h) in layers.items():
             longest[name] = max(longest.get(name, 0.0), lengths.max().item())
             if name != INPUT:
-                moments.setdefault(name, Moments()).add(h, t[rows])
+                moments.setdefault(name, Moments()).add(torch.cat([h, t[rows]], dim=1))
 
-    directions = {name: each.directions() for name, each in moments.items()}
-    directions[INPUT] = torch.zeros(0, 0, dtype=torch.float64)
-    strongest = {
-        name: torch.full_like(w[:1].sum(dim=0), -torch.inf) for name, w in directions.items()
-    }
+    found = {name: directions(each, t.shape[1]) for name, each in moments.items()}
+    found[INPUT] = torch.zeros(0, 0, dtype=torch.float64)
+    strongest = {name: torch.full_like(w[:1].sum(dim=0), -torch.inf) for name, w in found.items()}
     for _, layers in handed_on(subject, x if t.shape[1] else x[:0]):
         for name, top in strongest.items():
             if name != INPUT:
-                strongest[name] = top.maximum((layers[name][1] @ directions[name]).amax(dim=0))
+                strongest[name] = top.maximum((layers[name][1] @ found[name]).amax(dim=0))
 
-    return {name: Learned(longest[name], directions[name], strongest[name]) for name in longest}
+    return {name: Learned(longest[name], found[name], strongest[name]) for name in longest}
 
 
 def handed_on(
@@ -133,12 +122,23 @@ def handed_on(
 
 
 def stretched(
-    h: Float[Tensor, "*batch m"], s: float, w: Float[Tensor, " m"] | None = None
-) -> Float[Tensor, "*batch m"]:
-    """Returns s h; or, along a unit vector ŵ alone, h + (s − 1)(h·ŵ) ŵ."""
+    h: Float[Tensor, "scales *batch m"],
+    scales: Float[Tensor, " scales"],
+    w: Float[Tensor, " m"] | None = None,
+) -> Float[Tensor, "scales *batch m"]:
+    """Returns s h; or, along a unit vector ŵ alone, h + (s − 1)(h·ŵ) ŵ.
 
+    Each s has vectors of its own.
+
+    Arguments:
+        h: The vectors.
+        scales: The factors s.
+        w: The unit vector.
+    """
+
+    s = scales.reshape(-1, *[1] * (h.dim() - 1))
     if w is None:
-        return s * h
+        return s.to(h) * h
     w = w.to(h)
 
-    return h + (s - 1) * (h @ w)[..., None] * w
+    return h + (s - 1).to(h) * (h @ w)[..., None] * w

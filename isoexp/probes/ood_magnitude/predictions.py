@@ -12,7 +12,7 @@ correlations (2000).
 
 __all__ = ["Correlation", "calibration_error", "margin", "rank_correlation"]
 
-from math import atanh, nan, sqrt, tanh
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -20,22 +20,21 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-Z = 1.959963984540054
-"""The quantile of the normal distribution that leaves 2.5 % above."""
+from ..intervals import NORMAL_95
 
 
 class Correlation(NamedTuple):
     """Spearman's ρ with its 95 % interval; NaN where there is none."""
 
-    rho: float = nan
-    low: float = nan
-    high: float = nan
+    rho: Float[np.ndarray, "*rows"]
+    low: Float[np.ndarray, "*rows"]
+    high: Float[np.ndarray, "*rows"]
 
 
 def calibration_error(
-    confidence: Float[Tensor, " answers"], right: Bool[Tensor, " answers"], bins: int
-) -> float:
-    """Returns the expected calibration error, between 0 and 1; NaN of no answers.
+    confidence: Float[Tensor, "*rows answers"], right: Bool[Tensor, "*rows answers"], bins: int
+) -> Float[Tensor, "*rows"]:
+    """Returns the expected calibration error of each row, between 0 and 1; NaN of no answers.
 
     Arguments:
         confidence: The largest probability of each answer.
@@ -43,40 +42,61 @@ def calibration_error(
         bins: The number of bins of (0, 1].
     """
 
-    if not len(confidence):
-        return nan
-
     p = confidence.cpu().double()
     bin = ((p * bins).ceil() - 1).clamp(0, bins - 1)  # NaN stays so, and is no index
-    gaps = torch.zeros(bins, dtype=torch.float64)
-    gaps.index_add_(0, bin.nan_to_num(0).long(), right.cpu().double() - p)
+    gaps = torch.zeros(*p.shape[:-1], bins, dtype=torch.float64)
+    gaps.scatter_add_(-1, bin.nan_to_num(0).long(), right.cpu().double() - p)
 
-    return (gaps.abs().sum() / len(p)).item()
+    return gaps.abs().sum(dim=-1) / p.shape[-1]
 
 
 def margin(
-    logits: Float[Tensor, "answers classes"], y: Int[Tensor, " answers"]
-) -> Float[Tensor, " answers"]:
+    logits: Float[Tensor, "*rows answers classes"], y: Int[Tensor, " answers"]
+) -> Float[Tensor, "*rows answers"]:
     """Returns the right logit minus the largest other one."""
 
-    right = logits.gather(1, y[:, None]).squeeze(1)
+    own = y[:, None].expand(*logits.shape[:-1], 1)
+    right = logits.gather(-1, own).squeeze(-1)
 
-    return right - logits.scatter(1, y[:, None], -torch.inf).amax(dim=1)
+    return right - logits.scatter(-1, own, -torch.inf).amax(dim=-1)
 
 
 def rank_correlation(
-    a: Float[np.ndarray, " samples"], b: Float[np.ndarray, " samples"]
+    a: Float[np.ndarray, "*rows samples"], b: Float[np.ndarray, "*rows samples"]
 ) -> Correlation:
-    """Returns Spearman's ρ; NaN where one of the two is constant, or there are fewer than four."""
+    """Returns Spearman's ρ of each row, over the samples of which neither number is NaN.
 
-    from scipy.stats import rankdata
+    It is NaN where one of the two is constant, or there are fewer than four.
+    """
 
-    if len(a) < 4 or a.min() == a.max() or b.min() == b.max():
-        return Correlation()
+    both = ~(np.isnan(a) | np.isnan(b))
+    n = both.sum(axis=-1)
+    u, v = (np.where(both, _ranks(np.where(both, t, nan)) - (n + 1)[..., None], 0) for t in (a, b))
+    power = (u * u).sum(axis=-1) * (v * v).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rho = np.clip((u * v).sum(axis=-1) / np.sqrt(power), -1, 1)
+        rho = np.where((n >= 4) & (power > 0), rho, nan)
+        half = NORMAL_95 * np.sqrt((1 + rho**2 / 2) / np.maximum(n - 3, 0))
+        low, high = (np.tanh(np.arctanh(rho) + end) for end in (-half, half))
 
-    rho = float(np.clip(np.corrcoef(rankdata(a), rankdata(b))[0, 1], -1, 1))
-    if abs(rho) == 1:
-        return Correlation(rho, rho, rho)
-    half = Z * sqrt((1 + rho**2 / 2) / (len(a) - 3))
+    return Correlation(rho, low, high)
 
-    return Correlation(rho, tanh(atanh(rho) - half), tanh(atanh(rho) + half))
+
+def _ranks(t: Float[np.ndarray, "*rows samples"]) -> Float[np.ndarray, "*rows samples"]:
+    """Returns twice the ranks from 1 on, the means of those of equal numbers; those of NaN last.
+
+    The sum over n numbers is n(n + 1): less n + 1, they are whole and have no mean.
+    """
+
+    order = t.argsort(axis=-1)
+    values, place = np.take_along_axis(t, order, axis=-1), np.arange(t.shape[-1])
+    apart = values[..., 1:] != values[..., :-1]
+    edge = np.ones_like(values[..., :1], dtype=bool)
+    first = np.where(np.concatenate([edge, apart], axis=-1), place, 0)
+    last = np.where(np.concatenate([apart, edge], axis=-1), place, t.shape[-1])
+    first = np.maximum.accumulate(first, axis=-1)
+    last = np.minimum.accumulate(last[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty(t.shape)
+    np.put_along_axis(ranks, order, first + last + 2.0, axis=-1)
+
+    return ranks

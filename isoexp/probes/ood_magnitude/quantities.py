@@ -57,7 +57,7 @@ def quantities(subject: Subject, most: int) -> Quantities:
         flat = y.reshape(len(y), -1)
         if y.is_floating_point():
             return flat[:, :most].cpu().double()
-        return (flat[:, :, None] == classes).double().mean(dim=1).cpu()
+        return (flat[:, :, None] == classes).cpu().double().mean(dim=1)
 
     own = torch.stack(list(factors.values()), dim=1)[:, :most] if factors else told(y)
     if subject.train is not None and not factors:

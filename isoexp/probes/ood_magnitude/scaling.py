@@ -1,8 +1,8 @@
 """Scaling: what a network makes of samples while its input, a layer, or a feature is scaled."""
 
-__all__ = ["Answers", "Site", "answered", "sites"]
+__all__ = ["Answers", "answered"]
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import nan
 from typing import Any, NamedTuple
@@ -15,83 +15,38 @@ from ...geometry import angle
 from ...training import rows_at_once
 from ..layers import Layer, Pair, passed
 from ..subject import Subject
-from .features import INPUT, Learned, handed_on, stretched
-from .quantities import Quantities
+from .features import stretched
+from .predictions import margin
+from .sites import Site
 
-WHOLE = "whole"
-"""What the feature is called that is all of a vector."""
+ROWS = 2**10
+"""The most samples times factors that are sent through a network at once: more are slower."""
 
+NUMBERS = 2**15
+"""The most numbers of vectors whose angles are taken at once: what a cache holds."""
 
-class Site(NamedTuple):
-    """Something to be scaled: all of the input or of a layer, or a feature of a layer.
-
-    Arguments:
-        name: The name of the layer.
-        layer: The layer; None for the input.
-        feature: The name of the feature; whole, if it is all.
-        direction: ŵ of the feature; None, if it is all.
-        size: How large it is in each sample, its length or h·ŵ; NaN where that cannot be told.
-        most: How large it was at most where features were learnt.
-        r2: The share of the variance of the feature's quantity that h·ŵ tells.
-        of: The samples, or the steps of samples, that count.
-    """
-
-    name: str
-    layer: Layer | None
-    feature: str
-    direction: Float[Tensor, " m"] | None
-    size: Float[Tensor, " samples"]
-    most: float
-    r2: float
-    of: Bool[Tensor, " samples *steps"]
+UNSCALED = torch.ones(1, dtype=torch.float64)
+"""The one factor of what is left as it is."""
 
 
 class Answers(NamedTuple):
-    """What a network makes of some samples.
+    """What a network makes of some samples, scaled by several factors.
 
     Arguments:
-        outputs: What comes out.
-        losses: The loss of each sample.
-        thetas: The deflection of each sample by layers, the mean over places; NaN where undefined.
+        losses: The loss of each sample, in float64.
+        loudest: The largest output of each sample, by absolute value.
+        thetas: The deflection of each by layers, the mean over places; NaN where undefined.
+        confidence: The largest probability of each answer that counts; none without classes.
+        right: Whether that answer is right.
+        margin: The right logit minus the largest other one.
     """
 
-    outputs: Tensor
-    losses: Float[Tensor, " samples"]
-    thetas: dict[str, Float[Tensor, " samples"]]
-
-
-def sites(subject: Subject, found: Quantities, known: Mapping[str, Learned]) -> list[Site]:
-    """Returns all that is to be scaled: the input, layers, and the features that layers have.
-
-    Arguments:
-        subject: The samples to be measured on, those that the quantities are of.
-        found: The quantities.
-        known: What was learnt of them.
-    """
-
-    seen = list(handed_on(subject, subject.x))
-    y, _ = subject.task
-    every = torch.ones(y.shape[:1] if y.is_floating_point() else y.shape, dtype=torch.bool)
-
-    made = []
-    for name, layer in {INPUT: None, **subject.layers}.items():
-        if name == INPUT and not subject.x.is_floating_point():
-            continue
-        parts = [layers[name] for _, layers in seen if name in layers]
-        size = torch.cat([a for a, _ in parts]) if parts else torch.full((len(y),), nan)
-        most = known[name].longest if name in known else nan
-        made.append(Site(name, layer, WHOLE, None, size, most, nan, every))
-        if layer is None or not parts or name not in known:
-            continue
-        h, (_, W, strongest) = torch.cat([h for _, h in parts]), known[name]
-        for k, feature in enumerate(found.names):
-            if W[:, k].any() and found.of[k].any():
-                size = h @ W[:, k]
-                r2 = _r2(size[found.apart], found.own[found.apart, k])
-                most = strongest[k].item()
-                made.append(Site(name, layer, feature, W[:, k], size, most, r2, found.of[k]))
-
-    return made
+    losses: Float[Tensor, "scales samples"]
+    loudest: Float[Tensor, "scales samples"]
+    thetas: Float[Tensor, "scales samples layers"]
+    confidence: Float[Tensor, "scales answers"]
+    right: Bool[Tensor, "scales answers"]
+    margin: Float[Tensor, "scales answers"]
 
 
 @torch.no_grad()
@@ -100,38 +55,73 @@ def answered(
     rows: Int[Tensor, " rows"],
     layers: Mapping[str, Layer],
     site: Site | None = None,
-    s: float = 1.0,
+    scales: Float[Tensor, " scales"] = UNSCALED,
 ) -> Answers:
     """Returns what a network makes of some of its samples while a site is scaled.
 
-    A network that gives back what went in is to give back the input as it was scaled.
+    Several factors go through it as one batch, unless what is scaled mixes the samples. A network
+    that gives back what went in is to give back the input as it was scaled.
 
     Arguments:
         subject: The network and its samples.
         rows: Which of these.
         layers: The layers whose deflection is measured.
         site: What is scaled.
-        s: The factor.
+        scales: The factors.
+    """
+
+    rows, at_once = rows.to(subject.x.device), min(ROWS, rows_at_once(subject.x))
+    apart = site is not None and len(subject.x) > 1 and not site.size.isnan().all()
+    factors = max(1, at_once // len(rows)) if apart else 1
+    found = [
+        _joined([_passed(subject, part, layers, site, some) for part in rows.split(at_once)], 1)
+        for some in scales.split(factors)
+    ]
+
+    return _joined(found, 0)
+
+
+def _passed(
+    subject: Subject,
+    part: Int[Tensor, " part"],
+    layers: Mapping[str, Layer],
+    site: Site | None,
+    scales: Float[Tensor, " scales"],
+) -> Answers:
+    """Returns the same of so few samples and factors that they are one batch.
+
+    Samples scaled by one factor lie in it after those of another.
     """
 
     y, objective = subject.task
-    rows = rows.to(y.device)
-    outputs, losses = [], []
-    thetas: dict[str, list[Tensor]] = {name: [] for name in layers}
-    with _scaled(site, s):
-        for part in rows.split(rows_at_once(subject.x)):
-            x = subject.x[part] * s if site and site.layer is None else subject.x[part]
-            out, pairs = passed(subject.model, layers, x)
-            outputs.append(out)
-            losses.append(objective.losses(out[None], x[None], y[part][None])[0].cpu().double())
-            for name in layers:
-                thetas[name].append(_theta(pairs.get(name), len(x)))
+    count, by_factor = len(scales), (len(scales), len(part))
+    x, target = (t[part][None].expand(count, *[-1] * t.dim()) for t in (subject.x, y))
+    if site and site.layer is None:
+        x = stretched(x, scales)
+    x, target = x.flatten(0, 1), target.flatten(0, 1)
+    with _scaled(site, scales):
+        out, pairs = passed(subject.model, layers, x)
+    losses = objective.losses(out[None], x[None], target[None])[0]
+    thetas = [_theta(pairs.get(name), len(x)) for name in layers]
+
+    out = out.unflatten(0, by_factor)
+    logits, classes = out.new_empty(count, 0, 1), y.flatten()[:0].long()
+    if site and not y.is_floating_point() and objective.score == "accuracy":
+        counts = site.of[part.cpu()].flatten().to(y.device)  # each step of a sequence is an answer
+        logits, classes = out.flatten(1, -2)[:, counts], y[part].flatten()[counts]
 
     return Answers(
-        torch.cat(outputs),
-        torch.cat(losses),
-        {name: torch.cat(each) for name, each in thetas.items()},
+        losses.cpu().double().reshape(by_factor),
+        out.abs().flatten(2).amax(dim=2).cpu(),
+        torch.stack(thetas or [losses[:0].cpu().double()], dim=-1).view(*by_factor, len(layers)),
+        logits.softmax(dim=-1).amax(dim=-1).cpu(),
+        (logits.argmax(dim=-1) == classes).cpu(),
+        margin(logits, classes).cpu(),
     )
+
+
+def _joined(parts: Sequence[Answers], dim: int) -> Answers:
+    return Answers(*(torch.cat(each, dim=dim) for each in zip(*parts, strict=True)))
 
 
 def _theta(pair: Pair | None, samples: int) -> Float[Tensor, " samples"]:
@@ -139,13 +129,15 @@ def _theta(pair: Pair | None, samples: int) -> Float[Tensor, " samples"]:
 
     if pair is None or pair.inputs.shape != pair.outputs.shape or len(pair.inputs) != samples:
         return torch.full((samples,), nan, dtype=torch.float64)
-    x, fx = (t.cpu().double() for t in pair)
+    shape, rows = pair.inputs.shape[:-1], max(1, NUMBERS // pair.inputs.shape[-1])
+    vectors = (t.cpu().flatten(0, 1).contiguous().split(rows) for t in pair)
+    thetas = [angle(fx.double(), x.double()) for x, fx in zip(*vectors, strict=True)]
 
-    return angle(fx, x).nanmean(dim=1)
+    return torch.cat(thetas).view(shape).nanmean(dim=1)
 
 
 @contextmanager
-def _scaled(site: Site | None, s: float) -> Iterator[None]:
+def _scaled(site: Site | None, scales: Float[Tensor, " scales"]) -> Iterator[None]:
     """Has a layer hand on vectors that are scaled, while the context lasts."""
 
     layer = site.layer if site else None
@@ -156,20 +148,12 @@ def _scaled(site: Site | None, s: float) -> Iterator[None]:
     def hook(module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
         if args[0].shape[layer.axis] != layer.width:
             return out  # another layer of the same module
+        h = out.movedim(layer.axis, -1).unflatten(0, (len(scales), -1))
 
-        return stretched(out.movedim(layer.axis, -1), s, site.direction).movedim(-1, layer.axis)
+        return stretched(h, scales, site.direction).flatten(0, 1).movedim(-1, layer.axis)
 
     handle = layer.module.register_forward_hook(hook)
     try:
         yield
     finally:
         handle.remove()
-
-
-def _r2(h: Float[Tensor, " samples"], t: Float[Tensor, " samples"]) -> float:
-    """Returns the square of the correlation; NaN where one of the two is constant."""
-
-    h, t = h - h.mean(), t - t.mean()
-    power = h.square().sum() * t.square().sum()
-
-    return ((h @ t) ** 2 / power).item() if power > 0 else nan

@@ -12,11 +12,10 @@ from math import cos, sin
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from ...geometry import angle, unit
-from ..jacobian import pushforward
 
 
 def deflection(
@@ -37,29 +36,27 @@ def deflection(
     return angle(f(x), x)
 
 
-def turning(f: Callable[[Tensor], Tensor], x: Float[Tensor, "rays n"]) -> Float[Tensor, " rays"]:
-    """Returns ‖dŷ / d log α‖ at x = α x̂, in radians per e-fold of α; NaN where f(x) = 0 (Eqn 4).
+def turning(y: Float[Tensor, "*batch n"], t: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+    """Returns ‖dŷ / d log α‖, in radians per e-fold of α; NaN where y = 0 (Eqn 4).
 
-    It is ‖(I − ŷŷᵀ) J x‖ / ‖f(x)‖. What is left of J x after the projection and lies below its
-    rounding is zero: near a zero of f the division would make noise of it.
+    It is ‖(I − ŷŷᵀ) t‖ / ‖y‖. What is left of t after the projection and lies below its rounding
+    is zero: near a zero of f the division would make noise of it.
 
     Arguments:
-        f: The map, over vectors along the last axis.
-        x: The points, each on a ray of its own.
+        y: The images f(x), x = α x̂.
+        t: Their derivatives by log α, J x.
     """
 
-    y, t = pushforward(f, x, x)
     rounding = 64 * torch.finfo(y.dtype).eps
 
-    y, t = y.double(), t.double()
-    s = y.abs().amax(dim=-1, keepdim=True)  # as in unit: no square of a tiny y is lost
-    y, t = y / s, t / s
-    r = torch.linalg.vector_norm(y, dim=-1, keepdim=True)
+    y, t = y.cpu().double(), t.cpu().double()
+    u = unit(y)
+    t = t / (y * u).sum(dim=-1, keepdim=True)
 
-    across = torch.linalg.vector_norm(t - ((t * y).sum(dim=-1, keepdim=True) / r) * (y / r), dim=-1)
+    across = torch.linalg.vector_norm(t - (t * u).sum(dim=-1, keepdim=True) * u, dim=-1)
     lost = across <= rounding * torch.linalg.vector_norm(t, dim=-1)
 
-    return torch.where(lost, 0.0, across / r[..., 0])
+    return torch.where(lost, 0.0, across)
 
 
 def companions(
@@ -79,7 +76,7 @@ def companions(
     return cos(angle_rad) * u + sin(angle_rad) * v
 
 
-def distinct(u: Float[Tensor, "rays n"], tolerance_rad: float) -> int:
+def distinct(u: Float[Tensor, "*batch rays n"], tolerance_rad: float) -> Int[np.ndarray, "*batch"]:
     """Returns how many of the directions differ; those that are NaN are left out.
 
     It is the size of a set, filled in their order, of which no two are within the tolerance and
@@ -91,13 +88,13 @@ def distinct(u: Float[Tensor, "rays n"], tolerance_rad: float) -> int:
         tolerance_rad: The angle up to which two are one.
     """
 
-    u = u[~u.isnan().any(dim=-1)]
     far = (u @ u.mT < cos(tolerance_rad)).cpu().numpy()
+    left = (~u.sum(dim=-1).isnan()).cpu().numpy()
 
-    count, left = 0, np.ones(len(u), dtype=bool)
-    for i in range(len(u)):
-        if left[i]:
-            left &= far[i]
-            count += 1
+    count = np.zeros(left.shape[:-1], dtype=int)
+    for i in range(left.shape[-1]):
+        new = left[..., i].copy()
+        left &= far[..., i, :] | ~new[..., None]
+        count += new
 
     return count

@@ -37,7 +37,7 @@ def gradient_norms(subject: Subject) -> dict[str, float]:
         )
         squares = {name: torch.zeros(len(a), dtype=torch.float64) for name in totals}
         for (name, _), grad in zip(flat, grads, strict=True):
-            squares[name] += grad.reshape(len(a), -1).double().square().sum(dim=1).cpu()
+            squares[name] += grad.reshape(len(a), -1).cpu().double().square().sum(dim=1)
         for name, square in squares.items():
             totals[name] += square.sqrt().sum().item()
 

@@ -9,7 +9,7 @@ effective dimensionality (2007); the ratio is that of Gao et al., A theory of mu
 dimensionality, dynamics and measurement (2017).
 """
 
-__all__ = ["Moments", "effective_rank", "eigenvalues", "matrices", "participation_ratio"]
+__all__ = ["deviations", "effective_rank", "matrices", "participation_ratio"]
 
 from collections.abc import Iterator
 
@@ -18,14 +18,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-
-def eigenvalues(S: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n"]:
-    """Returns those of symmetric matrices, the smallest first; NaN of one that is not finite."""
-
-    finite = S.isfinite().all(dim=-1).all(dim=-1)[..., None]
-    found = torch.linalg.eigvalsh(torch.where(finite[..., None], S, 0.0))
-
-    return torch.where(finite, found, torch.nan)
+from ...geometry import eigenvalues
+from ..moments import Moments
 
 
 def effective_rank(sigma: Float[Tensor, " rank"]) -> float:
@@ -49,50 +43,14 @@ def participation_ratio(sigma: Float[Tensor, " rank"]) -> float:
     return (share.sum().square() / share.square().sum()).item()
 
 
-class Moments:
-    """Mean, covariance and range of vectors that come some at a time, in float64.
+def deviations(moments: Moments) -> Float[Tensor, " n"]:
+    """Returns the standard deviations of vectors along their principal axes, the largest first.
 
-    Scatters about the means of parts are joined, so that no digits cancel. Source: Chan, Golub and
-    LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
+    They are the singular values of the centred vectors, as rows, over √count. Below 1e-8 of the
+    largest they are rounding.
     """
 
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, x: Float[Tensor, "vectors n"]) -> None:
-        """Takes more vectors in, at least one."""
-
-        low, high = x.amin(dim=0), x.amax(dim=0)
-        x = x.double()
-        mean = x.mean(dim=0)
-        scatter = (x - mean).mT @ (x - mean)
-        if not self.count:
-            self.count, self.mean, self.scatter = len(x), mean, scatter
-            self.low, self.high = low, high
-            return
-
-        count, d = self.count + len(x), mean - self.mean
-        self.scatter += scatter + torch.outer(d, d) * (self.count * len(x) / count)
-        self.mean = self.mean + d * (len(x) / count)
-        self.low, self.high = self.low.minimum(low), self.high.maximum(high)
-        self.count = count
-
-    def singular_values(self) -> Float[Tensor, " n"]:
-        """Returns the standard deviations along the principal axes, the largest first.
-
-        They are the singular values of the centred vectors, as rows, over √count. Below 1e-8 of
-        the largest they are rounding.
-        """
-
-        return eigenvalues(self.scatter / self.count).clamp_min(0).sqrt().flip(0)
-
-    def constant(self) -> float:
-        """Returns the share of coordinates that are the same in all vectors; NaN of one vector."""
-
-        if self.count < 2:
-            return torch.nan
-
-        return (self.low == self.high).double().mean().item()
+    return eigenvalues(moments.covariance).clamp_min(0).sqrt().flip(0)
 
 
 def matrices(model: nn.Module) -> Iterator[tuple[str, Float[Tensor, "out rest"]]]:

@@ -23,13 +23,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...geometry import singular_values
+from ...geometry import eigenvalues, singular_values
 from ...records import Rows, Schema
 from ..jacobian import exact, jacobian
 from ..layers import Layer
-from ..subject import Subject
+from ..moments import Moments
+from ..subject import Subject, Unsuitable
 from .backward import gradient_norms
-from .spectra import Moments, effective_rank, eigenvalues, matrices, participation_ratio
+from .spectra import deviations, effective_rank, matrices, participation_ratio
 
 ENTRIES = 2**22
 """The most numbers that the Jacobians of a layer are held in: 4 of 1,024 features, 16 of 512."""
@@ -92,14 +93,17 @@ class Spectrum:
         for pairs in subject.stream():
             for name, pair in pairs.items():
                 moments.setdefault(name, Moments()).add(pair.outputs)
+        if min(each.count for each in moments.values()) < 2:
+            raise Unsuitable("there must be two samples at least: one vector has no spread")
         seen = subject.vectors(self.vectors)
         known = subject.y is not None and subject.objective is not None
         gradients = gradient_norms(subject) if known else {}
 
         for name, layer in subject.layers.items():
-            sigma, n = moments[name].singular_values(), moments[name].count
+            sigma, n = deviations(moments[name]), moments[name].count
             _append(rows, "activations", name, len(sigma), _ranks(sigma), n)
-            dead = [("dead_fraction", 0, moments[name].constant())]
+            constant = moments[name].low == moments[name].high
+            dead = [("dead_fraction", 0, constant.double().mean().item())]
             _append(rows, "activations", name, len(sigma), dead, n)
 
             f, x = exact(layer, _some(seen[name].inputs))
@@ -117,7 +121,7 @@ class Spectrum:
     def _stretch(self, f: Layer, x: Float[Tensor, "vectors n"]) -> Iterator[Measured]:
         """Yields the gain and the saturation, from the eigenvalues of JᵀJ."""
 
-        J = jacobian(f, x).double()
+        J = jacobian(f, x).cpu().double()
         squares = eigenvalues(J.mT @ J)
         flat = torch.where(squares.isnan(), nan, (squares < self.saturated_gain**2).double())
 

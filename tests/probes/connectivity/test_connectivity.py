@@ -21,7 +21,6 @@ from isoexp.models import CNN, MLP
 from isoexp.models.blocks import Build
 from isoexp.probes import Connectivity, Subject, Unsuitable, find_junctions
 from isoexp.probes.connectivity import weight_paths
-from isoexp.probes.connectivity.connectivity import barrier
 from isoexp.probes.connectivity.geodesics import Geodesic, random_rotation
 from isoexp.probes.connectivity.matching import ALIGNMENTS
 from isoexp.probes.connectivity.weight_paths import symmetry_paths
@@ -83,14 +82,6 @@ def both(it: Subject) -> tuple[Subject, Subject]:
 
 def measured(it: Subject, probe: Connectivity = SMALL) -> Any:
     return pd.DataFrame(probe(it))
-
-
-def test_barriers_in_closed_form() -> None:
-    t = torch.linspace(0, 1, 21)
-
-    assert barrier(t, 4 * t * (1 - t) + 3 * t) == pytest.approx(1)
-    assert barrier(t, 2 - 5 * t) == pytest.approx(0, abs=1e-15)
-    assert barrier(t, (t - 0.5) ** 2) == 0.0  # a valley
 
 
 def test_an_isotropic_network_keeps_its_loss_along_every_rotation() -> None:

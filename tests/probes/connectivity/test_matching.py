@@ -1,6 +1,5 @@
 """Tests for isoexp.probes.connectivity.matching and isoexp.probes.connectivity.geodesics."""
 
-import itertools
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -8,23 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.linalg import orthogonal_procrustes
 from torch import Tensor, nn
 
 from isoexp.activations import IsoTanh, ReLU, Tanh
 from isoexp.geometry import random_orthogonal
 from isoexp.probes import Subject, find_junctions
 from isoexp.probes.connectivity.geodesics import Geodesic, random_even_permutation, random_rotation
-from isoexp.probes.connectivity.matching import (
-    ALIGNMENTS,
-    cross_moments,
-    nearest_orthogonal,
-    nearest_permutation,
-    nearest_signed,
-    preserves,
-    turned,
-    weight_matching,
-)
+from isoexp.probes.connectivity.matching import ALIGNMENTS, cross_moments, weight_matching
+from isoexp.probes.copies import turned
+from isoexp.probes.procrustes import nearest_permutation
 
 from ..subjects import subject
 
@@ -33,62 +24,6 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def every_permutation(n: int) -> list[Tensor]:
-    return [torch.eye(n)[list(order)] for order in itertools.permutations(range(n))]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_nearest_of_all_permutations(seed: int) -> None:
-    G = torch.randn(4, 4, generator=generator(seed))
-    best = max((P * G).sum() for P in every_permutation(4))
-
-    torch.testing.assert_close((nearest_permutation(G) * G).sum(), best)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_nearest_of_all_signed_permutations(seed: int) -> None:
-    G = torch.randn(3, 3, generator=generator(seed))
-    signs = [torch.tensor(s, dtype=G.dtype) for s in itertools.product((-1, 1), repeat=3)]
-    best = max((P * s * G).sum() for P in every_permutation(3) for s in signs)
-
-    torch.testing.assert_close((nearest_signed(G) * G).sum(), best)
-
-
-def test_the_nearest_orthogonal_matrix_is_that_of_procrustes() -> None:
-    a, b = torch.randn(2, 30, 6)
-    R, _ = orthogonal_procrustes(b.numpy(), a.numpy())
-
-    np.testing.assert_allclose(nearest_orthogonal(a.mT @ b).numpy(), R.T, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", ALIGNMENTS)
-def test_a_member_of_the_group_is_nearest_to_itself(name: str) -> None:
-    group, nearest = ALIGNMENTS[name]
-    for n in (1, 2, 5):
-        P = group.draw(n, generator(n))
-        torch.testing.assert_close(nearest(3 * P), P)
-        assert nearest(torch.zeros(n, n)).det().abs() == pytest.approx(1), n
-
-
-@pytest.mark.parametrize(
-    ("F", "expected"),
-    [
-        (IsoTanh, {"permutation", "signed", "orthogonal"}),
-        (Tanh, {"permutation", "signed"}),
-        (ReLU, {"permutation"}),
-    ],
-)
-def test_what_leaves_a_function_is_the_symmetry_of_its_activation(
-    F: type, expected: set[str]
-) -> None:
-    it = subject(F, model=None)
-    it = replace(it, model=it.model.double())
-
-    for junction in find_junctions(it).values():
-        found = {name for name, each in ALIGNMENTS.items() if preserves(it, junction, each.group)}
-        assert found == expected
 
 
 def copied(it: Subject, name: str, seed: int) -> tuple[Subject, dict[str, Tensor]]:

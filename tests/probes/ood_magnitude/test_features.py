@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from isoexp.probes.ood_magnitude.features import Moments, stretched
+from isoexp.probes.moments import Moments
+from isoexp.probes.ood_magnitude.features import directions, stretched
 from isoexp.probes.ood_magnitude.predictions import calibration_error, margin, rank_correlation
 
 
@@ -17,22 +18,22 @@ def test_directions_are_those_of_ridge_regression() -> None:
     t = torch.stack([h[:, 0] + 0.1 * torch.randn(50), (h[:, 1] > 0).float()], dim=1)
     moments = Moments()
     for part in (slice(0, 20), slice(20, 21), slice(21, 50)):
-        moments.add(h[part], t[part])
+        moments.add(torch.cat([h[part], t[part]], dim=1))
 
     a, b = (v.numpy().astype(float) - v.numpy().astype(float).mean(axis=0) for v in (h, t))
     power = (a**2).mean()
     w = np.linalg.solve(a.T @ a / 50 + 0.3 * power * np.eye(6), a.T @ b / 50)
     w /= np.linalg.norm(w, axis=0)
 
-    np.testing.assert_allclose(moments.directions(ridge=0.3).numpy(), w, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(directions(moments, 2, ridge=0.3).numpy(), w, rtol=1e-6, atol=1e-9)
 
 
 def test_a_linear_feature_is_found_and_points_up() -> None:
     u = torch.nn.functional.normalize(torch.randn(8), dim=0)
     h = torch.randn(500, 8)
     moments = Moments()
-    moments.add(h, torch.stack([h @ u, -(h @ u)], dim=1))
-    w = moments.directions(ridge=1e-9).float()
+    moments.add(torch.cat([h, torch.stack([h @ u, -(h @ u)], dim=1)], dim=1))
+    w = directions(moments, 2, ridge=1e-9).float()
 
     torch.testing.assert_close(w, torch.stack([u, -u], dim=1), rtol=0, atol=1e-5)
 
@@ -47,9 +48,9 @@ def test_a_linear_feature_is_found_and_points_up() -> None:
 )
 def test_where_nothing_varies_there_is_no_direction(h: torch.Tensor, t: torch.Tensor) -> None:
     moments = Moments()
-    moments.add(h, t)
+    moments.add(torch.cat([h, t], dim=1))
 
-    assert torch.equal(moments.directions(), torch.zeros(3, 1, dtype=torch.float64))
+    assert torch.equal(directions(moments, 1), torch.zeros(3, 1, dtype=torch.float64))
 
 
 def test_a_feature_made_stronger_leaves_the_rest() -> None:
@@ -57,10 +58,10 @@ def test_a_feature_made_stronger_leaves_the_rest() -> None:
     v = torch.nn.functional.normalize(torch.randn(5), dim=0)
     v = torch.nn.functional.normalize(v - (v @ w) * w, dim=0)
 
-    for s in (0.0, 1.0, 7.0):
-        torch.testing.assert_close(stretched(h, s, w) @ w, s * (h @ w))
-        torch.testing.assert_close(stretched(h, s, w) @ v, h @ v)
-        assert torch.equal(stretched(h, s), s * h)
+    s = torch.tensor([0.0, 1.0, 7.0])
+    torch.testing.assert_close(stretched(h, s, w) @ w, s[:, None] * (h @ w))
+    torch.testing.assert_close(stretched(h, s, w) @ v, h @ v)
+    assert torch.equal(stretched(h, s), s[:, None, None] * h)
 
 
 def test_calibration_error_against_a_plain_loop() -> None:
@@ -78,7 +79,9 @@ def test_calibration_error_against_a_plain_loop() -> None:
             if inside:
                 gap = np.mean([right[i].item() for i in inside]) - np.mean([p[i] for i in inside])
                 expected += len(inside) / 500 * abs(gap)
-        assert calibration_error(p, right, bins) == pytest.approx(expected, rel=1e-5)
+        rows = calibration_error(torch.stack([p, p]), torch.stack([right, ~right]), bins)
+        assert rows[0].item() == pytest.approx(expected, rel=1e-5)
+        torch.testing.assert_close(rows[1], calibration_error(p, ~right, bins))
 
 
 def test_calibration_error_of_the_calibrated_and_of_the_sure() -> None:
@@ -92,13 +95,15 @@ def test_calibration_error_of_the_calibrated_and_of_the_sure() -> None:
     edge = torch.tensor([0.25, 0.125]), torch.tensor([False, True])
     assert calibration_error(*edge, 4) == (0.875 - 0.25) / 2  # 0.25 is of the first of four
     nothing = torch.empty(0), torch.empty(0, dtype=torch.bool)
-    assert np.isnan(calibration_error(*nothing, 10))
+    assert calibration_error(*nothing, 10).isnan()
 
 
 def test_margin_is_to_the_best_of_the_others() -> None:
     z = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
 
     assert margin(z, torch.tensor([0, 2])).tolist() == [1.0, -1.0]
+    both = margin(torch.stack([z, 3 * z]), torch.tensor([0, 2]))
+    assert both.tolist() == [[1.0, -1.0], [3.0, -3.0]]
 
 
 def test_rank_correlation_is_scipys() -> None:
@@ -113,6 +118,19 @@ def test_rank_correlation_is_scipys() -> None:
         half = 1.959964 * sqrt((1 + rho**2 / 2) / 57)
         assert atanh(found.high) - atanh(found.rho) == pytest.approx(half, rel=1e-5)
         assert atanh(found.rho) - atanh(found.low) == pytest.approx(half, rel=1e-5)
+
+
+def test_rank_correlation_of_rows_that_lack_some() -> None:
+    """Each row is as without the samples of which a number is missing."""
+
+    a, b = np.random.default_rng(0).normal(size=(2, 3, 40)).round(1)
+    a[0, :7], b[0, 5:9], b[1] = np.nan, np.nan, np.nan
+    found = rank_correlation(a, b)
+
+    assert np.isnan([each[1] for each in found]).all()
+    for row, kept in ((0, slice(9, None)), (2, slice(None))):
+        alone = rank_correlation(a[row, kept], b[row, kept])
+        np.testing.assert_allclose([each[row] for each in found], alone, rtol=1e-12)
 
 
 def test_interval_covers_the_rank_correlation_of_normals() -> None:

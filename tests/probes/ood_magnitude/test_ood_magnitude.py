@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from isoexp.activations import Activation, Identity, IsoReLU, IsoTanh, ReLU, Tan
 from isoexp.data import Factor
 from isoexp.geometry import angle
 from isoexp.probes import OODMagnitude, Subject
+from isoexp.probes.ood_magnitude import scaling
 from isoexp.training import Classification, Reconstruction, Regression
 
 from ...models.tiny import MODELS, forms
@@ -160,6 +162,45 @@ def test_channels_on_another_axis_and_a_module_met_with_two_widths() -> None:
     rows = table[table["layer"] == ""].set_index(["site", "feature"])["loss"]
     for key, loss in expected.items():
         assert rows[key] == pytest.approx(loss.item(), rel=1e-4), key
+
+
+@pytest.mark.parametrize("rows", [1, 70, 250])
+def test_what_goes_through_at_once_changes_nothing(
+    rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A factor in parts, one a time, and several with factors left over."""
+
+    it = subject(Tanh, samples=90)
+    probe = OODMagnitude(points=5)
+    whole = measure(probe, it)
+    monkeypatch.setattr(scaling, "ROWS", rows)
+    monkeypatch.setattr(scaling, "NUMBERS", 3 * rows)
+    parts = measure(probe, replace(it, generator=torch.Generator().manual_seed(0)))
+
+    pd.testing.assert_frame_equal(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+class StepsFirst(nn.Module):
+    """A user's network that hands on steps along the first axis, samples along the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+        self.inner, self.activation, self.readout = nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor, by: float = 1.0) -> Tensor:
+        return self.readout(by * self.activation(self.inner(x.transpose(0, 1)))).mean(dim=0)
+
+
+def test_what_mixes_samples_is_scaled_as_a_whole() -> None:
+    model, x, y = StepsFirst(), torch.randn(20, 7, 3), torch.arange(20) % 3
+    it = Subject(model, x, y, Classification(), torch.Generator())
+    rows = answers(measure(THREE, it))
+    rows = rows[rows["site"] == "activation"]
+
+    expected = [F.cross_entropy(model(x, s), y).item() for s in rows["scale"]]
+    np.testing.assert_allclose(rows["loss"], expected, rtol=1e-5)
+    assert rows["beyond_fraction"].isna().all()
 
 
 class Swirl(Activation):
@@ -388,8 +429,6 @@ def test_settings_that_cannot_be(settings: dict) -> None:
 
 
 def test_figure_shows_answers_features_and_correlations() -> None:
-    import pandas as pd
-
     table = measure(THREE, subject(Tanh))
     both = pd.concat(
         [

@@ -1,6 +1,7 @@
 """Tests for isoexp.probes.refraction, rays and jacobian."""
 
 import inspect
+from collections.abc import Callable
 from itertools import permutations, product
 from math import e, pi
 from typing import Any
@@ -12,11 +13,14 @@ import torch
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import fcluster, linkage
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from isoexp import activations, figures
 from isoexp.activations import Activation, Isotropic, IsotropicOf, ReLU, Sigmoid, Tanh
 from isoexp.geometry import angle, unit
 from isoexp.probes import Refraction, Subject, Unsuitable, deflection
+from isoexp.probes.jacobian import pushforward
+from isoexp.probes.refraction import refraction
 from isoexp.probes.refraction.rays import companions, distinct, turning
 from isoexp.stochastic import Stochastic
 
@@ -56,6 +60,10 @@ def separated(n: int) -> Tensor:
 
 def gaussian(*shape: int) -> Tensor:
     return torch.randn(*shape, dtype=torch.float64)
+
+
+def turning_of(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    return turning(*pushforward(f, x, x))
 
 
 def measured(activation: type[Activation], **settings: Any) -> Any:
@@ -194,7 +202,7 @@ def test_the_turning_of_a_known_curve() -> None:
     def f(x: Tensor) -> Tensor:
         return torch.stack([x[:, 0], x[:, 1] * torch.linalg.vector_norm(x, dim=-1)], dim=1)
 
-    torch.testing.assert_close(turning(f, x), ac / (1 + ac**2))
+    torch.testing.assert_close(turning_of(f, x), ac / (1 + ac**2))
 
 
 @pytest.mark.parametrize("F", BENT)
@@ -204,14 +212,15 @@ def test_turning_is_the_slope_of_the_direction(F: type[Activation]) -> None:
     f, x, h = F(5), gaussian(64, 5), 1e-4
     reference = angle(f(x * e**h), f(x * e**-h)) / (2 * h)
 
-    torch.testing.assert_close(turning(f, x), reference, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(turning_of(f, x), reference, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
 def test_turning_at_any_scale_of_the_image(scale: float) -> None:
     x = gaussian(16, 4)
+    turn = turning_of(lambda v: scale * v.tanh(), x)
 
-    torch.testing.assert_close(turning(lambda v: scale * v.tanh(), x), turning(torch.tanh, x))
+    torch.testing.assert_close(turn, turning_of(torch.tanh, x))
 
 
 @pytest.mark.parametrize("beyond", [1e-3, 1e-9, 1e-15])
@@ -219,10 +228,29 @@ def test_turning_is_not_the_rounding_of_a_small_image(beyond: float) -> None:
     """Just outside its ball ‖J x‖ / ‖f‖ of iso_relu is 1 / beyond, and all of it radial."""
 
     x = (1 + beyond) * unit(gaussian(64, 5))
-    turn = turning(activations.IsoReLU(5), x)
+    turn = turning_of(activations.IsoReLU(5), x)
 
     assert (turn[~turn.isnan()] == 0).all()
     assert not turn.isnan().all()
+
+
+def test_the_pushforward_is_the_jacobian_times_the_direction() -> None:
+    """Of f(x) = W x² from R⁴ to R³, J v = W (2 x v), at points in an array."""
+
+    W, x, v = gaussian(3, 4), gaussian(2, 5, 4), gaussian(2, 5, 4)
+    y, t = pushforward(lambda x: x**2 @ W.mT, x, v)
+
+    torch.testing.assert_close(y, x**2 @ W.mT)
+    torch.testing.assert_close(t, (2 * x * v) @ W.mT)
+    assert not any(each.requires_grad for each in (x, y, t))
+
+
+@pytest.mark.parametrize("f", [torch.sign, torch.ones_like, lambda x: x.detach() ** 2])
+def test_what_stands_still_is_pushed_nowhere(f: Callable[[Tensor], Tensor]) -> None:
+    y, t = pushforward(f, gaussian(5, 4), gaussian(5, 4))
+
+    assert t.shape == y.shape
+    assert not t.any()
 
 
 def test_turning_adds_up_to_the_dynamic_angle() -> None:
@@ -278,6 +306,14 @@ def test_distinct_directions_are_clusters_where_they_are_well_separated() -> Non
 
         assert distinct(x, 1e-3) == labels.max() == count
     assert distinct(torch.full((3, 2), torch.nan), 0.1) == 0
+
+
+def test_distinct_directions_of_many_sets_at_once() -> None:
+    x = unit(torch.stack([gaussian(40, 3), gaussian(40, 3).sign(), gaussian(40, 3).relu()]))
+    alone = [distinct(each, 0.1).item() for each in x]
+
+    assert distinct(x, 0.1).tolist() == alone
+    assert alone[1] == 8
 
 
 def test_distinct_directions_cover_a_circle_where_they_are_not() -> None:
@@ -440,15 +476,30 @@ def test_a_module_without_float64_is_measured_as_it_is(module: nn.Module) -> Non
     np.testing.assert_allclose(theirs.iloc[:, 3:], ours.iloc[:, 3:], atol=1e-5)
 
 
-def test_a_function_without_forward_derivative_is_measured_but_for_its_turning() -> None:
-    class Custom(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            return x.tanh()
+class Underived(torch.autograd.Function):
+    """Has no derivative."""
 
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.tanh()
+
+
+class Once(Underived):
+    """Has one that is no function of PyTorch's."""
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:  # pyright: ignore
+        return grads[0]
+
+
+@pytest.mark.parametrize("custom", [Underived, Once])
+def test_a_function_without_derivative_is_measured_but_for_its_turning(
+    custom: type[torch.autograd.Function],
+) -> None:
     class Wrapped(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return Custom.apply(x)  # pyright: ignore[reportReturnType]
+            return custom.apply(x)  # pyright: ignore[reportReturnType]
 
     x = torch.randn(30, 4)
     theirs, ours = (measure(Refraction(points=5), of(f, x)) for f in (Wrapped(), Tanh(4)))
@@ -492,6 +543,17 @@ def test_the_same_subject_gives_the_same_bits() -> None:
 
     pd.testing.assert_frame_equal(first, second, check_exact=True)
     assert list(first.columns) == list(Refraction.schema)
+
+
+@pytest.mark.parametrize("F", [Tanh, activations.IsoReLU])
+def test_how_much_is_held_at_once_changes_nothing(
+    F: type[Activation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = measured(F, points=7)
+    monkeypatch.setattr(refraction, "NUMBERS", 1)
+    singly = measured(F, points=7)
+
+    pd.testing.assert_frame_equal(singly, whole, rtol=1e-12, atol=1e-14)
 
 
 def test_rays_are_bounded_by_the_setting() -> None:

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from isoexp import figures
 from isoexp.activations import Activation, Identity, IsoTanh, RadialBasis, ReLU, Sigmoid, Tanh
-from isoexp.probes import Spectrum, Subject
+from isoexp.probes import Spectrum, Subject, Unsuitable
 from isoexp.probes.jacobian import jacobian
+from isoexp.probes.moments import Moments
 from isoexp.probes.spectrum.backward import gradient_norms
 from isoexp.probes.spectrum.spectra import (
-    Moments,
+    deviations,
     effective_rank,
-    eigenvalues,
     matrices,
     participation_ratio,
 )
@@ -82,13 +82,6 @@ def test_ranks_of_nothing_and_of_what_is_not_finite() -> None:
         assert np.isnan(rank(torch.tensor([1.0, torch.nan])))
 
 
-def test_one_matrix_that_is_not_finite_spoils_no_other() -> None:
-    S = torch.stack([torch.diag(torch.tensor([3.0, 1.0])), torch.full((2, 2), torch.inf)])
-
-    assert eigenvalues(S)[0].tolist() == pytest.approx([1, 3])
-    assert eigenvalues(S)[1].isnan().all()
-
-
 def test_a_network_that_has_diverged_is_measured() -> None:
     it = subject(Tanh)
     with torch.no_grad():
@@ -99,18 +92,15 @@ def test_a_network_that_has_diverged_is_measured() -> None:
     assert table.query("of == 'activations'")["value"].isna().sum() > 30
 
 
-def test_moments_of_parts_are_those_of_the_whole() -> None:
+def test_deviations_are_singular_values_of_the_centred_vectors() -> None:
     """Far from the origin too, where sums of squares would lose every digit."""
 
     x = 1e6 + torch.randn(100, 5, dtype=torch.float64) * torch.arange(5)
     moments = Moments()
-    for part in x.split([1, 59, 40]):
-        moments.add(part)
+    moments.add(x)
     reference = torch.linalg.svdvals(x - x.mean(dim=0)) / 10
 
-    assert moments.count == 100
-    torch.testing.assert_close(moments.singular_values(), reference, rtol=1e-8, atol=1e-8)
-    assert moments.constant() == 0.2  # the coordinate times zero
+    torch.testing.assert_close(deviations(moments), reference, rtol=1e-8, atol=1e-8)
 
 
 def test_isotropic_data_take_up_all_directions() -> None:
@@ -157,7 +147,16 @@ def test_dead_units_are_those_that_never_change() -> None:
 
     assert value(of(ReLU(4), x), "dead_fraction") == 0.25
     assert value(of(Tanh(4), x), "dead_fraction") == 0
-    assert np.isnan(value(of(Tanh(4), x[:1]), "dead_fraction"))
+
+
+def test_one_vector_has_no_spread() -> None:
+    """One sample is no more, but for what meets it at several places."""
+
+    with pytest.raises(Unsuitable, match="two samples at least"):
+        of(Tanh(4), torch.randn(1, 4))
+    assert value(of(Tanh(4), torch.randn(2, 4)), "effective_rank") == pytest.approx(1, rel=1e-5)
+    one = of(Tanh(4), torch.randn(1, 3, 4))
+    assert set(one.loc[one["measure"] == "dead_fraction", "n"]) == {3}
 
 
 @pytest.mark.parametrize("F", [Tanh, Sigmoid, ReLU])

@@ -1,0 +1,84 @@
+"""Copies of a network: the same function with hidden layers in other bases.
+
+At each junction x ↦ V f(W x + b) an orthogonal P acts on the weights, P·(W, b, V) = (PW, Pb, VPᵀ),
+and leaves the function as it is if f commutes with P (Bird 2025, Eqn 15).
+"""
+
+__all__ = [
+    "ORTHOGONAL",
+    "PERMUTATIONS",
+    "SIGNED",
+    "inner_products",
+    "preserves",
+    "rounding",
+    "turned",
+]
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.func import functional_call
+
+from ..symmetry import GROUPS, Group
+from .junctions import Junction, State, relative_error
+from .subject import Subject
+
+ORTHOGONAL, SIGNED, PERMUTATIONS = GROUPS[:3]
+"""O(n), signed permutations and permutations, each a part of the one before."""
+
+CHECKED, DRAWS = 64, 2
+"""How many samples, and members of a group, tell whether a function stays."""
+
+
+def turned(
+    state: State, junctions: Mapping[str, Junction], bases: Mapping[str, Float[Tensor, "_ _"]]
+) -> dict[str, Tensor]:
+    """Returns a network's weights with the junctions that bases name turned into them."""
+
+    state = dict(state)
+    for name, P in bases.items():
+        state |= junctions[name].turned(state, P)
+
+    return state
+
+
+@torch.no_grad()
+def preserves(subject: Subject, junction: Junction, group: Group) -> bool:
+    """Whether turning a junction by members of a group leaves the outputs, up to rounding."""
+
+    x = subject.x[:CHECKED]
+    state = dict(subject.model.named_parameters())
+    reference = subject.model(x)
+
+    return all(
+        relative_error(functional_call(subject.model, junction.turned(state, P), (x,)), reference)
+        <= rounding(reference)
+        for P in (group.draw(junction.width, subject.generator) for _ in range(DRAWS))
+    )
+
+
+def rounding(outputs: Tensor) -> float:
+    """Returns the relative error up to which outputs are taken for the same, 1e3 eps."""
+
+    return 1e3 * torch.finfo(outputs.dtype).eps
+
+
+def inner_products(junction: Junction, state: State, other: State) -> Float[Tensor, "n n"]:
+    """Returns G = WW'ᵀ + bb'ᵀ + VᵀV' of two sets of weights, in float64 on the CPU.
+
+    tr(Pᵀ G) is ⟨θ, P·θ'⟩, of the weights of this junction.
+    """
+
+    W, b, V = junction.weights
+    pairs = [(W, 0), (V, 1)] + ([(b, 0)] if b in state else [])
+
+    return torch.stack(
+        [
+            torch.einsum(
+                "i...,j...->ij", *(t[name].cpu().double().movedim(axis, 0) for t in (state, other))
+            )
+            for name, axis in pairs
+        ]
+    ).sum(dim=0)
