@@ -1,7 +1,7 @@
 """Tests for isoexp.ensemble with every model, every noise, and what is observed on the way."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -121,20 +121,26 @@ def trained(tiny: Tiny, form: Forms, seeds: Sequence[int], **given: Any) -> Ense
     return ensemble
 
 
+@cache
+def outcome(model: str, noise: str, *seeds: int) -> list[dict[str, Tensor]]:
+    """Returns the last state of each network; to be looked at only."""
+
+    ensemble = trained(MODELS[model], NOISE[noise], seeds)
+
+    return [ensemble.state(k) for k in range(len(seeds))]
+
+
 # --- noise ----------------------------------------------------------------------------------
 
 
 @each
 def test_a_member_is_the_solo_run_of_its_seed(model: str, noise: str) -> None:
-    tiny, form = MODELS[model], NOISE[noise]
-    together = trained(tiny, form, SEEDS)
-
-    for k, seed in enumerate(SEEDS):
-        alone = trained(tiny, form, [seed])
-        assert_states_close(floats(together.state(k)), floats(alone.state(0)), TOLERANCE)
-        for name, value in together.state(k).items():
+    for seed, state in zip(SEEDS, outcome(model, noise, *SEEDS), strict=True):
+        (alone,) = outcome(model, noise, seed)
+        assert_states_close(floats(state), floats(alone), TOLERANCE)
+        for name, value in state.items():
             if not value.is_floating_point():
-                assert torch.equal(value, alone.state(0)[name]), name
+                assert torch.equal(value, alone[name]), name
 
 
 def floats(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -150,8 +156,7 @@ def test_a_resumed_training_is_the_uninterrupted_one(
 ) -> None:
     """Bit by bit, after 2 of 4 updates; evaluated in between, which draws nothing."""
 
-    tiny, form = MODELS[model], NOISE[noise]
-    whole = trained(tiny, form, seeds)
+    tiny, form, whole = MODELS[model], NOISE[noise], outcome(model, noise, *seeds)
 
     first = Ensemble(networks(tiny, form, seeds))
     train(tiny, first, seeds, end=2)
@@ -163,7 +168,7 @@ def test_a_resumed_training_is_the_uninterrupted_one(
     train(tiny, second, seeds, start=2)
 
     for k in range(len(seeds)):
-        assert_states_equal(second.state(k), whole.state(k))
+        assert_states_equal(second.state(k), whole[k])
 
 
 @pytest.mark.parametrize("noise", NOISE)

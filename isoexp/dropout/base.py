@@ -28,12 +28,13 @@ class Dropout(Noisy, ABC):
 
         self.width = width
         self.keep = keep
+        self.drops = keep < 1
 
     def extra_repr(self) -> str:
         return f"{self.width}, keep={self.keep:g}"
 
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        return self.drop(x) if self.training and self.keep < 1 else x
+        return self.drop(x) if self.training and self.drops else x
 
     @abstractmethod
     def drop(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:

@@ -82,7 +82,9 @@ class CorrelatedDropout(Dropout):
 
 
 def _rates(
-    mask: Float[Tensor, " n"], keep: float, overlap: float
+    mask: Float[Tensor, " n"],
+    keep: float | Float[Tensor, ""],
+    overlap: float | Float[Tensor, ""],
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Returns q and Γ, the latter clamped so that both are probabilities (Eqn 28)."""
 
@@ -92,7 +94,7 @@ def _rates(
     A, I = A.clamp_min(1), I.clamp_min(1)  # noqa: E741
 
     low, high = keep + A / I * (keep - 1), keep + A / I * keep
-    gamma = torch.full_like(A, overlap).clamp_max(1.0).minimum(high).maximum(low).clamp_min(0.0)
+    gamma = (torch.zeros_like(A) + overlap).clamp_max(1.0).minimum(high).maximum(low).clamp_min(0.0)
     q = keep + I / A * (keep - gamma)
 
     return torch.where(mixed, q, keep), torch.where(mixed, gamma, keep)

@@ -14,3 +14,4 @@ from .schedules import Constant as Constant
 from .schedules import Cosine as Cosine
 from .shampoo import Shampoo as Shampoo
 from .together import Together as Together
+from .together import along as along

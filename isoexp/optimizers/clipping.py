@@ -64,7 +64,7 @@ class ClipValue:
 
         norm = norms(gradients)
         for g in gradients:
-            g.clamp_(-self.limit, self.limit)
+            g.clamp_min_(-self.limit).clamp_max_(self.limit)
 
         return norm
 

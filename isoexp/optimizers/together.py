@@ -7,7 +7,7 @@ one network alone is seen as K = 1. Memory is kept in the layout of the paramete
 of networks only where the parameter has it, so that a member's is that of a solo run.
 """
 
-__all__ = ["Together", "check_momentum", "matrices", "unit_or_zero"]
+__all__ = ["Together", "along", "check_momentum", "matrices", "unit_or_zero"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -87,8 +87,13 @@ class Together(Optimizer, ABC):
         memory = {name: self._lead(value) for name, value in state.items() if name != "step"}
         d = self.direction(g, memory, int(state["step"]), group)
 
-        w.mul_(1 - group["lr"] * group["weight_decay"])
-        w.add_(d, alpha=-group["lr"])
+        lr, decay = group["lr"], group["weight_decay"]
+        if isinstance(lr, Tensor):  # a number a network, of a stacked ensemble
+            w.mul_(1 - along(lr * decay, w))
+            w.addcmul_(d, along(lr, w), value=-1)
+        else:
+            w.mul_(1 - lr * decay)
+            w.add_(d, alpha=-lr)
 
     def _lead(self, t: Tensor) -> Tensor:
         """Returns a view of a tensor whose first axis counts the networks."""
@@ -121,3 +126,10 @@ def unit_or_zero(x: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
     y = y / torch.linalg.vector_norm(y, dim=1, keepdim=True).clamp_min(1.0)
 
     return y.view_as(x)
+
+
+def along(values: Float[Tensor, " K"], w: Float[Tensor, " K *shape"]) -> Float[Tensor, " K ..."]:
+    """Returns a number a network in the shape that multiplies the weights of each."""
+
+    # The type first: not every device has float64.
+    return values.to(w.dtype).to(w.device).view(-1, *[1] * (w.dim() - 1))

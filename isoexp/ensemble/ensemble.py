@@ -3,12 +3,13 @@
 The weights of K networks are stacked along a first axis and their forward passes batched by
 torch.func.vmap; the networks know nothing of it. What happens to one never touches another: the
 loss of the ensemble is the sum of theirs, and an elementwise optimizer on stacked tensors is K
-optimizers. One network alone takes the plain path, without vmap.
+optimizers. Where their modules differ in real settings, R0 or keep, these are stacked as well, and
+each network computes with its own. One network alone takes the plain path, without vmap.
 """
 
-__all__ = ["ELEMENTWISE", "Ensemble"]
+__all__ = ["Ensemble"]
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
 from typing import Any
@@ -19,36 +20,19 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.optim import Optimizer
 
-from .activations import activations_of
-from .noise import KEY, Noisy, salt
-from .optimizers import Together, norms
-
-ELEMENTWISE = (
-    torch.optim.SGD,
-    torch.optim.Adam,
-    torch.optim.AdamW,
-    torch.optim.RMSprop,
-    torch.optim.Adagrad,
-    torch.optim.Adadelta,
-    torch.optim.Adamax,
-    torch.optim.NAdam,
-    torch.optim.RAdam,
-)
-"""Optimizers that treat each coordinate by itself, so that stacking networks changes nothing."""
-
-SHARED = ("step", "mu_product")
-"""What they keep once for all coordinates of a parameter, and so for all networks."""
-
-OF_GROUP = "of_group"
-"""Where we put what an optimizer counts for a whole group of parameters, in memory of each."""
+from ..activations import activations_of
+from ..noise import KEY, Noisy, salt
+from ..optimizers import norms
+from .differences import Difference, differences
+from .memories import BuildOptimizer, built, remembered, restore
 
 Tensors = dict[str, Any]
-
-BuildOptimizer = Callable[[Iterable[Tensor]], Optimizer]
 
 
 class Ensemble:
     """K networks of one shape.
+
+    Raises ValueError if modules differ in more than real settings.
 
     Arguments:
         members: The networks; their weights are taken over.
@@ -78,6 +62,8 @@ class Ensemble:
         else:
             self.template = deepcopy(members[0])
             self.parameters, self.buffers = stack_module_state(list(members))
+        self._differences: dict[str, Difference] = {}
+        self.settings = self._lift(members[1:])
 
         self._seen: dict[str, list[Tensor]] = {}
         self._hooks = _keep_outputs(self.template, self._seen) if observe else []
@@ -92,6 +78,37 @@ class Ensemble:
     def device(self) -> torch.device:
         return next(iter(self.parameters.values())).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the weights."""
+
+        return next(p.dtype for p in self.parameters.values() if p.is_floating_point())
+
+    def _lift(self, others: Sequence[nn.Module]) -> Tensors:
+        """Makes buffers of the settings in which networks differ, and returns their values, (K,).
+
+        They are tensors in the forward pass, and numbers in what `member` gives away.
+        """
+
+        paths = {module: path for path, module in self.template.named_modules()}
+        found = differences([self.template, *others]) if others else []
+
+        lifted = {}
+        for difference in found:
+            module = difference.owner
+            if not (isinstance(module, nn.Module) and module in paths):
+                raise ValueError(
+                    f"{difference.path} must be the same in all: only settings that are attributes "
+                    "of modules may differ between networks trained as one"
+                )
+            path = f"{paths[module]}.{difference.key}".removeprefix(".")
+            self._differences[path] = difference
+            lifted[path] = torch.tensor(difference.values, dtype=self.dtype, device=self.device)
+            delattr(module, difference.key)
+            module.register_buffer(difference.key, lifted[path][0], persistent=False)
+
+        return lifted
+
     def __call__(self, x: Shaped[Tensor, "K batch *inputs"]) -> Shaped[Tensor, "K batch *outputs"]:
         """Returns the outputs of network k on the inputs x[k]."""
 
@@ -99,26 +116,30 @@ class Ensemble:
         with torch.autocast(x.device.type, dtype=self.autocast, enabled=enabled):
             if self._compiled is not None:
                 outputs, self.activations, buffers = self._compiled(
-                    self.parameters, self.buffers, x
+                    self.parameters, self.buffers, self.settings, x
                 )
                 self._replace_buffers(buffers)
             elif self.size == 1:
                 outputs, seen = self._call(self.template, x[0])
                 outputs, self.activations = outputs[None], [h[None] for h in seen]
             else:
-                outputs, self.activations = self._all(self.parameters, self.buffers, x)
+                outputs, self.activations = self._all(
+                    self.parameters, self.buffers, self.settings, x
+                )
 
         return outputs.float() if enabled else outputs
 
-    def _all(self, parameters: Tensors, buffers: Tensors, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        def call(parameters: Tensors, buffers: Tensors, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-            return self._call(partial(functional_call, self.template, (parameters, buffers)), x)
+    def _all(
+        self, parameters: Tensors, buffers: Tensors, settings: Tensors, x: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        def call(tensors: tuple[Tensors, ...], x: Tensor) -> tuple[Tensor, list[Tensor]]:
+            return self._call(partial(functional_call, self.template, tensors), x)
 
         # Noise that knows no keys would not be that of the solo run: better an error.
-        return vmap(call, randomness="error")(parameters, buffers, x)
+        return vmap(call, randomness="error")((parameters, buffers, settings), x)
 
     def _pure(
-        self, parameters: Tensors, buffers: Tensors, x: Tensor
+        self, parameters: Tensors, buffers: Tensors, settings: Tensors, x: Tensor
     ) -> tuple[Tensor, list[Tensor], Tensors]:
         """Returns the buffers that come after instead of writing to those that are.
 
@@ -128,7 +149,7 @@ class Ensemble:
 
         buffers = {name: buffer.clone() for name, buffer in buffers.items()}
         if self.size > 1:
-            return *self._all(parameters, buffers, x), buffers
+            return *self._all(parameters, buffers, settings, x), buffers
 
         call = partial(functional_call, self.template, (parameters, buffers))
         outputs, seen = self._call(call, x[0])
@@ -206,34 +227,32 @@ class Ensemble:
 
         return norms(self.gradients())
 
-    def optimizers(self, build: BuildOptimizer) -> list[Optimizer]:
+    def optimizers(
+        self, build: BuildOptimizer | Sequence[BuildOptimizer], own_rates: bool = False
+    ) -> list[Optimizer]:
         """Returns one optimizer of the stacked weights, or K of the members' if it must be so.
 
-        An optimizer outside ELEMENTWISE may mix the coordinates of a tensor and would take the
-        axis of networks for one of features: ours are told of it; of the others each network gets
-        its own, on views of its weights.
+        Arguments:
+            build: Builds the optimizer of given weights; one for each network where they differ.
+            own_rates: Whether each network's rate will be set by itself.
         """
 
+        builds = [build] * self.size if callable(build) else list(build)
         trained = [p for p in self.parameters.values() if p.requires_grad]
-        if self.size == 1:
-            return [build(trained)]
 
-        # Built on one network's own shapes first: Muon refuses what is not a matrix.
-        views = [[nn.Parameter(p.detach()[k]) for p in trained] for k in range(self.size)]
-        first = build(views[0])
-        if type(first) in ELEMENTWISE:
-            return [build(trained)]
-        if isinstance(first, Together):
-            together = build(trained)
-            together.stacked = True  # pyright: ignore[reportAttributeAccessIssue]
-            return [together]
+        return [builds[0](trained)] if self.size == 1 else built(trained, builds, own_rates)
 
-        for k, row in enumerate(views):
-            for view, p in zip(row, trained, strict=True):
-                p.grad = torch.zeros_like(p) if p.grad is None else p.grad
-                view.grad = p.grad[k]
+    def optimizer_state(self, optimizers: Sequence[Optimizer], k: int) -> list[dict[str, Any]]:
+        """Returns a copy of what the optimizer remembers of network k, a dict a parameter."""
 
-        return [first, *(build(row) for row in views[1:])]
+        return remembered(optimizers, self.size, k)
+
+    def load_optimizer(
+        self, optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]
+    ) -> None:
+        """Restores what the optimizer remembers, from the K networks' optimizer_state."""
+
+        restore(optimizers, states)
 
     def zero_grad(self) -> None:
         """Zeroes the gradients, in place: an optimizer may hold views of them."""
@@ -249,6 +268,10 @@ class Ensemble:
         for module in network.modules():
             for hook in self._hooks:
                 module._forward_hooks.pop(hook, None)
+        for path, difference in self._differences.items():
+            module = network.get_submodule(path.rpartition(".")[0])
+            delattr(module, difference.key)
+            setattr(module, difference.key, difference.values[k])
         Ensemble([network]).load(0, self.state(k))
 
         return network.eval()
@@ -267,50 +290,6 @@ class Ensemble:
         for name, tensor in {**self.parameters, **self.buffers}.items():
             (tensor if self.size == 1 else tensor[k]).copy_(state[name])
 
-    def optimizer_state(self, optimizers: Sequence[Optimizer], k: int) -> list[dict[str, Any]]:
-        """Returns a copy of what the optimizer remembers of network k, a dict a parameter."""
-
-        stacked = self.size > 1 and len(optimizers) == 1
-        optimizer = optimizers[0] if len(optimizers) == 1 else optimizers[k]
-
-        return [
-            {
-                key: value[k].clone() if stacked and _is_own(key, value) else deepcopy(value)
-                for key, value in {**optimizer.state[p], **_of_group(optimizer, group)}.items()
-            }
-            for group in optimizer.param_groups
-            for p in group["params"]
-        ]
-
-    def load_optimizer(
-        self, optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]
-    ) -> None:
-        """Restores what the optimizer remembers, from the K networks' optimizer_state."""
-
-        for j, optimizer in enumerate(optimizers):
-            stacked = self.size > 1 and len(optimizers) == 1
-            merged = {
-                i: {
-                    key: torch.stack([state[i][key] for state in states])
-                    if stacked and _is_own(key, value)
-                    else deepcopy(value)
-                    for key, value in mine.items()
-                }
-                for i, mine in enumerate(states[j])
-            }
-            # PyTorch's own loader moves each value to where its optimizer wants it.
-            groups = optimizer.state_dict()["param_groups"]
-            for group in groups:
-                for i in group["params"]:
-                    group.update(merged[i].pop(OF_GROUP, {}))
-            optimizer.load_state_dict({"state": merged, "param_groups": groups})
-
-
-def _is_own(key: str, value: object) -> bool:
-    """Whether what an elementwise optimizer keeps is kept for each network by itself."""
-
-    return isinstance(value, Tensor) and key not in SHARED
-
 
 def _keep_outputs(network: nn.Module, seen: dict[str, list[Tensor]]) -> list[int]:
     """Has each activation put what it gives into a list of its own; returns the hooks' names."""
@@ -324,12 +303,3 @@ def _keep_outputs(network: nn.Module, seen: dict[str, list[Tensor]]) -> list[int
         hooks.append(module.register_forward_hook(partial(keep, seen[path])).id)
 
     return hooks
-
-
-def _of_group(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns what an optimizer has added to a group, as some do with the number of updates."""
-
-    ours = ("params", "param_names", "initial_lr", *optimizer.defaults)
-    added = {key: value for key, value in group.items() if key not in ours}
-
-    return {OF_GROUP: added} if added else {}

@@ -1,0 +1,178 @@
+"""The optimizers of an ensemble: how many there must be, and what they remember of each network.
+
+What they remember of a network is what the optimizer of that network alone would remember, so that
+a checkpoint serves either.
+"""
+
+__all__ = ["ELEMENTWISE", "BuildOptimizer", "built", "rates", "remembered", "restore"]
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..optimizers import Together
+from .rated import Rated, own_values
+
+ELEMENTWISE = (
+    torch.optim.SGD,
+    torch.optim.Adam,
+    torch.optim.AdamW,
+    torch.optim.RMSprop,
+    torch.optim.Adagrad,
+    torch.optim.Adadelta,
+    torch.optim.Adamax,
+    torch.optim.NAdam,
+    torch.optim.RAdam,
+)
+"""Optimizers that treat each coordinate by itself, so that stacking networks changes nothing."""
+
+SHARED = ("step", "mu_product")
+"""What they keep once for all coordinates of a parameter, and so for all networks."""
+
+OF_GROUP = "of_group"
+"""Where we put what an optimizer counts for a whole group of parameters, in memory of each."""
+
+RATES = frozenset({"lr", "weight_decay"})
+"""The settings that stacked networks may each have their own of."""
+
+BuildOptimizer = Callable[[Iterable[Tensor]], Optimizer]
+
+
+def built(
+    weights: Sequence[Tensor], builds: Sequence[BuildOptimizer], own_rates: bool
+) -> list[Optimizer]:
+    """Returns one optimizer of stacked weights, or K of the networks' if it must be so.
+
+    An optimizer outside ELEMENTWISE may mix the coordinates of a tensor and would take the axis of
+    networks for one of features: ours are told of it; of the others each network gets its own, on
+    views of its weights. So does each where more than rate and decay differ.
+
+    Arguments:
+        weights: The trained weights, the networks along the first axis.
+        builds: Builds the optimizer of each network.
+        own_rates: Whether each network's rate will be set by itself.
+    """
+
+    # Built on one network's own shapes first: Muon refuses what is not a matrix.
+    views = [[nn.Parameter(w.detach()[k]) for w in weights] for k in range(len(builds))]
+    first = builds[0](views[0])
+    stackable = type(first) in ELEMENTWISE or isinstance(first, Together)
+    if stackable and not own_rates and all(build is builds[0] for build in builds):
+        return [_stacked(builds[0], weights)]
+
+    alone = [first, *(build(row) for build, row in zip(builds[1:], views[1:], strict=True))]
+    differing = _differing(alone)
+    if stackable and differing <= RATES:
+        rated = own_rates or differing
+        return [_rated(builds[0], weights, alone) if rated else _stacked(builds[0], weights)]
+
+    for k, row in enumerate(views):
+        for view, w in zip(row, weights, strict=True):
+            w.grad = torch.zeros_like(w) if w.grad is None else w.grad
+            view.grad = w.grad[k]
+
+    return alone
+
+
+def _stacked(build: BuildOptimizer, weights: Sequence[Tensor]) -> Optimizer:
+    optimizer = build(weights)
+    if isinstance(optimizer, Together):
+        optimizer.stacked = True
+
+    return optimizer
+
+
+def _rated(
+    build: BuildOptimizer, weights: Sequence[Tensor], alone: Sequence[Optimizer]
+) -> Optimizer:
+    """Returns the optimizer of stacked weights, with the rate and the decay of each network."""
+
+    if not isinstance(alone[0], Together):
+        return Rated(weights, build, alone)
+
+    optimizer = _stacked(build, weights)
+    for i, group in enumerate(optimizer.param_groups):
+        group.update({key: own_values(alone, i, key) for key in RATES})
+
+    return optimizer
+
+
+def _differing(alone: Sequence[Optimizer]) -> set[str]:
+    """Returns what optimizers differ in: the names of settings, or `type`."""
+
+    if len({type(optimizer) for optimizer in alone}) > 1:
+        return {"type"}
+
+    return {
+        key
+        for groups in zip(*(optimizer.param_groups for optimizer in alone), strict=True)
+        for key in groups[0]
+        if key != "params" and any(group[key] != groups[0][key] for group in groups)
+    }
+
+
+def rates(optimizers: Sequence[Optimizer], size: int) -> list[float]:
+    """Returns the learning rate of each of so many networks, of their first weights."""
+
+    found = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    if isinstance(found[0], Tensor):
+        return found[0].tolist()
+
+    return found if len(found) == size else found * size
+
+
+def remembered(optimizers: Sequence[Optimizer], size: int, k: int) -> list[dict[str, Any]]:
+    """Returns a copy of what is remembered of network k of so many, a dict a parameter."""
+
+    stacked = size > 1 and len(optimizers) == 1
+    optimizer = optimizers[0] if len(optimizers) == 1 else optimizers[k]
+
+    return [
+        {
+            key: value[k].clone() if stacked and _is_own(key, value) else deepcopy(value)
+            for key, value in {**optimizer.state[p], **_of_group(optimizer, group)}.items()
+        }
+        for group in optimizer.param_groups
+        for p in group["params"]
+    ]
+
+
+def restore(optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]) -> None:
+    """Restores what the optimizers remember, from what was remembered of each network."""
+
+    for j, optimizer in enumerate(optimizers):
+        stacked = len(states) > 1 and len(optimizers) == 1
+        merged = {
+            i: {
+                key: torch.stack([state[i][key] for state in states])
+                if stacked and _is_own(key, value)
+                else deepcopy(value)
+                for key, value in mine.items()
+            }
+            for i, mine in enumerate(states[j])
+        }
+        # PyTorch's own loader moves each value to where its optimizer wants it.
+        groups = optimizer.state_dict()["param_groups"]
+        for group in groups:
+            for i in group["params"]:
+                group.update(merged[i].pop(OF_GROUP, {}))
+        optimizer.load_state_dict({"state": merged, "param_groups": groups})
+
+
+def _is_own(key: str, value: object) -> bool:
+    """Whether what an elementwise optimizer keeps is kept for each network by itself."""
+
+    return isinstance(value, Tensor) and key not in SHARED
+
+
+def _of_group(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Returns what an optimizer has added to a group, as some do with the number of updates."""
+
+    ours = ("params", "param_names", "initial_lr", *optimizer.defaults)
+    added = {key: value for key, value in group.items() if key not in ours}
+
+    return {OF_GROUP: added} if added else {}
