@@ -15,7 +15,7 @@ demo: .venv/ready
 	$(BIN)/isoexp train activation=iso_tanh model=mlp
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/dev
 	$(BIN)/ruff format --check .

@@ -12,21 +12,22 @@ __all__ = [
     "columns",
     "command",
     "flat",
+    "identities",
     "identity",
     "label",
     "probe_identity",
     "readable",
+    "structure",
     "telling",
 ]
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
 
 from .choices import defaults
 
@@ -36,9 +37,10 @@ NUMBERS = 1
 PROBES = 1
 """Raised when a probe measures otherwise than before with the same settings."""
 
-NOT_NUMBERS = frozenset(
-    {"name", "seeds", "device", "compile", "out", "force", "logger", "experiment", "probe"}
-)
+NOT_NUMBERS = frozenset({
+    "name", "seeds", "device", "compile", "figures", "out", "force", "sweep", "logger",
+    "experiment", "probe",
+})  # fmt: skip
 """Top-level keys that do not change the numbers of one network."""
 
 GROUPS = (
@@ -48,20 +50,10 @@ GROUPS = (
 """The groups whose choice stands beside every result."""
 
 
-def flat(config: DictConfig, seed: int) -> dict[str, Any]:
+def flat(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Returns the settings that count, by dotted key; what a class is called counts as one."""
 
-    found: dict[str, Any] = {}
-
-    def visit(node: Any, path: str) -> None:
-        if isinstance(node, Mapping):
-            for key in node:
-                if path or key not in NOT_NUMBERS:
-                    visit(node[key], f"{path}.{key}" if path else str(key))
-        else:
-            found[path] = _canonical(node)
-
-    visit(OmegaConf.to_container(config, resolve=True), "")
+    found = {path: _canonical(value) for path, value in _leaves(config)}
 
     found["seed"] = seed
     if not found.get("snapshots"):
@@ -73,6 +65,21 @@ def flat(config: DictConfig, seed: int) -> dict[str, Any]:
     return found
 
 
+def _leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the dotted key and the value of each setting that numbers may depend on."""
+
+    def visit(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+        if isinstance(node, Mapping):
+            for key in node:
+                yield from visit(node[key], f"{path}.{key}")
+        else:
+            yield path, node
+
+    for key, node in config.items():
+        if key not in NOT_NUMBERS:
+            yield from visit(node, key)
+
+
 def _canonical(value: Any) -> Any:
     """Returns one form of values that compute alike: 1 and 1.0 are one learning rate."""
 
@@ -82,7 +89,7 @@ def _canonical(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def readable(config: DictConfig, seed: int) -> dict[str, Any]:
+def readable(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Returns the settings that a reader looks for: those of `flat`, without what it says twice.
 
     A model repeats the activation that it is handed: model.activation.R0 is activation.R0.
@@ -98,26 +105,68 @@ def readable(config: DictConfig, seed: int) -> dict[str, Any]:
 
 
 def identity(
-    config: DictConfig, seed: int, data_fingerprint: str, sources: Mapping[str, str]
+    config: Mapping[str, Any], seed: int, data_fingerprint: str, sources: Mapping[str, str]
 ) -> str:
-    """Returns the identity of a run, 32 hexadecimal digits.
+    """Returns the identity of the run of a seed, as `identities`."""
+
+    return identities(config, [seed], data_fingerprint, sources)[seed]
+
+
+def identities(
+    config: Mapping[str, Any],
+    seeds: Iterable[int],
+    data_fingerprint: str,
+    sources: Mapping[str, str],
+) -> dict[int, str]:
+    """Returns the identity of the run of each seed, 32 hexadecimal digits.
 
     Arguments:
-        config: The composed configuration.
-        seed: The seed of the network.
+        config: The configuration, a plain dictionary.
+        seeds: The seeds of the networks.
         data_fingerprint: What identifies the content of the data.
         sources: Hashes of the source files of classes from outside the package.
     """
 
+    settings = flat(config, 0)
     content = {
-        "config": flat(config, seed),
+        "config": settings,
         "data": data_fingerprint,
         "sources": dict(sources),
-        "torch": version("torch").split("+")[0].rpartition(".")[0],
+        "torch": _torch_minor(),
         "numbers": NUMBERS,
     }
 
-    return _hash(content, 16)
+    found = {}
+    for settings["seed"] in seeds:
+        found[settings["seed"]] = _hash(content, 16)
+
+    return found
+
+
+def structure(config: Mapping[str, Any]) -> str:
+    """Returns what networks must share to be trained as one: all but real numbers and the seed.
+
+    Arguments:
+        config: The configuration, a plain dictionary.
+    """
+
+    own = {path: _shape(value) for path, value in _leaves(config) if path != "seed"}
+
+    return _hash({**own, "device": config["device"], "compile": config["compile"]}, 8)
+
+
+def _shape(value: Any) -> Any:
+    """Returns a value, without what a real number in it is."""
+
+    if isinstance(value, list):
+        return [_shape(item) for item in value]
+
+    return "a real number" if isinstance(value, float) else value
+
+
+@cache
+def _torch_minor() -> str:
+    return version("torch").split("+")[0].rpartition(".")[0]
 
 
 def probe_identity(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:

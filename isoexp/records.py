@@ -9,6 +9,7 @@ __all__ = [
     "Rows",
     "Schema",
     "append_line",
+    "files_below",
     "read",
     "read_json",
     "read_lines",
@@ -20,7 +21,7 @@ __all__ = [
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,11 +72,41 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object; {} where there is none, or what is there is not one."""
 
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
 
     return found if isinstance(found, dict) else {}
+
+
+def files_below(root: Path, name: str) -> Iterator[Path]:
+    """Yields the files of a name below a folder, ordered by path.
+
+    Where there is one nothing is looked for deeper: runs hold no runs. Neither hidden folders nor
+    links to folders are entered.
+
+    Arguments:
+        root: The folder.
+        name: The name of a file, or its path from where it is looked for.
+    """
+
+    folders = [os.fspath(root)]
+    while folders:
+        folder = folders.pop()
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            yield Path(path)
+            continue
+        try:
+            with os.scandir(folder) as entries:
+                inner = [
+                    entry.path
+                    for entry in entries
+                    if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
+                ]
+        except OSError:  # not for us to read, or removed by another process just now
+            continue
+        folders += sorted(inner, reverse=True)
 
 
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
@@ -164,29 +195,50 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
         FileNotFoundError: If no run below the folder has such a table.
     """
 
+    import numpy as np
     import pyarrow as pa
-    import pyarrow.parquet as pq
+    import pyarrow.compute as pc
 
     name = "metrics.parquet" if table == "metrics" else f"probes/{table}.parquet"
-    paths = sorted(Path(root).glob(f"**/{name}"))
+    paths = list(files_below(Path(root), name))
     if not paths:
         raise FileNotFoundError(f"no {name} below {root}: has a run been completed there?")
 
-    tables = []
-    for path in paths:
-        try:
-            tables.append(_with_config(pq.ParquetFile(path).read()))
-        except pa.ArrowException as error:
-            raise ValueError(f"cannot read {path}: {error}") from error
+    tables = [_read_table(path) for path in paths]
+    settings = [_settings(each) for each in tables]
+    tables = [each.replace_schema_metadata(None) for each in tables]
 
     kinds: dict[str, set] = {}
-    for each in tables:
-        for field in each.schema:
-            kinds.setdefault(field.name, set()).add(field.type)
+    for field in (field for schema in {each.schema for each in tables} for field in schema):
+        kinds.setdefault(field.name, set()).add(field.type)
     for name in (name for name, found in kinds.items() if len(found) > 1):
         tables = [_as_text(each, name) for each in tables]  # 0.5 in one run, "auto" in another
+    rows = pa.concat_tables(tables, promote_options="default")
 
-    return pa.concat_tables(tables, promote_options="default").to_pandas()
+    # A column for a setting is made once for all runs: one a run takes as long as reading them.
+    run = pa.array(np.repeat(np.arange(len(tables)), [len(each) for each in tables]))
+    for name in dict.fromkeys(name for each in settings for name in each):
+        column = _column([each.get(name) for each in settings]).take(run)
+        if name not in kinds:
+            rows = rows.append_column(name, column)
+            continue
+        if rows[name].type != column.type:
+            rows, column = _as_text(rows, name), column.cast(pa.string())
+        both = pc.call_function("coalesce", [rows[name], column])
+        rows = rows.set_column(rows.schema.get_field_index(name), name, both)
+
+    return rows.to_pandas()
+
+
+def _read_table(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # On threads a table of some rows takes longer.
+        return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+    except pa.ArrowException as error:
+        raise ValueError(f"cannot read {path}: {error}") from error
 
 
 def _as_text(table: Any, name: str) -> Any:
@@ -199,26 +251,32 @@ def _as_text(table: Any, name: str) -> Any:
     return table if index < 0 else table.set_column(index, name, table[name].cast(pa.string()))
 
 
-def _with_config(table: Any) -> Any:
-    """Appends the settings kept in a table's metadata as columns: numbers, truths and texts."""
-
-    import pyarrow as pa
+def _settings(table: Any) -> dict[str, Any]:
+    """Returns the settings in a table's metadata, those it has no column of, as simple values."""
 
     config = json.loads((table.schema.metadata or {}).get(CONFIG_KEY, b"{}"))
-    for name, value in _settings(config, set(table.column_names)):
-        kind = {bool: pa.bool_(), float: pa.float64()}.get(type(value), pa.string())
-        table = table.append_column(name, pa.array([value] * len(table), kind))
-
-    return table.replace_schema_metadata(None)
-
-
-def _settings(config: Mapping[str, Any], taken: set[str]) -> Iterable[tuple[str, Any]]:
+    taken = set(table.column_names)
+    found = {}
     for name, value in config.items():
         if name in taken or value is None:
             continue
         if isinstance(value, bool | str):
-            yield name, value
+            found[name] = value
         elif isinstance(value, int | float):
-            yield name, float(value)  # one run's 1 and another's 0.1 are one column
+            found[name] = float(value)  # one run's 1 and another's 0.1 are one column
         else:
-            yield name, json.dumps(value)
+            found[name] = json.dumps(value)
+
+    return found
+
+
+def _column(values: list[Any]) -> Any:
+    """Returns values as an array; as text, if they are of several types."""
+
+    import pyarrow as pa
+
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) > 1:
+        values = [None if v is None else pa.scalar(v).cast(pa.string()).as_py() for v in values]
+
+    return pa.array(values)

@@ -8,26 +8,50 @@ A run is pending, running, completed, failed or interrupted. One process at a ti
 holds a lock that the kernel frees when the process is killed.
 """
 
-__all__ = ["Busy", "Run", "claim", "find", "find_run", "hold", "runs_below"]
+__all__ = [
+    "Busy",
+    "Run",
+    "Study",
+    "claim",
+    "find",
+    "find_run",
+    "find_runs",
+    "hold",
+    "runs_below",
+    "status",
+]
 
 import os
+import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import UserError
-from .records import read_json, write_json
+from .records import files_below, read_json, write_json
 
 HEARTBEAT_DEAD_S = 60.0
 """A run on another host that has not written its state for so long is taken for dead."""
 
 
+IDENTITY = re.compile(r"-(?=([0-9a-f]{8}))")
+"""What an identity in the name of a folder begins with."""
+
+
 class Busy(Exception):
     """Another process works on the run."""
+
+
+def status(state: Mapping[str, Any]) -> str:
+    """Returns what a run is, whatever its state.json says: running, if someone works on it."""
+
+    said = state.get("state", "pending")
+
+    return "interrupted" if said == "running" and not _alive(state) else said
 
 
 @dataclass(frozen=True)
@@ -56,10 +80,7 @@ class Run:
     def status(self) -> str:
         """The state as it is: a run whose process has died is interrupted, whatever it wrote."""
 
-        state = self.state
-        status = state.get("state", "pending")
-
-        return "interrupted" if status == "running" and not _alive(state) else status
+        return status(self.state)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -76,17 +97,48 @@ class Run:
         )
 
 
+@dataclass(frozen=True)
+class Study:
+    """The runs of a study, as its folder was when it was listed.
+
+    Arguments:
+        folder: The folder of the study; it need not exist yet.
+        names: The names of the folders of runs, by the first 8 characters of an identity in them.
+    """
+
+    folder: Path
+    names: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Study":
+        """Lists a folder."""
+
+        names: dict[str, list[str]] = {}
+        for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
+            for start in dict.fromkeys(IDENTITY.findall(name)):
+                names.setdefault(start, []).append(name)
+
+        return cls(folder, names)
+
+    def find(self, identity: str) -> Run | None:
+        """Returns the run that has an identity, under whatever label it was started."""
+
+        for name in self.names.get(identity[:8], ()):
+            run = Run(self.folder / name)
+            if run.state.get("identity") == identity:
+                return run
+
+        return None
+
+
 def find(study: Path, identity: str) -> Run | None:
-    """Returns the run of a study that has an identity, under whatever label it was started."""
+    """Returns the run of a study that has an identity now."""
 
     # Half the time of a glob, in a study of ten thousand runs.
     names = os.listdir(study) if study.is_dir() else []
-    for name in sorted(name for name in names if f"-{identity[:8]}" in name):
-        run = Run(study / name)
-        if run.state.get("identity") == identity:
-            return run
+    start = identity[:8]
 
-    return None
+    return Study(study, {start: sorted(n for n in names if f"-{start}" in n)}).find(identity)
 
 
 @contextmanager
@@ -144,10 +196,21 @@ def hold(run: Run) -> Iterator[None]:
         held.release()
 
 
+def held(run: Run) -> bool:
+    """Whether another process works on a run."""
+
+    try:
+        with hold(run):
+            state = run.state
+            return state.get("host") != socket.gethostname() and run.status == "running"
+    except Busy:
+        return True
+
+
 def runs_below(root: Path) -> list[Run]:
     """Returns the runs below a folder, ordered by path."""
 
-    return [Run(path.parent) for path in sorted(root.glob("**/state.json"))]
+    return [Run(path.parent) for path in files_below(root, "state.json")]
 
 
 def find_run(text: str) -> Run:
@@ -169,6 +232,24 @@ def find_run(text: str) -> Run:
     raise UserError(f"there is no run {text}: isoexp ls shows those below runs/")
 
 
+def find_runs(text: str) -> list[Run]:
+    """Returns the completed runs below a folder, or the run that a text stands for.
+
+    Raises:
+        UserError: If there is none.
+    """
+
+    folder = Path(text)
+    if not folder.is_dir() or (folder / "state.json").is_file():
+        return [find_run(text)]
+
+    found = [run for run in runs_below(folder) if run.status == "completed"]
+    if not found:
+        raise UserError(f"there is no completed run below {text}; isoexp ls shows those it has")
+
+    return found
+
+
 def _owner(state: dict[str, Any]) -> str:
     if "pid" not in state or state.get("state") == "completed":  # whoever trained it has gone
         return "another process; repeat the command when it has ended"
@@ -178,7 +259,7 @@ def _owner(state: dict[str, Any]) -> str:
     return f"process {state['pid']} on {state.get('host')}, heard of {ago:.0f} s ago"
 
 
-def _alive(state: dict[str, Any]) -> bool:
+def _alive(state: Mapping[str, Any]) -> bool:
     """Whether the process that wrote a state still works on it, as far as this host can tell."""
 
     if state.get("host") != socket.gethostname():

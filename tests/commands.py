@@ -1,5 +1,6 @@
 """Commands run in a folder of their own, in this process."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,14 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def isoexp(folder: Path, capfd: pytest.CaptureFixture[str]) -> Command:
+def isoexp(
+    folder: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Command:
     """Runs a command line, given as words."""
+
+    # Hydra's launchers leave a log to a standard output that is closed when the test has ended.
+    monkeypatch.setattr(logging.root, "handlers", [*logging.root.handlers])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
 
     def run(*words: str) -> Outcome:
         capfd.readouterr()

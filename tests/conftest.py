@@ -1,5 +1,6 @@
 """What every test stands on: checked shapes, one thread, a known seed, nobody's own files."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -35,12 +36,26 @@ import torch  # noqa: E402
 
 # Compiled by the hook here, not deep inside a test: CPython's compiler counts recursion.
 from isoexp.experiment import execution, trial  # noqa: E402, F401
-from isoexp.symmetry import laws  # noqa: E402
+from isoexp.symmetry import laws, training  # noqa: E402
 
 from .commands import folder, isoexp, undrawn  # noqa: E402, F401  (fixtures)
 
 torch.set_num_threads(1)
-laws.DRAWS = 800  # a quarter of the samples that laws are told apart by, for time
+
+# A part of the samples and the updates that symmetries are measured by, for time.
+laws.DRAWS, training.UPDATES = 800, 20
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the long tests first: no worker is left alone with one at the end."""
+
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector what is imported, which it would look through all the time."""
+
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

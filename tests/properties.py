@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
+import pytest
 import torch
 from torch import Tensor
 
+from isoexp.errors import UserError
 from isoexp.geometry import random_orthogonal
 
 Map = Callable[[Tensor], Tensor]
@@ -107,3 +109,13 @@ def assert_states_close(
         scale = expected[name].abs().max().double().clamp_min(1e-300)
         error = ((tensor - expected[name]).abs().max() / scale).item()
         assert error <= tolerance, f"{name} is off by {error:.1e} of its largest weight"
+
+
+def refusal(use: Callable[[], object]) -> str:
+    """Returns the one line with which something is refused."""
+
+    with pytest.raises(UserError) as caught:
+        use()
+    assert "\n" not in str(caught.value)
+
+    return str(caught.value)

@@ -26,8 +26,9 @@ from isoexp.data import Source
 from isoexp.errors import UserError
 from isoexp.experiment.composition import compose
 from isoexp.experiment.construction import check
-from isoexp.experiment.execution import prepare
+from isoexp.experiment.preparation import prepare
 from isoexp.experiment.settings import Settings
+from isoexp.experiment.sweeping import Sweeping
 
 OFFLINE = {
     "digits", "mnist5k", "mnist1d", "spheres", "xor", "teacher", "modular", "text", "waveforms",
@@ -106,5 +107,6 @@ def test_the_keys_read_as_text_are_the_keys() -> None:
     root = yaml.safe_load((CONF / "config.yaml").read_text())
 
     assert root_keys() == [key for key in root if key not in ("defaults", "hydra")]
-    assert set(root_keys()) == set(Settings.__dataclass_fields__)
+    assert set(root_keys()) == {*Settings.__dataclass_fields__, "sweep"}
+    assert set(root["sweep"]) == set(Sweeping.__dataclass_fields__)
     assert defaults().keys() <= groups().keys()

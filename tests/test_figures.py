@@ -13,6 +13,7 @@ from isoexp import figures
 from isoexp.choices import groups
 from isoexp.figures.style import short, title, trained
 from isoexp.probes import Equivariance, probe
+from isoexp.records import write_table
 
 from .experiment.runs import TINY, run
 from .probes.subjects import subject
@@ -82,3 +83,31 @@ def test_a_figure_is_drawn_again_without_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
     assert Path("again.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_table_without_rows_lacks_no_figure(tmp_path: Path) -> None:
+    probes = tmp_path / "probes"
+    for name, rows in {"refraction": 2, "spectrum": 0, "mine": 2}.items():
+        path = probes / f"{name}.parquet"
+        write_table(path, {"n": [1] * rows}, {"n": int}, {}, {})
+
+    assert figures.missing(tmp_path) == [probes / "refraction.parquet"]
+    (probes / "refraction.png").touch()
+    assert figures.missing(tmp_path) == []
+    assert figures.missing(tmp_path, again=True) == [probes / "refraction.parquet"]
+
+
+def test_what_breaks_a_figure_is_kept_until_it_is_drawn(tmp_path: Path) -> None:
+    def broken(table: Any, figure: Any) -> None:
+        raise RuntimeError("no\nink")
+
+    path = tmp_path / "refraction.parquet"
+    write_table(path, {"n": [1]}, {"n": int}, {}, {})
+    said = tmp_path / "refraction.figure-error.txt"
+
+    assert figures.draw_beside(path, "", broken) == "RuntimeError: no ink"
+    assert "in broken" in said.read_text()
+    assert not (tmp_path / "refraction.png").exists()
+    assert figures.draw_beside(path, "", lambda table, figure: None) is None
+    assert not said.exists()
+    assert (tmp_path / "refraction.png").exists()

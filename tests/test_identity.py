@@ -2,9 +2,9 @@
 
 import pytest
 
-from isoexp.experiment.composition import compose
-from isoexp.experiment.execution import prepare
-from isoexp.identity import command, label
+from isoexp.experiment.composition import compose, expand
+from isoexp.experiment.preparation import prepare
+from isoexp.identity import command, identity, label, structure
 
 
 def identity_of(*words: str) -> str:
@@ -90,6 +90,66 @@ def test_a_member_has_the_identity_of_its_solo_run() -> None:
     together = prepare(compose(["seeds=3", "seed=4"])).identities
 
     assert together == {s: identity_of(f"seed={s}") for s in (4, 5, 6)}
+
+
+GOLDEN = {
+    "": "04a94c22b646f6a1ed2c646612b6ed01",
+    "activation=iso_relu activation.R0=0.5 optimizer.lr=3e-3": "ecdb2bbd60a0c15c6f3bc3d0a53df640",
+    "model=cnn data=shapes norm=batch seed=7 steps=100": "9e7a7f37cf9c93a40b1da6fcd08bee15",
+    "experiment=causal_alignment init.gain=2": "06efcff23b118cd9a32f5b7c8b70cc23",
+    "activation=quasi_isotropic dropout=isotropic regularizer=l1 regularizer.strength=1e-6 "
+    "snapshots=4": "20b04b4b0f45e540124f7054d9596896",
+    "model=transformer data=languages precision=float64 clip=norm probe=all schedule=constant": (
+        "d26b031691508a62ee49b672ead4265b"
+    ),
+    "optimizer=adamw optimizer.betas=[0.5,0.9] model.widths=[8,8] +data.root=here batch_size=7": (
+        "77b8b8d4bb423c8c3213d9ae26d23f99"
+    ),
+}
+"""Identities of seed 3, with torch 2.13, that finished runs are found by."""
+
+
+@pytest.mark.parametrize("words", GOLDEN)
+def test_finished_runs_stay_finished(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isoexp.identity._torch_minor", lambda: "2.13")
+
+    config = compose(words.split()).config
+    assert identity(config, 3, "data", {"mine.A": "00"}) == GOLDEN[words]
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("optimizer.lr=0.02 seed=5", True),
+        ("optimizer.lr=1", True),
+        ("optimizer.betas=[0.5,0.9] init.gain=2.0", True),
+        ("name=other out=elsewhere probe=none sweep.batch=3 force=true", True),
+        ("seeds=4", True),
+        ("optimizer.fused=false", False),
+        ("model.widths=[32]", False),
+        ("batch_size=51", False),
+        ("epochs=61", False),
+        ("activation.scale=sqrt_width", False),
+        ("device=cpu", False),
+        ("compile=true", False),
+        ("precision=float64", False),
+        ("optimizer.betas=[0.5,0.9,0.9]", False),
+    ],
+)
+def test_networks_that_differ_in_real_numbers_have_one_structure(words: str, same: bool) -> None:
+    def shape(text: str) -> str:
+        (job,) = expand(["init=gaussian", *text.split()])
+        return structure(job.config)
+
+    assert (shape(words) == shape("")) is same
+
+
+def test_a_real_number_is_one_however_it_is_typed() -> None:
+    words = ["activation=iso_relu", "activation.R0"]
+    one, other = (compose([words[0], f"{words[1]}={text}"]).config for text in ("2", "2.0"))
+
+    assert isinstance(one["model"]["activation"]["R0"], float)
+    assert identity(one, 0, "data", {}) == identity(other, 0, "data", {})
 
 
 def test_a_label_says_what_was_chosen_and_no_more() -> None:

@@ -14,6 +14,7 @@ from isoexp.records import (
     METRICS,
     Schema,
     append_line,
+    files_below,
     read_json,
     read_lines,
     write_bytes,
@@ -123,6 +124,29 @@ def test_a_setting_of_two_kinds_is_read_as_text(tmp_path: Path) -> None:
         write_table(tmp_path / name / "metrics.parquet", rows, METRICS, {}, {"x.mode": mode})
 
     assert isoexp.read(tmp_path)["x.mode"].tolist() == ["0.5", "auto", "true"]
+
+
+def test_what_is_a_column_here_and_a_setting_there_is_one_column(tmp_path: Path) -> None:
+    with_twin: Schema = {"step": int, "twin": str}
+    write_table(tmp_path / "a" / "metrics.parquet", {"step": [0], "twin": ["x"]}, with_twin, {}, {})
+    write_table(tmp_path / "b" / "metrics.parquet", {"step": [0]}, {"step": int}, {}, {"twin": 0.5})
+    nothing = {"step": [0], "twin": [None]}
+    write_table(tmp_path / "c" / "metrics.parquet", nothing, with_twin, {}, {"twin": "unread"})
+
+    assert isoexp.read(tmp_path)["twin"].fillna("none").tolist() == ["x", "0.5", "none"]
+
+
+def test_files_are_found_in_the_order_of_their_paths_and_not_in_runs(tmp_path: Path) -> None:
+    for name in ("b/x", "a-b/x", "a/z", "a/y", "a/y/probes", ".hidden/x", "deep/er/x"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "state.json").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    found = [str(p.parent.relative_to(tmp_path)) for p in files_below(tmp_path, "state.json")]
+
+    assert found == ["a/y", "a/z", "a-b/x", "b/x", "deep/er/x"]
+    assert list(files_below(tmp_path / "a" / "y", "state.json")) == [tmp_path / "a/y/state.json"]
+    assert list(files_below(tmp_path / "none", "state.json")) == []
 
 
 def test_an_unreadable_table_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isoexp.runs import HEARTBEAT_DEAD_S, Busy, Run, claim, find, runs_below
+from isoexp.runs import HEARTBEAT_DEAD_S, Busy, Run, Study, claim, find, runs_below
 
 IDENTITY = "0123456789abcdef0123456789abcdef"
 
@@ -112,3 +112,20 @@ def test_claiming_a_completed_run_leaves_it_completed(tmp_path: Path) -> None:
 
     with claim(tmp_path, "one", IDENTITY) as again:
         assert again.status == "completed"
+
+
+def test_a_study_that_is_listed_once_finds_what_was_there(tmp_path: Path) -> None:
+    alike, later = IDENTITY[:8] + "f" * 24, "a" * 32
+    for label, each in (("x-deadbeef-y", IDENTITY), ("b", alike)):
+        with claim(tmp_path, label, each):
+            pass
+    study = Study.of(tmp_path)
+    with claim(tmp_path, "late", later):
+        pass
+
+    for each in (IDENTITY, alike):
+        assert study.find(each) == find(tmp_path, each)
+        assert study.find(each) is not None
+    assert study.find(later) is None
+    assert find(tmp_path, later) is not None
+    assert Study.of(tmp_path / "nowhere").find(IDENTITY) is None

@@ -5,7 +5,9 @@ The hook that checks shapes breaks torch.compile, and answers a wrong word befor
 
 import copy
 from functools import partial
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -34,6 +36,7 @@ from isoexp.noise import KEY, uniform
 from isoexp.norms import BatchNorm, ChiNorm
 from isoexp.stochastic import Stochastic
 
+from .experiment.runs import TINY, left, run
 from .models.tiny import MODELS, Tiny, forms, identity
 
 # Where a fused kernel may round apart: at the origin, and in a table. (The compiled erf of PyTorch
@@ -165,6 +168,19 @@ def test_traced_networks_are_the_same(
         assert len(found[0]) == len(found[1])
         for a, b in zip(*found, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_compiled_runs_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of compile=true, traced as above."""
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    words = [*TINY, "steps=4", "probe=none", "seeds=2", "precision=float64", "model.widths=[8]"]
+    run(*words, "out=plain")
+    run(*words, "compile=true", "out=compiled")
+
+    (a, _), (b, _) = left(Path("plain")), left(Path("compiled"))
+    pd.testing.assert_frame_equal(a, b, rtol=1e-9)
 
 
 def test_attention_is_one_of_two() -> None:

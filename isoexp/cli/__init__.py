@@ -18,6 +18,7 @@ isoexp: the laboratory bench for isotropic deep learning
   isoexp list [GROUP]                           every choice of every group
   isoexp ls [DIR]                               a table of runs
   isoexp show RUN                               one run: state, numbers, configuration
+  isoexp figures RUN …                          draw the tables of finished runs
   isoexp audit [GROUP …] [module:object …]      the measured symmetry of every functional form
   isoexp completion bash|zsh|fish               a script for your shell
 
@@ -93,6 +94,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
     from .audit import audit
     from .completion import complete, completion
+    from .figures import figures
     from .listing import list_choices, ls, show
     from .probe import probe
     from .train import train
@@ -103,6 +105,7 @@ def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
         "list": list_choices,
         "ls": ls,
         "show": show,
+        "figures": figures,
         "audit": audit,
         "completion": completion,
         "_complete": complete,

@@ -71,6 +71,8 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
         return list(known)
     if commands[0] == "completion":
         return list(SCRIPTS)
+    if commands[0] == "figures":
+        return ["--again", "--help"] if word.startswith("-") else []
     if commands[0] not in ("train", "audit", "probe"):
         return []
     if word.startswith("-") and commands[0] == "audit":

@@ -9,7 +9,7 @@ from typing import Any
 from ..choices import describe, groups
 from ..errors import UserError, did_you_mean
 from ..records import read_json
-from ..runs import Run, find_run, runs_below
+from ..runs import Run, find_run, runs_below, status
 from .table import final_numbers, number, table
 
 
@@ -93,6 +93,10 @@ def show(arguments: Sequence[str]) -> int:
         print("\nnot measured")
         print(_aligned(state["unmeasured"]))
 
+    tables = _without_figures(run)
+    if tables:
+        print(f"\nno figures yet of {', '.join(tables)}: isoexp figures {arguments[0]} draws them")
+
     if summary:
         print("\nsummary")
         print(_aligned({key: number(value) for key, value in summary.items()}))
@@ -118,20 +122,32 @@ def show(arguments: Sequence[str]) -> int:
 
 def _row(run: Run, root: Path) -> dict[str, str]:
     state = run.state
+    now = status(state)
     columns = state.get("columns") or {}
     told = {
         key: str(columns[key]) for key in ("activation", "model", "data", "seed") if key in columns
     }
     total = state.get("steps")
-    progress = f"{state.get('step', 0)}/{total}" if total and run.status != "completed" else ""
+    progress = f"{state.get('step', 0)}/{total}" if total and now != "completed" else ""
 
     return {
         "run": str(run.folder.relative_to(root).parent / run.folder.name[-8:]),
-        "state": f"{run.status} {progress}".strip(),
+        "state": f"{now} {progress}".strip(),
         **told,
         "settings": " ".join(state.get("words") or []),
         **final_numbers(run.summary),
     }
+
+
+def _without_figures(run: Run) -> list[str]:
+    """Returns the names of the tables of a run that a figure can be drawn of, and is not."""
+
+    if not any(run.folder.glob("probes/*.parquet")):
+        return []
+
+    from ..figures import missing  # takes longer to import than all else here
+
+    return [path.stem for path in missing(run.folder)]
 
 
 def _because(state: dict[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 __all__ = ["HELP", "train"]
 
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from ..errors import UserError
 from .options import Parser, parse
 
 HELP = """\
@@ -16,6 +16,7 @@ Trains networks, puts probes to them and writes everything to <out>/<name>/. Wha
 not done again; what was interrupted goes on where it was.
 
   -m, --multirun      a job for each combination of the values given: activation=tanh,iso_tanh
+  --dry-run           prints the plan of a sweep and trains nothing
   --config-dir DIR    choices of your own, laid out like conf/: DIR/activation/mine.yaml
   --allow PACKAGE     lets _target_ name classes of a package that you trust
   --cfg               prints the configuration and trains nothing
@@ -33,6 +34,7 @@ def train(arguments: Sequence[str]) -> int:
 
     parser = Parser("train")
     parser.add_argument("-m", "--multirun", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--cfg", action="store_true")
     options = parse(parser, arguments)
     if options.help:
@@ -50,18 +52,23 @@ def train(arguments: Sequence[str]) -> int:
     if options.cfg:
         return _print_config(options.words, folders)
     if options.multirun:
-        return _sweep(options.words, folders)
+        from .sweeping import sweep
+
+        return sweep(options.words, folders, options.dry_run)
+    if options.dry_run:
+        raise UserError("--dry-run shows the plan of a sweep: isoexp train -m … --dry-run")
 
     return _single(options.words, folders)
 
 
 def _single(words: Sequence[str], folders: Sequence[Path]) -> int:
     from ..experiment.composition import compose
-    from ..experiment.execution import execute, prepare
+    from ..experiment.execution import execute
+    from ..experiment.preparation import prepare
     from .console import Console
 
     console = Console()
-    with closing(execute(prepare(compose(words, folders)))) as events:
+    with closing(execute([prepare(compose(words, folders))])) as events:
         try:
             for event in events:
                 console.show(event)
@@ -72,56 +79,13 @@ def _single(words: Sequence[str], folders: Sequence[Path]) -> int:
     return 1 if console.failed or console.held else 0
 
 
-def _sweep(words: Sequence[str], folders: Sequence[Path]) -> int:
-    from ..experiment.execution import execute
-    from ..sweep import launch, plan, wants_hydra
-    from .console import Console
-
-    if wants_hydra(words):
-        failures = launch(words, folders)
-        for failure in failures:
-            print(f"failed: {failure}", file=sys.stderr)
-        return 1 if failures else 0
-
-    jobs = plan(words, folders)
-    runs = sum(len(job.identities) for job in jobs)
-    undone = sum(len(job.undone()) for job in jobs)
-    print(f"{len(jobs)} jobs, {runs} runs, {runs - undone} done before", flush=True)
-
-    consoles = []
-    for index, job in enumerate(jobs, start=1):
-        console = Console(quiet=True, prefix=f"[{index}/{len(jobs)}] ")
-        consoles.append(console)
-        with closing(execute(job)) as events:
-            try:
-                for event in events:
-                    console.show(event)
-            except Exception as error:  # one job's; the world may have changed since the plan
-                console.failed.append(str(error))
-                console.say(f"failed: {error}")
-            finally:
-                console.close()
-        for run in console.fresh:
-            console.say(f"completed: {run.folder}")
-
-    whole = Console()
-    whole.done = [run for console in consoles for run in console.done]
-    whole.conclude()
-    failed = [line for console in consoles for line in (*console.failed, *console.held)]
-    if failed:
-        print(f"\n{len(failed)} of {runs} runs not completed; the same command goes on with them")
-
-    return 1 if failed else 0
-
-
 def _print_config(words: Sequence[str], folders: Sequence[Path]) -> int:
-    from omegaconf import OmegaConf
-
     from ..experiment.composition import compose
+    from ..experiment.configuration import written
     from ..experiment.construction import check
 
     job = compose(words, folders)
     check(job.config)
-    print(OmegaConf.to_yaml(job.config, resolve=True), end="")
+    print(written(job.config), end="")
 
     return 0

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 
 from .. import symmetry
 from ..choices import FORMS, groups
@@ -21,7 +20,7 @@ from ..models import WEIGHTS
 from ..records import Rows, Schema
 from ..symmetry import Measured, largest
 from .bench import set_threads
-from .composition import expand
+from .composition import choice, expand
 from .construction import build, check
 from .objects import AS, located
 
@@ -159,9 +158,10 @@ def _of_group(group: str, folders: Sequence[Path]) -> Iterator[Form]:
             yield Form(group, name, target, lambda n, weights=weights: _over_keys(weights))
 
     for name, path in groups(folders).get(group, {}).items():
-        config = OmegaConf.create({group: OmegaConf.load(path)})
-        target = str(OmegaConf.select(config, f"{group}._target_"))
+        target = ""
         try:
+            config = {group: choice(group, path)}
+            target = str(config[group].get("_target_"))
             check(config)
             built = build(config, group)
         except UserError as error:
@@ -187,7 +187,7 @@ def _composed(words: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:
             check(job.config)
             told = [word for word in job.words if word.startswith(f"{group}.")]
             name = " ".join([job.choices[group], *told])
-            yield Form(group, name, str(job.config[group]._target_), build(job.config, group))
+            yield Form(group, name, str(job.config[group]["_target_"]), build(job.config, group))
 
 
 def _over_keys(weights: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Any:

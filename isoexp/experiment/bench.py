@@ -3,14 +3,13 @@
 __all__ = ["Bench", "set_threads"]
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from ..data import Factor, Source, Splits
@@ -21,11 +20,26 @@ from ..probes import Probe
 from ..regularizers import Regularizer
 from ..streams import seeded
 from ..training import Classification, Objective, Reconstruction, Regression
+from .configuration import Config, read, written
 from .construction import build
 from .settings import Settings
 
 WIDTH = 8
 """The number of features that an activation or a norm is tried out with."""
+
+BUILT = {
+    "model": "build_model",
+    "optimizer": "build_optimizer",
+    "schedule": "schedule",
+    "clip": "clip",
+    "regularizer": "regularizer",
+    "probe": "probes",
+    "logger": "logger",
+}
+"""The fields that are built from a part of the configuration, by the part."""
+
+HANDED = ("activation", "norm", "init", "dropout")
+"""The parts that a model is handed."""
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
@@ -64,7 +78,7 @@ class Bench:
     factors: Mapping[str, Factor]
 
     @classmethod
-    def of(cls, config: DictConfig, settings: Settings) -> "Bench":
+    def of(cls, config: Config, settings: Settings) -> "Bench":
         """Builds everything once, so that nothing can be refused later.
 
         Raises:
@@ -75,35 +89,34 @@ class Bench:
         spare_the_compiler()
 
         device = _device(settings.device)
-        splits = _load(OmegaConf.to_yaml(config.data, resolve=True))
-        named = {"train": splits.train, "valid": splits.valid, "test": splits.test}
+        splits, tensors = _load(written(config["data"]), device, settings.precision)
 
         bench = cls(
             settings=settings,
-            splits={
-                name: (
-                    torch.from_numpy(split.x).to(device, DTYPES[settings.precision]),
-                    _targets(split.y, splits.outputs, DTYPES[settings.precision]).to(device),
-                )
-                for name, split in named.items()
-            },
-            build_model=build(config, "model"),
+            splits=tensors,
             shape=(
                 splits.inputs,
                 (splits.answers[0], splits.outputs) if splits.answers else splits.outputs,
             ),
-            build_optimizer=build(config, "optimizer"),
-            schedule=build(config, "schedule"),
-            clip=build(config, "clip"),
-            regularizer=build(config, "regularizer"),
-            probes=build(config, "probe") if config.get("probe") else {},
-            logger=build(config, "logger"),
             device=device,
             factors=splits.factors,
+            **_built(config, BUILT),
         )
         bench._try_out(config)
 
         return bench
+
+    def try_parts(self, config: Config, settings: Settings, parts: Collection[str]) -> None:
+        """Tries parts of a configuration that has the structure of this bench's, on its data.
+
+        Raises:
+            UserError: If a part refuses its settings.
+        """
+
+        handed = ["model"] if any(part in HANDED for part in parts) else []
+        bench = replace(self, settings=settings, **_built(config, [*parts, *handed]))
+        if {*parts} & {*HANDED, "model", "optimizer", "regularizer"}:
+            bench._try_out(config)
 
     @property
     def steps(self) -> int:
@@ -179,7 +192,7 @@ class Bench:
 
         return torch.bfloat16 if self.settings.precision == "bfloat16" else None
 
-    def _try_out(self, config: DictConfig) -> None:
+    def _try_out(self, config: Config) -> None:
         """Builds each part once and makes one update, to hear complaints by the part's name."""
 
         says = getattr(
@@ -227,6 +240,16 @@ class Bench:
             raise UserError(f"{part}: {message}") from error
 
 
+def _built(config: Config, parts: Collection[str]) -> dict[str, Any]:
+    """Returns what is built from parts of a configuration, by the field of the bench."""
+
+    return {
+        field: build(config, part) if config.get(part) else {}
+        for part, field in BUILT.items()
+        if part in parts
+    }
+
+
 def set_threads() -> None:
     """Sets the number of threads to $OMP_NUM_THREADS, or to one.
 
@@ -238,16 +261,29 @@ def set_threads() -> None:
 
 
 @lru_cache(maxsize=2)
-def _load(data: str) -> Splits:
-    """Loads a data set once for all jobs of a sweep that share it."""
+def _load(
+    data: str, device: torch.device, precision: str
+) -> tuple[Splits, dict[str, tuple[Tensor, Tensor]]]:
+    """Loads a data set once for all jobs of a sweep that share it; also as tensors."""
 
-    source: Source = build(OmegaConf.create({"data": OmegaConf.create(data)}), "data")
+    source: Source = build({"data": read(data)}, "data")
     try:
-        return source.load().standardized()
+        splits = source.load().standardized()
     except UserError:
         raise
     except Exception as error:
         raise UserError(f"data: {' '.join(str(error).split()) or type(error).__name__}") from error
+
+    named = {"train": splits.train, "valid": splits.valid, "test": splits.test}
+    dtype = DTYPES[precision]
+
+    return splits, {
+        name: (
+            torch.from_numpy(split.x).to(device, dtype),
+            _targets(split.y, splits.outputs, dtype).to(device),
+        )
+        for name, split in named.items()
+    }
 
 
 def _targets(y: Any, outputs: int, dtype: torch.dtype) -> Tensor:

@@ -1,14 +1,17 @@
 """Composition: the words of a command line become configurations, or one clear line.
 
-Hydra composes; its messages are for those who know its inside, so what a user can get wrong is
-looked at here first.
+Hydra composes once for each combination of choices; what only sets a value is set in a copy of
+that, which is a thousand times as fast. Whatever is not plain goes through Hydra.
 """
 
-__all__ = ["Job", "compose", "expand", "hydra_ready", "search_path"]
+__all__ = ["choice", "compose", "expand", "hydra_ready", "plain", "search_path"]
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +19,36 @@ import hydra
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from ..choices import COMMANDS, CONF, groups, root_keys
-from ..errors import UserError, did_you_mean
-
-REQUIRED = (
-    "activation", "model", "norm", "init", "dropout", "data", "optimizer", "schedule", "clip",
-    "regularizer", "logger",
-)  # fmt: skip
+from ..choices import CONF, groups
+from ..errors import UserError
+from .configuration import Job
+from .mistakes import explained
+from .sweeping import Sweeping, kept, lines
+from .template import Setting, Template
+from .words import REQUIRED, check_words, options, parsed, setting
 
 
 @dataclass(frozen=True)
-class Job:
-    """One composed configuration.
+class _Files:
+    """What is composed from: conf/ and folders of the user's own, and what tells of a change."""
 
-    Arguments:
-        config: The configuration, without Hydra's own part.
-        choices: The choice of each group that has one, as named on the command line.
-        words: The settings as the user wrote them.
-    """
+    folders: tuple[Path, ...]
+    groups: frozenset[str]
+    stamp: str
 
-    config: DictConfig
-    choices: dict[str, str]
-    words: tuple[str, ...]
+    @classmethod
+    def of(cls, folders: Sequence[Path]) -> "_Files":
+        own = [path for folder in folders for path in sorted(folder.rglob("*.yaml"))]
+        files = [(str(path), path.stat()) for path in (*sorted(CONF.rglob("*.yaml")), *own)]
+        stamp = repr([(name, stat.st_mtime_ns, stat.st_size) for name, stat in files])
+        stamp = hashlib.blake2b(stamp.encode()).hexdigest()
+
+        return cls(tuple(folders), frozenset(groups(folders)), stamp)
 
 
 def compose(words: Sequence[str], folders: Sequence[Path] = ()) -> Job:
@@ -58,48 +62,53 @@ def compose(words: Sequence[str], folders: Sequence[Path] = ()) -> Job:
         UserError: If the words do not fit the configuration.
     """
 
-    _check(words, folders, sweep=False)
-    with hydra_ready():
-        return _compose(words, folders)
+    check_words(words, folders, sweep=False)
+
+    return _job(words, _Files.of(folders))
 
 
 def expand(words: Sequence[str], folders: Sequence[Path] = ()) -> list[Job]:
     """Composes every configuration of a sweep: key=a,b and range, choice, glob, as Hydra's -m.
 
+    How values are combined, and which are not, is what sweep.zip, union and exclude say.
+
     Raises:
         UserError: If the words do not fit the configuration.
     """
 
-    overrides = _check(words, folders, sweep=True)
-    with hydra_ready():
-        return [_compose(each, folders) for each in _product(overrides, folders)]
+    known, files = groups(folders), _Files.of(folders)
+
+    overrides = check_words(words, folders, sweep=True)
+    values = [options(each, known.get(each.key_or_group, ())) for each in overrides]
+    sweeping = _sweeping([word for each in values for word in each[:1]], files)
+    every = lines(words, folders, sweeping)
+    chosen = {tuple(_split(line, files)[0]) for line in every}
+    singly = {word for line in chosen for word in line}
+    template = _mixed if len(singly) < len(chosen) else _template
+
+    return kept([_job(line, files, template) for line in every], sweeping, known)
 
 
-def _product(overrides: Sequence[Override], folders: Sequence[Path]) -> Iterator[list[str]]:
-    """Yields the words of each job, the last key varying fastest."""
+def choice(group: str, path: Path) -> dict[str, Any]:
+    """Returns what the file of a choice says by itself.
 
-    jobs: list[list[str]] = [[]]
-    known = groups(folders)
+    Raises:
+        UserError: If it cannot be read.
+    """
 
-    for override in overrides:
-        text = override.input_line or ""
-        options = [text]
-        if override.is_sweep_override():
-            value: Any = override.value()
-            if isinstance(value, Glob):
-                values = value.filter(list(known.get(override.key_or_group, {})))
-            elif override.is_discrete_sweep():
-                values = list(override.sweep_string_iterator())
-            else:
-                raise UserError(f"{text} is for a search, not a sweep; list values: key=a,b")
-            key = text.partition("=")[0]
-            options = [f"{key}={value}" for value in values]
-        jobs = [[*job, option] for job in jobs for option in options]
+    try:
+        return plain(OmegaConf.create({group: OmegaConf.load(path)}))[group]
+    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
-    if not jobs:
-        raise UserError("the sweep has no jobs: a range or glob in it is empty")
 
-    yield from jobs
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Returns a configuration as a plain dictionary, with all that it refers to in its place."""
+
+    root = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(root, dict)
+
+    return {str(key): value for key, value in root.items()}
 
 
 @contextmanager
@@ -122,157 +131,156 @@ def search_path(folders: Sequence[Path]) -> list[str]:
     return [f"hydra.searchpath=[{','.join(quoted)}]"] if quoted else []
 
 
-def _compose(words: Sequence[str], folders: Sequence[Path]) -> Job:
+@lru_cache(maxsize=4096)
+def _template(words: tuple[str, ...], files: _Files) -> Template:
+    """Returns what words choose, before anything is set."""
+
+    whole, choices = _hydra(words, files)
+    tree: Any = OmegaConf.to_container(whole, resolve=False)
+
+    return Template(tree, choices, lambda filled: plain(OmegaConf.create(dict(filled))))
+
+
+@lru_cache(maxsize=4096)
+def _mixed(words: tuple[str, ...], files: _Files) -> Template:
+    """Returns the same from what each choice makes of its own part, composed without the others."""
+
+    alone = _alone(files)
+    own = {parsed(word).key_or_group: word for word in words if word in alone}
+    others = tuple(word for word in words if word not in alone)
     try:
-        words_and_path = [*words, *search_path(folders)]
-        whole = hydra_compose("config", words_and_path, return_hydra_config=True)
-        chosen = OmegaConf.to_container(whole.hydra.runtime.choices)
-        with open_dict(whole):
-            del whole["hydra"]
-        typed = {word.lstrip("+").partition("=")[0] for word in words}
-        for one, other in (("epochs", "steps"), ("steps", "epochs")):
-            if one in typed and other not in typed and whole.get(one) is not None:
-                whole[other] = None  # what is typed goes before what a file says
-        absent = [group for group in REQUIRED if not whole.get(group)]
-        if absent:
-            raise UserError(f"{absent[0]} may not be left out; isoexp list {absent[0]}")
+        mixed = _template(others, files)
+        if len(own) + len(others) == len(words) and all(
+            f"{group}={mixed.choices.get(group)}" in alone for group in own
+        ):
+            for group, word in own.items():
+                mixed = mixed.with_part(group, _template((*others, word), files))
+            return mixed
+    except UserError:
+        pass  # without its choice a word may say nothing
+
+    return _template(words, files)
+
+
+@lru_cache(maxsize=16)
+def _alone(files: _Files) -> frozenset[str]:
+    """Returns the choices, as words, whose files say nothing of other parts."""
+
+    texts = {
+        f"{group}={name}": path.read_text(encoding="utf-8", errors="replace")
+        for group, choices in groups(files.folders).items()
+        for name, path in choices.items()
+    }
+    if any(re.search(r"^ *- .*\$\{", text, re.MULTILINE) for text in texts.values()):
+        return frozenset()  # a choice that follows another one, perhaps
+
+    return frozenset(w for w, t in texts.items() if "defaults:" not in t and "@package" not in t)
+
+
+Templates = Callable[[tuple[str, ...], _Files], Template]
+
+
+def _job(words: Sequence[str], files: _Files, templates: Templates = _template) -> Job:
+    """Composes a job: what is chosen, once for all jobs that choose it, then what is set."""
+
+    chosen, settings = _split(words, files)
+    try:
+        template = templates(tuple(chosen), files)
+        cleared = [((key,), None) for key in _cleared(words, template.tree)]
+        config = template.filled([*settings, *cleared])
+    except (UserError, OmegaConfBaseException):
+        return _composed(words, files)  # which says what is wrong
+
+    return Job(config, template.choices, tuple(words)) if config else _composed(words, files)
+
+
+def _split(words: Sequence[str], files: _Files) -> tuple[Sequence[str], list[Setting]]:
+    """Returns the words that Hydra is needed for, and what the others set."""
+
+    chosen: list[str] = []
+    settings: list[Setting] = []
+    touched: set[str] = set()
+    for word in words:
+        found = setting(word)
+        if found is not None and ".".join(found[0]) not in files.groups:
+            settings.append(found)
+            continue
+        chosen.append(word)
+        key = parsed(word).key_or_group
+        if key not in files.groups:
+            touched.add(key.partition(".")[0])
+
+    # Hydra sets in the order of the words: what touches the same part is left to it.
+    if any(path[0] in touched for path, _ in settings):
+        return words, []
+
+    return chosen, settings
+
+
+def _composed(words: Sequence[str], files: _Files) -> Job:
+    """Composes a job by Hydra alone."""
+
+    whole, choices = _hydra(words, files)
+    for key in _cleared(words, whole):
+        whole[key] = None
+    try:
         missing = sorted(OmegaConf.missing_keys(whole))
         if missing:
             raise UserError(f"{missing[0]} must be given: {missing[0]}=…")
-        OmegaConf.to_container(whole, resolve=True)
+
+        return Job(plain(whole), choices, tuple(words))
+    except OmegaConfBaseException as error:
+        raise UserError(_why(error, words, files)) from error
+
+
+def _hydra(words: Sequence[str], files: _Files) -> tuple[DictConfig, dict[str, str]]:
+    """Returns what Hydra makes of words, without its own part, and the choice of each group."""
+
+    try:
+        with hydra_ready():
+            every = [*words, *search_path(files.folders)]
+            whole = hydra_compose("config", every, return_hydra_config=True)
+        chosen: Any = OmegaConf.to_container(whole.hydra.runtime.choices)
+        with open_dict(whole):
+            del whole["hydra"]
+        absent = [group for group in REQUIRED if not whole.get(group)]
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(_explain(error, words, folders)) from error
+        raise UserError(_why(error, words, files)) from error
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read a YAML file: {' '.join(str(error).split())}") from error
+    if absent:
+        raise UserError(f"{absent[0]} may not be left out; isoexp list {absent[0]}")
 
-    assert isinstance(chosen, dict)
     choices = {str(k): str(v) for k, v in chosen.items() if v and not str(k).startswith("hydra/")}
 
-    return Job(whole, choices, tuple(words))
+    return whole, choices
 
 
-def _check(words: Sequence[str], folders: Sequence[Path], sweep: bool) -> list[Override]:
-    """Looks at each word by itself: its form, its group and choice, its key."""
+def _cleared(words: Sequence[str], config: Mapping[Any, Any]) -> list[str]:
+    """Returns which of epochs and steps gives way: what is typed goes before what a file says."""
 
-    known = groups(folders)
-    top = [*root_keys(), *known]
+    typed = {word.lstrip("+").partition("=")[0] for word in words}
 
-    for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"--config-dir must be a folder, got {folder}")
-
-    for word in words:
-        if "=" not in word and not word.startswith("~"):
-            hint = f"isoexp {word} …, the command comes first" if word in COMMANDS else ""
-            hint = hint or (f"{word}=…" if word in top else "settings are written key=value")
-            near = "" if word in (*top, *COMMANDS) else did_you_mean(word, top)
-            raise UserError(f"'{word}' is out of place: {hint}{near}")
-
-    overrides = [_parse(word) for word in words]
-    for override in overrides:
-        text, key = override.input_line or "", override.key_or_group
-        if not sweep and override.is_sweep_override():
-            raise UserError(f"{text} lists several values: sweep with isoexp train -m {text}")
-        if not sweep and key in ("hydra/launcher", "hydra/sweeper"):
-            raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
-        if key in known:
-            _check_choice(override, sorted(known[key]), sweep)
-        elif key.partition(".")[0].partition("/")[0] not in [*top, "hydra"]:
-            raise UserError(f"there is no setting {key}{did_you_mean(key, top)}")
-
-    return overrides
+    return [
+        other
+        for one, other in (("epochs", "steps"), ("steps", "epochs"))
+        if one in typed and other not in typed and config.get(other) is not None
+    ]
 
 
-def _parse(word: str) -> Override:
-    try:
-        (override,) = OverridesParser.create().parse_overrides([word])
-    except (HydraException, OmegaConfBaseException) as error:
-        first = str(error).splitlines()[0]
-        raise UserError(f"cannot read {word}: {first}; quote special characters") from error
+def _sweeping(words: Sequence[str], files: _Files) -> Sweeping:
+    """Returns how the jobs are combined and done, as words and a study's file say."""
 
-    return override
+    chosen, settings = _split(words, files)
+    node = _template(tuple(chosen), files).tree.get("sweep")
+    for path, value in settings:
+        if path == ("sweep",):
+            node = value
+        elif path[0] == "sweep" and isinstance(node, Mapping):
+            node = {**node, ".".join(path[1:]): value}
 
-
-def _check_choice(override: Override, choices: list[str], sweep: bool) -> None:
-    group = override.key_or_group
-    value = override.value()
-
-    if override.is_delete():
-        return
-    if override.is_sweep_override():
-        if isinstance(value, Glob) or not override.is_discrete_sweep():
-            return  # a glob can only match what there is
-        wanted = [part for v in override.sweep_string_iterator() for part in _names(v)]
-    elif isinstance(value, list) and group != "probe":
-        raise UserError(f"{group} must be one choice, got {len(value)}: sweep with isoexp train -m")
-    else:
-        wanted = [str(v) for v in value] if isinstance(value, list) else [value]
-
-    for name in wanted:
-        if name is None and group not in REQUIRED:
-            continue
-        if not isinstance(name, str) or name not in choices:
-            near = did_you_mean(str(name), choices)
-            shown = "nothing" if name in ("", None) else name
-            raise UserError(
-                f"{group} must be one of its choices, got {shown}{near or '; '}"
-                f"{'' if near else f'isoexp list {group} shows them'}"
-            )
+    return Sweeping.of(node)
 
 
-def _names(text: str) -> list[str]:
-    """Splits the text of one value of a sweep, which may be a list of choices."""
-
-    return [part.strip() for part in text.strip("[]").split(",") if part.strip()]
-
-
-def _explain(error: Exception, words: Sequence[str], folders: Sequence[Path]) -> str:
-    """Returns a composition error in one line, with the key that was probably meant."""
-
-    plain = [w for w in words if w.partition("=")[0].lstrip("+~") in groups(folders)]
-    if len(plain) < len(words):
-        try:
-            known = _keys(_compose(plain, folders).config)
-        except UserError:
-            known = []
-        for word in words:
-            key = word.partition("=")[0]
-            if word not in plain and known and not key.startswith("+") and key not in known:
-                return _unknown(key.lstrip("~"), known)
-            if key.startswith("model.") and key.partition(".")[2] in known:
-                inner = key.partition(".")[2]
-                return f"the model is handed its {inner.partition('.')[0]}: set {inner}=…"
-
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-
-    return lines[0] if lines else type(error).__name__
-
-
-def _unknown(key: str, known: Sequence[str]) -> str:
-    """Returns that there is no such setting, and which one is near, or which there are."""
-
-    parent = key.rpartition(".")[0]
-    siblings = [k for k in known if k.rpartition(".")[0] == parent and "._" not in k]
-    near = did_you_mean(key, siblings) or did_you_mean(key, [k for k in known if "." in k])
-    if not near:
-        names = ", ".join(k.rpartition(".")[2] for k in siblings)
-        near = f"; {parent} takes {names or 'none'}" if parent else ""
-
-    return f"there is no setting {key}{near}"
-
-
-def _keys(config: DictConfig) -> list[str]:
-    """Returns the dotted keys of a configuration, of its branches too."""
-
-    found = []
-
-    def visit(node: Any, path: str) -> None:
-        if path:
-            found.append(path)
-        if isinstance(node, dict):
-            for key in node:
-                visit(node[key], f"{path}.{key}" if path else str(key))
-
-    visit(OmegaConf.to_container(config, resolve=True), "")
-
-    return found
+def _why(error: Exception, words: Sequence[str], files: _Files) -> str:
+    return explained(error, words, files.groups, lambda chosen: _job(chosen, files).config)

@@ -6,7 +6,7 @@ profiles), optimizers of pytorch_optimizer, and whatever is in the packages that
 with --allow.
 """
 
-__all__ = ["ALLOW", "allow", "build", "check", "sources"]
+__all__ = ["ALLOW", "allow", "build", "check", "sources", "targets"]
 
 import hashlib
 import importlib
@@ -18,9 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
 from ..errors import UserError, did_you_mean
+from .configuration import Config
 from .settings import describe_type, fits
 
 ALLOW = "ISOEXP_ALLOW"
@@ -49,18 +48,18 @@ def allow(packages: Iterable[str]) -> None:
     os.environ[ALLOW] = ",".join(filter(None, [*_allowed(), *packages]))
 
 
-def check(config: DictConfig) -> None:
+def check(config: Config) -> None:
     """Checks every `_target_` of a configuration and the arguments given to it.
 
     Raises:
         UserError: If one may not be named, does not exist, or does not take its arguments.
     """
 
-    for path, node in _targets(OmegaConf.to_container(config, resolve=True), ""):
+    for path, node in _targets(config, ""):
         _check_arguments(path, node, _resolve(path, node["_target_"]))
 
 
-def build(config: DictConfig, group: str) -> Any:
+def build(config: Config, group: str) -> Any:
     """Builds the object of a group, or a partial function of what the package supplies.
 
     Raises:
@@ -68,19 +67,28 @@ def build(config: DictConfig, group: str) -> Any:
     """
 
     try:
-        return _build(group, OmegaConf.to_container(config[group], resolve=True))
+        return _build(group, config[group])
     except UserError:
         raise
     except (ValueError, TypeError, OSError) as error:
         raise UserError(f"{group}: {' '.join(str(error).split())}") from error
 
 
-def sources(config: DictConfig) -> dict[str, str]:
-    """Returns a hash of the source of each named class from outside isoexp, torch, torchvision."""
+def targets(config: Config) -> dict[str, str]:
+    """Returns what a configuration names by `_target_`, and the key of one node that does."""
+
+    return {str(node["_target_"]): path for path, node in _targets(config, "")}
+
+
+def sources(named: Mapping[str, str]) -> dict[str, str]:
+    """Returns a hash of the source of each class from outside isoexp, torch and torchvision.
+
+    Arguments:
+        named: What `targets` returned.
+    """
 
     found = {}
-    for path, node in _targets(OmegaConf.to_container(config, resolve=True), ""):
-        target = node["_target_"]
+    for target, path in named.items():
         if target.partition(".")[0] not in ("isoexp", "torch", "torchvision"):
             try:
                 file = inspect.getsourcefile(inspect.unwrap(_resolve(path, target)))
@@ -113,10 +121,10 @@ def _build(path: str, node: Any) -> Any:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _targets(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yields the dotted key of each node that names a target, outer ones first."""
 
-    if isinstance(node, dict):
+    if isinstance(node, Mapping):
         if "_target_" in node:
             yield path, node
         for key, value in node.items():

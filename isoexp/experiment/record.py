@@ -52,6 +52,7 @@ class Record:
         probes: The settings of each probe, by its name.
         identities: The identity of what each probe measures.
         find_twin: Finds the completed run of the same study that differs by the next seed.
+        draw: Whether to draw what probes measure.
     """
 
     run: Run
@@ -64,6 +65,7 @@ class Record:
     probes: Mapping[str, Mapping[str, Any]]
     identities: Mapping[str, str]
     find_twin: Callable[[], Run | None]
+    draw: bool = True
     mirror: Any = field(default=None, init=False)
     summary: dict[str, Any] = field(default_factory=dict, init=False)
 
@@ -295,20 +297,10 @@ class Record:
         return found
 
     def _draw(self, name: str, probe: Probe) -> None:
-        import pandas as pd
-
-        path = self.run.folder / "probes" / f"{name}.parquet"
-        how = getattr(probe, "draw", figures.FIGURES.get(name))
-        table = pd.read_parquet(path)
-        if how is None or not len(table):
-            return
-        try:
+        if self.draw:
+            path = self.run.folder / "probes" / f"{name}.parquet"
             caption = f"{command(self.columns, self.facts['words'])} probe={name}"
-            figures.save(how, table, path.with_suffix(".png"), caption)
-        except Exception:  # a broken matplotlib loses no numbers
-            path.with_suffix(".figure-error.txt").write_text(
-                traceback.format_exc(), encoding="utf-8"
-            )
+            figures.draw_beside(path, caption, getattr(probe, "draw", None))
 
     def _write_metrics(self, state: str) -> None:
         if self.run.lines.exists():

@@ -34,6 +34,7 @@ class Settings:
     precision: Literal["float32", "float64", "bfloat16"]
     compile: bool
     snapshots: int
+    figures: bool | None
     out: str
     force: bool
 

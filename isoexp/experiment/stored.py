@@ -4,18 +4,15 @@ __all__ = ["probe_stored", "stored"]
 
 from collections.abc import Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
-
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from ..records import read_json
 from ..runs import Run, hold
-from .composition import Job
+from .configuration import Job, read
 from .construction import check
-from .execution import Aborted, Prepared, prepare, probed
+from .execution import Aborted, probed
+from .preparation import Prepared, prepare
 
 if TYPE_CHECKING:
     from .trial import Event
@@ -37,16 +34,19 @@ def stored(run: Run, **changes: Any) -> Prepared:
         raise UserError(f"{run.folder} must be completed to be probed; it is {run.status}")
 
     try:
-        config = cast(DictConfig, OmegaConf.load(run.folder / "config.yaml"))
-    except (OSError, YAMLError, OmegaConfBaseException) as error:
+        config = read((run.folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise UserError(
             f"{run.folder}/config.yaml must say how the run was trained: {reason}; train again"
         ) from error
-    config = cast(DictConfig, OmegaConf.merge({"snapshots": 0}, config))  # which older ones lack
-    config.merge_with({"logger": {"_target_": "isoexp.tracking.NoLogger"}})
-    for key, value in changes.items():
-        config[key] = value
+    config = {
+        "snapshots": 0,  # which older ones lack
+        **config,
+        "logger": {"_target_": "isoexp.tracking.NoLogger"},
+        "figures": None,  # whatever was wanted while it was trained
+        **changes,
+    }
 
     columns = state.get("columns") or {}
     choices = {group: columns[group] for group in columns if group in config}

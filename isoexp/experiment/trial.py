@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from .. import checkpoint
-from ..ensemble import Ensemble
-from ..training import Step, batches, evaluate, fit
+from ..ensemble import Ensemble, rates
+from ..training import Step, evaluate
 from . import probing
 from .bench import Bench
+from .group import Group
 from .probing import Trained, put_probes
 from .record import Record
 
@@ -61,11 +62,11 @@ class Ended:
 Event = Advance | Logged | Ended | probing.Event
 
 
-def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
+def trial(benches: Sequence[Bench], records: Sequence[Record]) -> Iterator[Event]:
     """Trains the networks of the records' seeds from their last common checkpoint on.
 
     Arguments:
-        bench: The objects of the configuration.
+        benches: The objects of the configuration of each network.
         records: Where each network is written down, claimed by this process.
 
     Yields:
@@ -73,14 +74,15 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
         and goes on from its last checkpoint when it is started again.
     """
 
-    steps, snapshots = bench.steps, bench.snapshots
+    group = Group(benches, [record.seed for record in records])
+    steps, snapshots = group.first.steps, group.first.snapshots
     start = checkpoint.common_step([record.run.folder for record in records])
-    ensemble = bench.ensemble([record.seed for record in records])
-    optimizers = ensemble.optimizers(bench.build_optimizer)
-    meter = _Meter(bench, ensemble, optimizers)
+    ensemble = group.ensemble()
+    optimizers = group.optimizers(ensemble)
+    meter = _Meter(group, ensemble, optimizers)
     alive = dict(enumerate(records))
 
-    every = min(bench.per_epoch, max(1, -(-steps // ROWS_AT_LEAST)))
+    every = min(group.first.per_epoch, max(1, -(-steps // ROWS_AT_LEAST)))
     written = 1 + start // every + (start == steps and steps % every > 0)
     if any(record.rows_until(start) < written for record in records):
         start = 0  # rows before the checkpoint are lost: they can only be had again
@@ -94,21 +96,7 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
 
     saved_at = beaten_at = time.monotonic()
     cost_s = 0.0
-    seeds = [record.seed for record in records]
-    dealt = batches(*bench.splits["train"], seeds, bench.settings.batch_size, steps, start)
-
-    for step in fit(
-        ensemble,
-        dealt,
-        optimizers,
-        bench.objective("train"),
-        bench.schedule,
-        bench.clip,
-        steps,
-        start,
-        seeds,
-        bench.regularizer,
-    ):
+    for step in group.fit(ensemble, optimizers, start):
         meter.add(step)
 
         if step.index % every == 0 or step.index == steps:
@@ -137,7 +125,7 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
     completed = []
     for k, record in alive.items():
         try:
-            if record.summarize(bench, ensemble.member(k), time_s):
+            if record.summarize(benches[k], ensemble.member(k), time_s):
                 record.complete()
                 completed.append(k)
         except Exception as error:  # of one network; the others are none the worse
@@ -147,8 +135,8 @@ def trial(bench: Bench, records: Sequence[Record]) -> Iterator[Event]:
 
     for k in completed:  # all are there before one is probed: they are each other's twins
         record, network = alive[k], ensemble.member(k)
-        trained = Trained(bench, record.seed, network, record.run)
-        yield from put_probes(trained, record, bench.probes)
+        trained = Trained(benches[k], record.seed, network, record.run)
+        yield from put_probes(trained, record, benches[k].probes)
         record.finish(network)
         yield Ended(record, "completed")
 
@@ -174,8 +162,8 @@ def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> It
 class _Meter:
     """Gathers what the updates say, on the device, until a row is due."""
 
-    def __init__(self, bench: Bench, ensemble: Ensemble, optimizers: Sequence[Optimizer]) -> None:
-        self.bench, self.ensemble, self.optimizers = bench, ensemble, optimizers
+    def __init__(self, group: Group, ensemble: Ensemble, optimizers: Sequence[Optimizer]) -> None:
+        self.group, self.ensemble, self.optimizers = group, ensemble, optimizers
         self.spent_s, self.began = 0.0, time.monotonic()
         self.count = 0
         self.norms: Tensor | None = None
@@ -202,9 +190,9 @@ class _Meter:
     def rows(self, step: int) -> list[dict[str, Any]]:
         """Returns a row of each network, and starts the means anew."""
 
-        objective = self.bench.objective("valid")
+        objective = self.group.objective("valid")
         score = objective.score
-        losses, scores = evaluate(self.ensemble, *self.bench.splits["valid"], objective)
+        losses, scores = evaluate(self.ensemble, *self.group.data("valid"), objective)
         columns = {"valid/loss": losses, f"valid/{score}": scores}
         if self.count:
             norms = self.ensemble.grad_norm() if self.norms is None else self.norms
@@ -221,14 +209,14 @@ class _Meter:
 
         shared = {
             "step": step,
-            "epoch": step / self.bench.per_epoch,
+            "epoch": step / self.group.first.per_epoch,
             "time_s": round(self.time_s, 4),
-            "lr": self.optimizers[0].param_groups[0]["lr"] if step else 0.0,
         }
+        lr = rates(self.optimizers, self.ensemble.size) if step else [0.0] * self.ensemble.size
         values = {name: column.tolist() for name, column in columns.items()}
 
         return [
-            shared | {name: value[k] for name, value in values.items()}
+            shared | {"lr": lr[k]} | {name: value[k] for name, value in values.items()}
             for k in range(self.ensemble.size)
         ]
 

@@ -50,14 +50,17 @@ def test_both_faces_of_a_form_with_parameters(isoexp: Command) -> None:
 
 
 def test_choices_of_ones_own(isoexp: Command, folder: Path) -> None:
-    (folder / "own" / "activation").mkdir(parents=True)
-    (folder / "own" / "activation" / "cube.yaml").write_text("_target_: torch.nn.Hardtanh\n")
-    (folder / "own" / "activation" / "broken.yaml").write_text("_target_: torch.nn.Bilinear\n")
+    (folder / "own" / "norm").mkdir(parents=True)
+    (folder / "own" / "norm" / "mine.yaml").write_text(
+        "_target_: torch.nn.RMSNorm\n_partial_: true\n"
+    )
+    (folder / "own" / "norm" / "broken.yaml").write_text("_target_: torch.nn.Bilinear\n")
 
-    outcome = isoexp("audit", "activation", "--config-dir", "own", "--out", "runs")
-    assert "not measured: activation broken: " in outcome.err
+    outcome = isoexp("audit", "norm", "--config-dir", "own", "--out", "runs")
+    assert "not measured: norm broken: " in outcome.err
     assert outcome.code == 1
-    assert "iso_tanh" in outcome.out
+    assert "mine" in outcome.out
+    assert "rms_gain" in outcome.out
     assert (folder / "runs" / "audit.parquet").exists()
 
 
@@ -103,7 +106,7 @@ def test_one_clear_line(
 def test_some_forms_are_written_only_where_asked(isoexp: Command, folder: Path) -> None:
     """They would take the place of the audit of everything."""
 
-    assert "results" not in isoexp("audit", "clip").out
+    assert "results" not in isoexp("audit", "attention").out
     assert list(folder.iterdir()) == []
 
 

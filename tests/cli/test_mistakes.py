@@ -97,6 +97,10 @@ MISTAKES = {
     "train name=.": "name must be made of",
     "train -m seed=range(0,0)": "no jobs",
     "train hydra/launcher=basic": "for sweeps",
+    "train sweep.workers=2": "for sweeps",
+    "train -m seed=0,1 sweep.wrokers=2": "did you mean workers?",
+    "train -m seed=0,1 sweep.zip=[seed,steps]": "steps has no values to walk through",
+    "train probe.refraction=3": "probe.refraction must have settings, got 3",
     # code that may not run
     "train model._target_=torchvision.models.resnet18": "a part of isoexp",
     "train model._target_=torch.nn.Linear": "model must take inputs, outputs first",
@@ -125,6 +129,11 @@ MISTAKES = {
     "train data=fashion_mnist data.root=broken": "broken",
     "ls nowhere": "needs a folder, got nowhere",
     "show zzz": "there is no run zzz",
+    "figures": "takes a run, or a folder of runs",
+    "figures zzz": "there is no run zzz",
+    "figures empty": "no completed run below empty",
+    "figures --agian": "did you mean --again?",
+    "train figures=maybe": "figures must be true or false or null, got 'maybe'",
 }
 
 

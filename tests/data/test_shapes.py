@@ -12,7 +12,7 @@ import pytest
 from isoexp.data import Shapes, Splits
 from isoexp.data.shapes import KINDS, cover
 from isoexp.experiment.composition import compose
-from isoexp.experiment.execution import prepare
+from isoexp.experiment.preparation import prepare
 
 SMALL = Shapes(train=60, valid=20, test=40)
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,8 @@ import numpy as np
 import pytest
 
 from isoexp.data import Split, Splits, Text
-from isoexp.errors import UserError
+
+from ..properties import refusal
 
 OTHER = "\N{REPLACEMENT CHARACTER}"
 
@@ -39,16 +39,6 @@ def write(folder: Path, text: str, name: str = "text.txt") -> str:
     (folder / name).write_text(text, encoding="utf-8")
 
     return str(folder / name)
-
-
-def refusal(use: Callable[[], object]) -> str:
-    """Returns the one line with which something is refused."""
-
-    with pytest.raises(UserError) as caught:
-        use()
-    assert "\n" not in str(caught.value)
-
-    return str(caught.value)
 
 
 # --- windows --------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import torch
 
 import isoexp
 from isoexp.experiment.composition import compose
-from isoexp.experiment.execution import execute, prepare
+from isoexp.experiment.execution import execute
+from isoexp.experiment.preparation import prepare
 
 TINY = ("data=spheres", "data.train=64", "data.valid=16", "data.test=16", "batch_size=24")
 """Three updates an epoch, in milliseconds."""
@@ -30,7 +31,7 @@ composed = cache(compose)
 def run(*words: str) -> list[Any]:
     """Does an experiment and returns what happened."""
 
-    return list(execute(prepare(composed(words))))
+    return list(execute([prepare(composed(words))]))
 
 
 def left(root: Path, probe: str | None = None) -> tuple[Any, dict[int, dict]]:

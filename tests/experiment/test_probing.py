@@ -45,7 +45,7 @@ def again(run: Run, *words: str, twin: Run | None = None) -> list[Any]:
     config = composed(words).config
     other = None if twin is None else (stored(twin, probe={}), twin)
 
-    return list(probe_stored(stored(run, probe=config.probe, force=config.force), run, other))
+    return list(probe_stored(stored(run, probe=config["probe"], force=config["force"]), run, other))
 
 
 def table(root: str | Path, name: str = "refraction") -> pd.DataFrame:
@@ -180,7 +180,7 @@ def test_a_mirror_is_closed_however_probing_ends(monkeypatch: pytest.MonkeyPatch
 def test_a_run_that_is_no_longer_completed_is_left_alone() -> None:
     run(*SHORT, "probe=none")
     (it,) = runs_below(Path("runs"))
-    prepared = stored(it, probe=composed(REFRACTION).config.probe)
+    prepared = stored(it, probe=composed(REFRACTION).config["probe"])
     it.write_state("interrupted")
 
     with pytest.raises(UserError, match="not completed any more"):

@@ -1,0 +1,237 @@
+"""isoexp train -m: a plan, then a live table on a terminal or a line for each run in a pipe."""
+
+__all__ = ["sweep"]
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from ..experiment.preparation import Prepared
+from ..runs import Run, Study
+from ..sweep import (
+    Beat,
+    Ended,
+    Event,
+    Left,
+    Plan,
+    Retried,
+    Sent,
+    Unit,
+    Workers,
+    hands,
+    launch,
+    launcher,
+    of_hydra,
+    plan,
+    run,
+    wants_hydra,
+)
+from .console import Console
+
+CLUSTER = 8
+"""Units that a cluster is taken to do at once, unless sweep.workers says how many."""
+
+
+def sweep(words: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
+    """Runs a sweep; returns the exit code: 0, or 1 if a run failed."""
+
+    if wants_hydra(words):
+        failures = launch(words, folders)
+        for failure in failures:
+            print(f"failed: {failure}", file=sys.stderr)
+        return 1 if failures else 0
+
+    cluster = launcher(words)
+    own = [word for word in words if not of_hydra(word)]
+    found = plan(own, folders, CLUSTER if cluster else None)
+    _say_plan(found, cluster[0] if cluster else None)
+    if dry_run:
+        return 0
+
+    console = _Console(found.todo)
+    if found.units:
+        settings = found.jobs[0].settings
+        does = (
+            hands(*cluster, Path(settings.out).expanduser())
+            if cluster
+            else Workers(found.workers, found.threads, found.devices)
+        )
+        with closing(run(found.units, does, found.sweeping)) as events:
+            try:
+                for event in events:
+                    console.show(event)
+            finally:
+                console.close()
+
+    whole = Console()
+    whole.done = [*_done_before(found), *console.done]
+    whole.conclude()
+    left = found.todo - len(console.done)
+    if left:
+        print(f"\n{left} of {found.runs} runs not completed; the same command goes on with them")
+
+    return 1 if left else 0
+
+
+def _say_plan(plan: Plan, cluster: str | None) -> None:
+    """Prints how many runs there are, and how those that are to be done will be."""
+
+    before = plan.runs - plan.todo
+    print(f"{len(plan.jobs)} jobs, {plan.runs} runs, {before} done before", flush=True)
+    if not plan.units:
+        return
+
+    sizes = [unit.networks for unit in plan.units]
+    alone = sizes.count(1)
+    parts = [f"{alone} alone"] if alone else []
+    batches = [size for size in sizes if size > 1]
+    if batches:
+        least, most = min(batches), max(batches)
+        of = str(most) if least == most else f"{least} to {most}"
+        compiled = " (compiled)" if any(unit.pace.compile for unit in plan.units) else ""
+        parts.append(f"{len(batches)} × {of} networks as one{compiled}")
+    where = f"by {cluster}" if cluster else f"by {plan.workers} workers"
+    time_s = f"; training takes about {_duration(plan.training_s)}" if plan.training_s else ""
+    print(f"to be trained: {', '.join(parts)}, {where}{time_s}", flush=True)
+
+
+def _done_before(plan: Plan) -> list[Run]:
+    """Returns the runs that were done before, in the order of the jobs."""
+
+    todo = {key for unit in plan.units for job in unit.jobs for key in job.identities.values()}
+    studies: dict[Path, Study] = {}
+
+    def find(job: Prepared, key: str) -> Run | None:
+        study = studies.setdefault(job.settings.study, Study.of(job.settings.study))
+        return study.find(key)
+
+    keys = [(job, key) for job in plan.jobs for key in job.identities.values() if key not in todo]
+
+    return [run for job, key in keys if (run := find(job, key))]
+
+
+class _Console:
+    """Shows the events of a sweep, and remembers how its runs ended.
+
+    Arguments:
+        todo: The number of runs that are to be done.
+    """
+
+    def __init__(self, todo: int) -> None:
+        self.todo = todo
+        self.done: list[Run] = []
+        self.failed: list[str] = []
+
+        self._began = time.monotonic()
+        self._working: dict[Unit, tuple[int, int]] = {}
+        self._elsewhere = 0
+        self._live: Any = None
+        if sys.stdout.isatty():
+            from rich.live import Live
+
+            self._live = Live(get_renderable=self._table, refresh_per_second=4, transient=True)
+            self._live.start()
+
+    def show(self, event: Event) -> None:
+        """Shows an event."""
+
+        match event:
+            case Sent(unit):
+                self._working[unit] = (0, 0)
+            case Beat(units):
+                self._working = dict(units)
+            case Ended(run, None):
+                self.done.append(run)
+                if self._live is None:
+                    self.say(f"completed: {run.folder}")
+            case Ended(run, reason):
+                where = run.folder / "error.txt"
+                more = f"; see {where}" if where.exists() else ""
+                self.failed.append(f"{run.folder}: {reason}")
+                self.say(f"failed: {run.folder}: {reason}{more}", sys.stderr)
+            case Retried(networks, reason):
+                self.say(f"trying {_runs(networks)} again: {reason}")
+            case Left(networks) if networks != self._elsewhere:
+                self._elsewhere = networks
+                self.say(f"waiting for {_runs(networks)} that another process does")
+            case _:
+                pass
+
+    def say(self, line: str, stream: Any = None) -> None:
+        """Prints a line, above the table if there is one."""
+
+        ended = len(self.done) + len(self.failed)
+        text = f"[{ended}/{self.todo}] {line}"
+        if self._live is not None:
+            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(text, file=stream or sys.stdout, flush=True)
+
+    def close(self) -> None:
+        """Takes the table away."""
+
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _table(self) -> Any:
+        """Returns the table as it is now."""
+
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table.grid(padding=(0, 2))
+        for unit, (made, all) in list(self._working.items()):
+            table.add_row(
+                Text(_name(unit), no_wrap=True, overflow="ellipsis"),
+                ProgressBar(total=all or 1, completed=made, width=24),
+                f"{made}/{all}" if all else "starting",
+            )
+
+        return Group(table, Text(self._counts()))
+
+    def _counts(self) -> str:
+        ended = len(self.done) + len(self.failed)
+        going = sum(unit.networks for unit in self._working)
+        parts = [f"{len(self.done)} done", f"{len(self.failed)} failed"]
+        parts += [f"{going} going", f"{max(0, self.todo - ended - going)} waiting"]
+
+        return ", ".join(parts) + self._time_left()
+
+    def _time_left(self) -> str:
+        """Returns how long the rest takes, if it goes on as it has."""
+
+        share = len(self.done) + len(self.failed)
+        share += sum(u.networks * made / all for u, (made, all) in self._working.items() if all)
+        passed_s = time.monotonic() - self._began
+        if not share or passed_s < 2:
+            return ""
+
+        return f"; about {_duration(passed_s * (self.todo - share) / share)} left"
+
+
+def _name(unit: Unit) -> str:
+    job = unit.jobs[0]
+    words = " ".join(job.job.words) or job.settings.name
+    more = f" and {unit.networks - 1} more" if unit.networks > 1 else ""
+
+    return f"{words}{more}"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
+
+
+def _duration(seconds: float) -> str:
+    """Returns a time in the unit that suits it."""
+
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds > 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+
+    return f"{seconds:.0f} s"

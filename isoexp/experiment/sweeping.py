@@ -1,0 +1,213 @@
+"""Sweeping: how the values of a sweep are combined into jobs, and how the jobs are done.
+
+zip      keys walk together: optimizer.lr=1e-2,1e-3 batch_size=50,500 are two jobs, not four
+union    further sweeps behind each other, each with words of its own
+exclude  combinations that are left out
+"""
+
+__all__ = ["Sweeping", "kept", "lines"]
+
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from ..choices import groups
+from ..errors import UserError, did_you_mean
+from .configuration import Job
+from .settings import describe_type, fits
+from .words import check_words, options, parsed
+
+
+@dataclass(frozen=True)
+class Sweeping:
+    """What a sweep is told besides its jobs. See conf/config.yaml for each line."""
+
+    workers: int | None
+    retries: int
+    fail_fast: bool
+    timeout: float | None
+    batch: int | None
+    zip: list[str | list[str]]
+    union: list[str]
+    exclude: list[str]
+
+    @classmethod
+    def of(cls, node: Any) -> "Sweeping":
+        """Checks the keys below sweep.
+
+        Raises:
+            UserError: If a key is unknown, missing, of the wrong type or out of range.
+        """
+
+        hints = {field.name: field.type for field in fields(cls)}
+        if not isinstance(node, Mapping):
+            raise UserError(f"sweep has settings of its own, {', '.join(hints)}; got {node!r}")
+        for key, value in node.items():
+            if key not in hints:
+                raise UserError(f"there is no setting sweep.{key}{did_you_mean(str(key), hints)}")
+            if not fits(value, hints[key]):
+                raise UserError(f"sweep.{key} must be {describe_type(hints[key])}, got {value!r}")
+        for key in hints:
+            if key not in node:
+                raise UserError(f"sweep.{key} may not be left out")
+
+        for key, least in (("workers", 1), ("retries", 0), ("batch", 1)):
+            if node[key] is not None and node[key] < least:
+                raise UserError(f"sweep.{key} must be at least {least}, got {node[key]}")
+        if node["timeout"] is not None and not node["timeout"] > 0:
+            raise UserError(f"sweep.timeout must be positive, got {node['timeout']}")
+
+        return cls(**node)
+
+    @property
+    def walks(self) -> list[list[str]]:
+        """The keys that walk together, for each walk."""
+
+        if all(isinstance(each, str) for each in self.zip):
+            return [[str(each) for each in self.zip]] if self.zip else []
+
+        return [[each] if isinstance(each, str) else list(each) for each in self.zip]
+
+
+def lines(words: Sequence[str], folders: Sequence[Path], sweeping: Sweeping) -> list[list[str]]:
+    """Returns the words of each job, the last key varying fastest.
+
+    Raises:
+        UserError: If there are none, or they cannot be combined as asked.
+    """
+
+    walks = sweeping.walks
+    keys = [key for walk in walks for key in walk]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"sweep.zip: {key} can walk once, got it {keys.count(key)} times")
+
+    parts = [words]
+    if sweeping.union:
+        parts = [_part(words, text, folders) for text in sweeping.union]
+    swept = {parsed(w).key_or_group for p in parts for w in p if parsed(w).is_sweep_override()}
+    for key in keys:
+        if key not in swept:
+            raise UserError(f"sweep.zip: {key} has no values to walk through: {key}=a,b")
+
+    known = groups(folders)
+    jobs = [line for part in parts for line in _product(part, walks, known)]
+    if not jobs:
+        raise UserError("the sweep has no jobs: a range or glob in it is empty")
+
+    return jobs
+
+
+def kept(
+    jobs: Sequence[Job], sweeping: Sweeping, known: Mapping[str, Collection[str]]
+) -> list[Job]:
+    """Returns the jobs that are not excluded.
+
+    Arguments:
+        jobs: All jobs.
+        sweeping: What is excluded.
+        known: The choices of each group.
+
+    Raises:
+        UserError: If something excludes no job, or nothing is left.
+    """
+
+    out: set[int] = set()
+    for text in sweeping.exclude:
+        conditions = [_condition(word, known) for word in _words(text, "exclude")]
+        found = {
+            index
+            for index, job in enumerate(jobs)
+            if all(_has(job, key, values, key in known) for key, values in conditions)
+        }
+        if not found:
+            raise UserError(f"sweep.exclude: no job has {text}")
+        out |= found
+    if len(out) == len(jobs):
+        raise UserError(f"the sweep has no jobs: sweep.exclude leaves none of {len(jobs)}")
+
+    return [job for index, job in enumerate(jobs) if index not in out]
+
+
+def _part(words: Sequence[str], text: str, folders: Sequence[Path]) -> list[str]:
+    """Returns the words of one sweep of a union: its own, behind those that it does not set."""
+
+    own = _words(text, "union")
+    keys = {override.key_or_group for override in check_words(own, folders, sweep=True)}
+    if any(key.partition(".")[0] == "sweep" for key in keys):
+        raise UserError(f"sweep.union: sweep is of the whole, got {text}")
+
+    return [*(word for word in words if parsed(word).key_or_group not in keys), *own]
+
+
+def _words(text: str, key: str) -> list[str]:
+    """Splits a text into words, as a shell does."""
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UserError(f"sweep.{key}: cannot read {text}: {error}") from error
+    if not words:
+        raise UserError(f"sweep.{key}: each of its texts must have words, like seed=0,1")
+
+    return words
+
+
+def _product(
+    words: Sequence[str], walks: Sequence[Sequence[str]], known: Mapping[str, Collection[str]]
+) -> Iterator[list[str]]:
+    """Yields the words of each combination, where keys walk together that are to."""
+
+    overrides = [parsed(word) for word in words]
+    values = [options(each, known.get(each.key_or_group, ())) for each in overrides]
+    swept = {o.key_or_group: i for i, o in enumerate(overrides) if o.is_sweep_override()}
+
+    together: dict[int, list[int]] = {}
+    for walk in walks:
+        places = sorted(swept[key] for key in walk if key in swept)
+        if not places:
+            continue  # the other sweeps of a union walk
+        counts = [f"{len(values[swept[key]]) if key in swept else 1} of {key}" for key in walk]
+        if len(places) < len(walk) or len({len(values[place]) for place in places}) > 1:
+            raise UserError(f"sweep.zip takes as many values of each key, got {', '.join(counts)}")
+        together |= {places[0]: places, **{place: [] for place in places[1:]}}
+
+    axes = [
+        [[(place, value) for value in values[place]] for place in places]
+        for place in range(len(words))
+        if (places := together.get(place, [place]))
+    ]
+    for steps in product(*(list(zip(*axis, strict=True)) for axis in axes)):
+        line = dict(step for each in steps for step in each)
+        yield [line[place] for place in range(len(words))]
+
+
+def _condition(word: str, known: Mapping[str, Collection[str]]) -> tuple[str, list[Any]]:
+    """Returns a key, and the values of it that a word of an exclusion lists."""
+
+    override = parsed(word)
+    if "=" not in word or word[0] in "+~":
+        raise UserError(f"sweep.exclude takes words like seed=0,1, got {word}")
+    key = override.key_or_group
+
+    return key, [parsed(each).value() for each in options(override, known.get(key, ()))]
+
+
+def _has(job: Job, key: str, values: Sequence[Any], chosen: bool) -> bool:
+    """Whether a job has one of the values of a key, or of the choices of a group."""
+
+    if chosen:
+        return job.choices.get(key, "None") in map(str, values)
+
+    node: Any = job.config
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return False
+        node = node[part]
+
+    return any(
+        node == value and isinstance(node, bool) == isinstance(value, bool) for value in values
+    )

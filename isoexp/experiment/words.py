@@ -1,0 +1,163 @@
+"""The words of a command line, each by itself: its form, its key, its values.
+
+Hydra reads them; its messages are for those who know its inside, so what a user can get wrong is
+looked at here first.
+"""
+
+__all__ = ["check_words", "options", "parsed", "setting"]
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from ..choices import COMMANDS, groups, root_keys
+from ..errors import UserError, did_you_mean
+
+REQUIRED = (
+    "activation", "model", "norm", "init", "dropout", "data", "optimizer", "schedule", "clip",
+    "regularizer", "logger",
+)  # fmt: skip
+"""The groups that must have a choice."""
+
+
+def check_words(words: Sequence[str], folders: Sequence[Path], sweep: bool) -> list[Override]:
+    """Returns what words say, each looked at by itself.
+
+    Raises:
+        UserError: If one is out of place, cannot be read, or names what there is not.
+    """
+
+    known = groups(folders)
+    top = [*root_keys(), *known]
+
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"--config-dir must be a folder, got {folder}")
+
+    for word in words:
+        if "=" not in word and not word.startswith("~"):
+            hint = f"isoexp {word} …, the command comes first" if word in COMMANDS else ""
+            hint = hint or (f"{word}=…" if word in top else "settings are written key=value")
+            near = "" if word in (*top, *COMMANDS) else did_you_mean(word, top)
+            raise UserError(f"'{word}' is out of place: {hint}{near}")
+
+    overrides = [parsed(word) for word in words]
+    for override in overrides:
+        text, key = override.input_line or "", override.key_or_group
+        root = key.partition(".")[0].partition("/")[0]
+        if not sweep and override.is_sweep_override():
+            raise UserError(f"{text} lists several values: sweep with isoexp train -m {text}")
+        if not sweep and (root == "sweep" or key in ("hydra/launcher", "hydra/sweeper")):
+            raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
+        if root == "sweep" and override.is_sweep_override():
+            raise UserError(f"{key} is of the whole sweep: it has one value, got {text}")
+        if key in known:
+            _check_choice(override, sorted(known[key]), sweep)
+        elif root not in [*top, "hydra"]:
+            raise UserError(f"there is no setting {key}{did_you_mean(key, top)}")
+
+    return overrides
+
+
+@lru_cache(maxsize=2**16)
+def parsed(word: str) -> Override:
+    """Returns what a word says.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+
+    try:
+        (override,) = OverridesParser.create().parse_overrides([word])
+    except (HydraException, OmegaConfBaseException) as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"cannot read {word}: {first}; quote special characters") from error
+
+    return override
+
+
+def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
+    """Returns the words of single values that a word stands for: key=a,b and range, choice, glob.
+
+    Arguments:
+        override: What the word says.
+        choices: The choices of its group, for a glob to match.
+
+    Raises:
+        UserError: If its values cannot be listed.
+    """
+
+    text = override.input_line or ""
+    if not override.is_sweep_override():
+        return [text]
+
+    value: Any = override.value()
+    if isinstance(value, Glob):
+        values = value.filter(list(choices))
+    elif override.is_discrete_sweep():
+        values = list(override.sweep_string_iterator())
+    else:
+        raise UserError(f"{text} is for a search, not a sweep; list values: key=a,b")
+
+    return [f"{text.partition('=')[0]}={value}" for value in values]
+
+
+@lru_cache(maxsize=2**16)
+def setting(word: str) -> tuple[tuple[str, ...], Any] | None:
+    """Returns the path and the value of a word that sets one plain value, None for all others."""
+
+    override = parsed(word)
+    key, value = override.key_or_group, override.value()
+    if override.type is not OverrideType.CHANGE or override.package is not None:
+        return None
+    if "${" in word or "???" in word or not _is_plain(value):
+        return None
+    path = tuple(key.split("."))
+
+    return None if path[0] == "hydra" or not all(map(str.isidentifier, path)) else (path, value)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _check_choice(override: Override, choices: list[str], sweep: bool) -> None:
+    group = override.key_or_group
+    value = override.value()
+
+    if override.is_delete():
+        return
+    if override.is_sweep_override():
+        if isinstance(value, Glob) or not override.is_discrete_sweep():
+            return  # a glob can only match what there is
+        wanted = [part for v in override.sweep_string_iterator() for part in _names(v)]
+    elif isinstance(value, list) and group != "probe":
+        raise UserError(f"{group} must be one choice, got {len(value)}: sweep with isoexp train -m")
+    else:
+        wanted = [str(v) for v in value] if isinstance(value, list) else [value]
+
+    for name in wanted:
+        if name is None and group not in REQUIRED:
+            continue
+        if not isinstance(name, str) or name not in choices:
+            near = did_you_mean(str(name), choices)
+            shown = "nothing" if name in ("", None) else name
+            raise UserError(
+                f"{group} must be one of its choices, got {shown}{near or '; '}"
+                f"{'' if near else f'isoexp list {group} shows them'}"
+            )
+
+
+def _names(text: str) -> list[str]:
+    """Splits the text of one value of a sweep, which may be a list of choices."""
+
+    return [part.strip() for part in text.strip("[]").split(",") if part.strip()]

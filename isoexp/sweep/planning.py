@@ -1,0 +1,136 @@
+"""Planning: the words of a sweep become jobs, checked, and bundled into units.
+
+Nothing has started when there is a plan, and nothing in it is left that could not start.
+"""
+
+__all__ = ["Plan", "plan"]
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from ..experiment.composition import expand
+from ..experiment.preparation import Prepared, prepare_all, undone
+from ..experiment.sweeping import Sweeping
+from ..experiment.validation import validate
+from .pace import Pace, measure
+from .units import Unit, bundles
+
+MEASURED = 16
+"""So many structures are measured, those with the most networks; others are taken for alike."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done.
+
+    Arguments:
+        jobs: All jobs.
+        units: What is to be done of them, in the order in which it is begun.
+        workers: The number of units that are done at once.
+        threads: The threads of each worker.
+        devices: The CUDA devices that workers share.
+        sweeping: The settings of the sweep.
+    """
+
+    jobs: list[Prepared]
+    units: list[Unit]
+    workers: int
+    threads: int
+    devices: tuple[str, ...]
+    sweeping: Sweeping
+
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+
+        return sum(len(job.identities) for job in self.jobs)
+
+    @property
+    def todo(self) -> int:
+        """The number of those that are to be done."""
+
+        return sum(unit.networks for unit in self.units)
+
+    @property
+    def training_s(self) -> float:
+        """What all training should take, in seconds; 0 if that was not measured."""
+
+        whole = sum(unit.training_s for unit in self.units) / self.workers
+
+        return max([whole, *(unit.training_s for unit in self.units)])
+
+
+def plan(words: Sequence[str], folders: Sequence[Path] = (), workers: int | None = None) -> Plan:
+    """Returns the plan of a sweep; imports no torch where all is done.
+
+    Arguments:
+        words: The words of the command line.
+        folders: Folders of the user's own choices.
+        workers: The number of units done at once, where a cluster does them.
+
+    Raises:
+        UserError: If any job cannot be; none has started then.
+    """
+
+    found: dict[Any, Prepared] = {}  # what two jobs would both compute is planned once
+    for job in prepare_all(expand(words, folders)):
+        what = (job.settings.study, *job.identities.values(), *job.probes.items())
+        found.setdefault(what, job)
+    jobs = list(found.values())
+
+    left = zip(jobs, undone(jobs), strict=True)
+    todo = [replace(job, identities=identities) for job, identities in left if identities]
+    sweeping = Sweeping.of(jobs[0].job.config["sweep"])
+    if not todo:
+        return Plan(jobs, [], 1, 1, (), sweeping)
+
+    validate(todo)
+    devices = () if workers else _devices(todo[0].settings.device)
+    workers = sweeping.workers or workers or len(devices) or _cores()
+    units = bundles(todo, _paces(todo, workers, sweeping.batch), workers)
+
+    return Plan(
+        jobs, units, min(workers, len(units)), max(1, _cores() // workers), devices, sweeping
+    )
+
+
+def _paces(jobs: Sequence[Prepared], workers: int, most: int | None) -> Mapping[str, Pace]:
+    """Returns the pace of each structure."""
+
+    kinds: dict[str, list[Prepared]] = {}
+    for job in jobs:
+        kinds.setdefault(job.structure, []).append(job)
+    counts = {k: sum(len(job.identities) for job in group) for k, group in kinds.items()}
+    order = sorted(kinds, key=counts.__getitem__, reverse=True)
+
+    paces = {k: measure(kinds[k][0].bench(), counts[k], workers, most) for k in order[:MEASURED]}
+    alike = Pace(
+        min(pace.most for pace in paces.values()),
+        all(pace.compile for pace in paces.values()),
+        fmean(pace.training_s for pace in paces.values()),
+    )
+
+    return {kind: paces.get(kind, alike) for kind in kinds}
+
+
+def _devices(device: str) -> tuple[str, ...]:
+    """Returns the CUDA devices that are there, by what CUDA_VISIBLE_DEVICES calls them."""
+
+    import torch
+
+    if device not in ("auto", "cuda"):
+        return ()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+
+    return tuple(visible.split(",")[:count]) if visible else tuple(map(str, range(count)))
+
+
+def _cores() -> int:
+    """Returns the number of cores that this process may use."""
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

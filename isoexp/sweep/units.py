@@ -1,0 +1,108 @@
+"""Units: what is sent out at once, the runs of jobs that are trained together.
+
+A unit is all that a process, here or on another machine, needs to know. What becomes of its runs
+stands in their folders, and nowhere else.
+"""
+
+__all__ = ["Unit", "bundles", "halves", "perform"]
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..experiment.execution import execute
+from ..experiment.preparation import Prepared
+from .pace import Pace
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """Jobs of one structure, each with those of its runs that are still to be done.
+
+    Arguments:
+        jobs: The jobs.
+        pace: How their networks are trained.
+    """
+
+    jobs: tuple[Prepared, ...]
+    pace: Pace
+
+    @property
+    def networks(self) -> int:
+        """The number of runs."""
+
+        return _networks(self.jobs)
+
+    @property
+    def training_s(self) -> float:
+        """What training them should take, in seconds; 0 if that was not measured."""
+
+        return self.networks * self.pace.training_s
+
+
+def bundles(jobs: Iterable[Prepared], paces: Mapping[str, Pace], workers: int) -> list[Unit]:
+    """Returns the units of a sweep, the longest first.
+
+    Runs of one structure go together: as many as its pace says, but fewer where a worker would be
+    left without work.
+
+    Arguments:
+        jobs: The jobs, with the runs that are to be done.
+        paces: The pace of each structure.
+        workers: The number of units that are worked on at once.
+    """
+
+    kinds: dict[str, list[Prepared]] = {}
+    for job in jobs:
+        kinds.setdefault(job.structure, []).append(job)
+    costs = {k: _networks(g) * (paces[k].training_s or 1.0) for k, g in kinds.items()}
+
+    units = []
+    for kind, group in kinds.items():
+        shares = max(1, round(workers * costs[kind] / sum(costs.values())))
+        most = min(paces[kind].most, -(-_networks(group) // shares))
+        units += [Unit(tuple(part), paces[kind]) for part in _parts(group, most)]
+
+    return sorted(units, key=lambda unit: unit.training_s, reverse=True)
+
+
+def halves(unit: Unit) -> list[Unit]:
+    """Returns a unit in two; as it is, if it has one run only."""
+
+    parts = _parts(unit.jobs, -(-unit.networks // 2))
+
+    return [replace(unit, jobs=tuple(part)) for part in parts]
+
+
+def perform(unit: Unit) -> None:
+    """Does the runs of a unit, in this process.
+
+    Raises:
+        UserError: If a part refuses its settings.
+    """
+
+    settings = [replace(job.settings, compile=unit.pace.compile) for job in unit.jobs]
+    jobs = [replace(job, settings=each) for job, each in zip(unit.jobs, settings, strict=True)]
+    for _ in execute(jobs, unit.pace.most):
+        pass
+
+
+def _networks(jobs: Sequence[Prepared]) -> int:
+    return sum(len(job.identities) for job in jobs)
+
+
+def _parts(jobs: Sequence[Prepared], most: int) -> list[list[Prepared]]:
+    """Splits jobs into parts of at most so many runs; a job of many seeds may be split too."""
+
+    parts: list[list[Prepared]] = [[]]
+    free = most
+    for job in jobs:
+        left = list(job.identities.items())
+        while left:
+            if not free:
+                parts.append([])
+                free = most
+            taken, left = left[:free], left[free:]
+            free -= len(taken)
+            parts[-1].append(replace(job, identities=dict(taken)))
+
+    return parts
