@@ -19,6 +19,7 @@ from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.optim import Optimizer
+from torch.utils._pytree import tree_map
 
 from ..activations import activations_of
 from ..noise import KEY, Noisy, salt
@@ -128,6 +129,23 @@ class Ensemble:
                 )
 
         return outputs.float() if enabled else outputs
+
+    def map(self, function: Callable[[Callable[[Tensor], Tensor], Tensor], Any], x: Tensor) -> Any:
+        """Returns function(network, x) of all networks as one, the K along a first axis.
+
+        Arguments:
+            function: What is asked of a network, as a function of samples; its modules, which
+                may have hooks, are those of the template.
+            x: The samples, the same for each.
+        """
+
+        if self.size == 1:
+            return tree_map(lambda t: t[None], function(self.template, x))
+
+        def call(tensors: tuple[Tensors, ...]) -> Any:
+            return function(partial(functional_call, self.template, tensors), x)
+
+        return vmap(call, randomness="error")((self.parameters, self.buffers, self.settings))
 
     def _all(
         self, parameters: Tensors, buffers: Tensors, settings: Tensors, x: Tensor

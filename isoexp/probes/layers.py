@@ -6,7 +6,7 @@ the positions of a picture and the steps of a sequence, each is a vector of its 
 
 __all__ = ["Layer", "Pair", "conjugated", "find_layers", "passed"]
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -105,7 +105,9 @@ class _Look:
 
 @torch.no_grad()
 def passed(
-    model: nn.Module, layers: Mapping[str, Layer], x: Shaped[Tensor, " samples *inputs"]
+    model: Callable[[Tensor], Tensor],
+    layers: Mapping[str, Layer],
+    x: Shaped[Tensor, " samples *inputs"],
 ) -> tuple[Shaped[Tensor, " samples *outputs"], dict[str, Pair]]:
     """Sends samples through a network; returns its outputs, and what its layers took and gave.
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from ..data import Factor
+from ..ensemble import Ensemble
 from ..errors import UserError
 from ..streams import stream
-from ..training import Classification, Objective, Regression
+from ..training import Classification, Objective, Regression, rows_at_once
 from .arguments import (
     Samples,
     answers_of,
@@ -22,6 +23,7 @@ from .arguments import (
     samples_of,
     targets_of,
 )
+from .layers import Pair, find_layers, passed
 from .refraction import Refraction
 from .subject import Probe, Refit, Subject
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def probe(
-    model: nn.Module,
+    model: nn.Module | Sequence[nn.Module],
     inputs: Samples,
     probe: Probe | None = None,
     targets: Samples | None = None,
@@ -46,10 +48,12 @@ def probe(
     """Puts a probe to a network and returns its rows.
 
     The network may be anyone's: its activations are found among its modules. It is put into
-    evaluation mode, on its own device, and left as it was.
+    evaluation mode, on its own device, and left as it was. Samples are sent through many networks
+    of one shape as one, batched by vmap; the rows of each are those that it has by itself, to
+    rounding.
 
     Arguments:
-        model: The network.
+        model: The network, or several of one shape.
         inputs: Samples to put to it, as many as its forward takes at once, along the first axis.
         probe: What to measure, Refraction() unless given.
         targets: The class of each sample, or a vector; for probes that look at answers.
@@ -58,13 +62,15 @@ def probe(
         train: Inputs and targets that it was trained on; for probes that fit or train.
         factors: The continuous factors behind the inputs by name: values, or Factor(values,
             period) of a periodic one.
-        twin: A network trained alike from another seed, with inputs of its own if they differ.
+        twin: A network trained alike from another seed, with inputs of its own if they differ. Of
+            several networks each is the twin of the one before, unless given.
         refit: Trains copies of networks on: refit(networks, steps, rate) returns them.
         modules: The modules to look at, by name, or their names; the activations, unless given.
         seed: The seed of what the probe draws.
 
     Returns:
-        The rows, a column for each entry of probe.schema; attrs["probe"] names the probe.
+        The rows, a column for each entry of probe.schema; of several networks, behind a column
+        that counts them. attrs["probe"] names the probe.
 
     Raises:
         UserError: If an argument is not what it must be; Unsuitable, one of them, if the network
@@ -73,16 +79,82 @@ def probe(
     Example:
         >>> isoexp.probe(torchvision.models.resnet18(), pictures)
         >>> isoexp.probe(net, x, isoexp.probes.OODMagnitude(points=9), y)
+        >>> isoexp.probe([net.load(seed) for seed in range(16)], x).groupby("network").mean()
     """
 
     import pandas as pd
 
-    if not isinstance(model, nn.Module):
-        raise UserError(f"model must be a network, got {model!r}")
     if probe is not None and (isinstance(probe, type) or not isinstance(probe, Probe)):
         raise UserError(f"probe must be one, such as isoexp.probes.Alignment(), got {probe!r}")
     if not isinstance(factors or {}, Mapping):
         raise UserError(f"factors must be given by name, got {type(factors).__name__}")
+    models = [model] if isinstance(model, nn.Module) else model
+    wrong = not isinstance(models, Sequence) or not models
+    if wrong or not all(isinstance(each, nn.Module) for each in models):
+        raise UserError(f"model must be a network, or a list of some, got {model!r}")
+
+    probe = Refraction() if probe is None else probe
+    tables = []
+    with ExitStack() as stack:
+        for each in models:
+            stack.enter_context(_evaluated(each))
+        known = _seen(models, inputs, modules) if len(models) > 1 else [None]
+        for k, (each, seen) in enumerate(zip(models, known, strict=True)):
+            other = twin if twin is not None or len(models) == 1 else models[(k + 1) % len(models)]
+            subject = _subject(
+                each, inputs, targets, objective, train, factors, other, refit, modules, seed, stack
+            )
+            rows = probe(replace(subject, seen=seen))
+            table = pd.DataFrame(rows, columns=list(probe.schema))
+            if not isinstance(model, nn.Module):
+                table.insert(0, "network", k)
+            tables.append(table)
+
+    table = tables[0] if len(tables) == 1 else pd.concat(tables, ignore_index=True)
+    table.attrs["probe"] = type(probe).__module__.rpartition(".")[2]
+
+    return table
+
+
+def _seen(
+    models: Sequence[nn.Module],
+    inputs: Samples,
+    modules: Mapping[str, nn.Module] | Sequence[str] | None,
+) -> Sequence[Mapping[str, Pair] | None]:
+    """Returns what the layers of each network take and give, from one pass of all; None of each
+    where they are not of one shape, cannot be batched, or see too much to keep."""
+
+    x = samples_of(models[0], inputs)
+    nothing = [None] * len(models)
+    if isinstance(modules, Mapping) or len(x) > rows_at_once(x, len(models)):
+        return nothing
+    try:
+        ensemble = Ensemble(models)
+        layers = find_layers(ensemble.template, x[:2], modules_of(ensemble.template, modules))
+        _, pairs = ensemble.map(lambda network, x: passed(network, layers, x), x)
+    except (ValueError, RuntimeError):  # each by itself, then
+        return nothing
+
+    return [
+        {name: Pair(*(t[k] for t in pair)) for name, pair in pairs.items()}
+        for k in range(len(models))
+    ]
+
+
+def _subject(
+    model: nn.Module,
+    inputs: Samples,
+    targets: Samples | None,
+    objective: Objective | None,
+    train: tuple[Samples, Samples] | None,
+    factors: Mapping[str, Samples | Factor] | None,
+    twin: nn.Module | tuple[nn.Module, Samples] | None,
+    refit: Refit | None,
+    modules: Mapping[str, nn.Module] | Sequence[str] | None,
+    seed: int,
+    stack: ExitStack,
+) -> Subject:
+    """Returns a network in evaluation mode with all that a probe may ask for, checked."""
 
     x = samples_of(model, inputs)
     y = None if targets is None else targets_of(model, targets, len(x))
@@ -94,47 +166,41 @@ def probe(
         first = samples_of(model, train[0])
         learnt = first, targets_of(model, train[1], len(first))
 
-    with ExitStack() as stack:
-        stack.enter_context(_evaluated(model))
-        for a, b in ((x, y), *([learnt] if learnt else [])):
-            answers = answers_of(model, a)
-            if b is not None and objective is not None:
-                check_targets(answers, a, b, objective)
-        subject = Subject(
-            model,
-            x,
-            y,
-            objective,
-            stream(seed, "probe"),
-            name="network",
-            train=learnt,
-            factors=others,
-            refit=refit,
-            modules=modules_of(model, modules),
-        )
-        if twin is not None:
-            network, own = twin if isinstance(twin, tuple) else (twin, inputs)
-            stack.enter_context(_evaluated(network))
-            z, same = samples_of(network, own), own is inputs
-            answers_of(network, z, "twin")
-            alike = replace(
-                subject,
-                model=network,
-                x=z,
-                y=y if same else None,
-                generator=stream(seed + 1, "probe"),
-                name="twin",
-                factors={},
-                modules=modules_of(network, modules),
-            )
-            subject = replace(subject, twin=alike)
+    for a, b in ((x, y), *([learnt] if learnt else [])):
+        answers = answers_of(model, a)
+        if b is not None and objective is not None:
+            check_targets(answers, a, b, objective)
+    subject = Subject(
+        model,
+        x,
+        y,
+        objective,
+        stream(seed, "probe"),
+        name="network",
+        train=learnt,
+        factors=others,
+        refit=refit,
+        modules=modules_of(model, modules),
+    )
+    if twin is None:
+        return subject
 
-        probe = Refraction() if probe is None else probe
-        table = pd.DataFrame(probe(subject), columns=list(probe.schema))
+    network, own = twin if isinstance(twin, tuple) else (twin, inputs)
+    stack.enter_context(_evaluated(network))
+    z, same = samples_of(network, own), own is inputs
+    answers_of(network, z, "twin")
+    alike = replace(
+        subject,
+        model=network,
+        x=z,
+        y=y if same else None,
+        generator=stream(seed + 1, "probe"),
+        name="twin",
+        factors={},
+        modules=modules_of(network, modules),
+    )
 
-    table.attrs["probe"] = type(probe).__module__.rpartition(".")[2]
-
-    return table
+    return replace(subject, twin=alike)
 
 
 @contextmanager

@@ -41,6 +41,7 @@ class Subject:
         twin: A network trained alike from another seed, with samples of its own.
         refit: Trains copies of the network on.
         modules: The modules to be looked at, by name; the activations, unless given.
+        seen: What the layers take and give of x, as `passed`, where that is known already.
     """
 
     model: nn.Module
@@ -54,6 +55,7 @@ class Subject:
     twin: "Subject | None" = None
     refit: Refit | None = None
     modules: Mapping[str, nn.Module] | None = None
+    seen: Mapping[str, Pair] | None = None
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -101,9 +103,7 @@ class Subject:
             x: The inputs; those of the subject, unless given.
         """
 
-        x = self.x if x is None else x
-        for part in x.split(rows_at_once(x)):
-            _, pairs = passed(self.model, self.layers, part)
+        for pairs in self._passes(x):
             yield {name: Pair(*(t.flatten(0, 1) for t in pair)) for name, pair in pairs.items()}
 
     def vectors(
@@ -139,13 +139,23 @@ class Subject:
             x: The inputs; those of the subject, unless given.
         """
 
-        x = self.x if x is None else x
         parts: dict[str, list[Tensor]] = {}
-        for part in x.split(rows_at_once(x)):
-            for name, pair in passed(self.model, self.layers, part)[1].items():
+        for pairs in self._passes(x):
+            for name, pair in pairs.items():
                 parts.setdefault(name, []).append(pair.outputs.mean(dim=1))
 
         return {name: torch.cat(each) for name, each in parts.items()}
+
+    def _passes(self, x: Shaped[Tensor, " samples *inputs"] | None) -> Iterator[Mapping[str, Pair]]:
+        """Yields what layers take and give of samples, some at a time."""
+
+        if x is None and self.seen is not None:
+            yield self.seen
+            return
+
+        x = self.x if x is None else x
+        for part in x.split(rows_at_once(x)):
+            yield passed(self.model, self.layers, part)[1]
 
 
 @runtime_checkable

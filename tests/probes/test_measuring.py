@@ -147,3 +147,55 @@ def test_reading_imports_no_torch() -> None:
     assert isoexp.probe is isoexp.probes.probe
     with pytest.raises(AttributeError, match="no attribute 'prob'"):
         _ = isoexp.prob
+
+
+class Counted(nn.Sequential):
+    """A network that counts how often whole samples are sent through it, by whatever copy."""
+
+    passes = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        Counted.passes += len(x) > 2  # two are what layers are looked for with
+
+        return super().forward(x)
+
+
+def test_several_networks_are_probed_by_one_pass() -> None:
+    def build() -> nn.Module:
+        return Counted(nn.Linear(5, 8), nn.Tanh(), nn.BatchNorm1d(8), nn.Linear(8, 3)).double()
+
+    nets, x = [build() for _ in range(3)], torch.randn(20, 5).double()
+    measure = Alignment(bases=2, planes=20, angles=9)
+    apart = pd.concat([probe(net, x, measure) for net in nets], ignore_index=True)
+    Counted.passes = 0
+
+    table = probe(nets, x, measure)
+    of_all, Counted.passes = Counted.passes, 0
+    probe(nets[0], x, measure)
+    assert of_all == Counted.passes, "as often as samples are sent through one"
+
+    assert table.pop("network").tolist() == sorted([0, 1, 2] * (len(apart) // 3))
+    pd.testing.assert_frame_equal(table, apart, rtol=1e-9, atol=1e-12)
+
+
+def test_networks_of_different_shapes_are_probed_by_themselves() -> None:
+    nets, x = [nn.Sequential(nn.Linear(5, n), nn.Tanh()) for n in (4, 6)], torch.randn(20, 5)
+    table = probe(nets, x)
+
+    assert set(table["network"]) == {0, 1}
+    pd.testing.assert_frame_equal(
+        table[table["network"] == 1].drop(columns="network").reset_index(drop=True),
+        probe(nets[1], x),
+    )
+
+
+def test_of_several_each_is_the_twin_of_the_one_before() -> None:
+    nets, x = [nn.Sequential(nn.Linear(5, 4), nn.Tanh()) for _ in range(2)], torch.randn(20, 5)
+    table = probe(nets, x, isoexp.probes.Agreement())
+    alone = probe(nets[0], x, isoexp.probes.Agreement(), twin=nets[1])
+
+    pd.testing.assert_frame_equal(
+        table[table["network"] == 0].drop(columns="network"), alone, rtol=1e-4, atol=1e-6
+    )
+    with pytest.raises(UserError, match="a list of some, got \\[\\]"):
+        probe([], x)
