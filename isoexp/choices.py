@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import UserError
 
-COMMANDS = ("train", "probe", "list", "ls", "show", "figures", "audit", "completion")
+COMMANDS = ("train", "search", "probe", "list", "ls", "show", "figures", "audit", "completion")
 """The words that may follow isoexp."""
 
 FORMS = ("activation", "norm", "dropout", "init", "optimizer", "clip", "regularizer")

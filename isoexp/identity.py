@@ -38,8 +38,8 @@ PROBES = 1
 """Raised when a probe measures otherwise than before with the same settings."""
 
 NOT_NUMBERS = frozenset({
-    "name", "seeds", "device", "compile", "figures", "out", "force", "sweep", "logger",
-    "experiment", "probe",
+    "name", "seeds", "device", "compile", "figures", "out", "force", "sweep", "search",
+    "logger", "experiment", "probe",
 })  # fmt: skip
 """Top-level keys that do not change the numbers of one network."""
 

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from .geometry import orthonormal
+from .parallel import Share
 from .streams import stream_seed
 
 KEY = (1 << 62) - 1
@@ -27,35 +28,87 @@ STRIDE = 0x1E3779B97F4A7C15
 
 
 def uniform(
-    key: Int[Tensor, ""], shape: Sequence[int], dtype: torch.dtype = torch.float32
+    key: Int[Tensor, ""],
+    shape: Sequence[int],
+    dtype: torch.dtype = torch.float32,
+    share: Share | None = None,
 ) -> Float[Tensor, "..."]:
     """Returns numbers drawn uniformly from the open interval (0, 1), of 23 bits each.
 
     With 24 the largest would round to 1 in float32.
+
+    Arguments:
+        key: The key.
+        shape: The shape.
+        dtype: The dtype.
+        share: Which share of the numbers of a batch they are, samples first; None for all.
     """
 
-    index = torch.arange(math.prod(shape), device=key.device)
+    first, last, _ = _span(shape, share)
+
+    return _uniform(key, first, last, dtype).reshape(tuple(shape))
+
+
+def _uniform(
+    key: Int[Tensor, ""], first: int, last: int, dtype: torch.dtype
+) -> Float[Tensor, " count"]:
+    index = torch.arange(first, last, device=key.device)
 
     # The index is mixed before the key comes in: i ^ key would give the keys 0 and 1 one set of
     # numbers in two orders.
     bits = _mix((_mix((_mix(index) + key) & WORD) + (key >> 32)) & WORD)
 
-    return (((bits >> 9).to(dtype) + 0.5) * 2.0**-23).reshape(tuple(shape))
+    return ((bits >> 9).to(dtype) + 0.5) * 2.0**-23
 
 
 def normal(
-    key: Int[Tensor, ""], shape: Sequence[int], dtype: torch.dtype = torch.float32
+    key: Int[Tensor, ""],
+    shape: Sequence[int],
+    dtype: torch.dtype = torch.float32,
+    share: Share | None = None,
 ) -> Float[Tensor, "..."]:
     """Returns numbers drawn from N(0, 1).
 
     Source: Box and Muller, A Note on the Generation of Random Normal Deviates (1958).
+
+    Arguments:
+        key: The key.
+        shape: The shape.
+        dtype: The dtype.
+        share: Which share of the numbers of a batch they are, samples first; None for all.
     """
 
-    count = math.prod(shape)
-    u = uniform(key, (2, (count + 1) // 2), dtype)
-    r, t = (-2 * u[0].log()).sqrt(), 2 * math.pi * u[1]
+    first, last, count = _span(shape, share)
+    half = (count + 1) // 2
 
-    return torch.cat([r * t.cos(), r * t.sin()])[:count].reshape(tuple(shape))
+    if share is None:
+        u, v = _uniform(key, 0, 2 * half, dtype).view(2, half)
+        r, t = _polar(u, v)
+
+        return torch.cat([r * t.cos(), r * t.sin()])[:count].reshape(tuple(shape))
+
+    def pairs(a: int, b: int) -> tuple[Tensor, Tensor]:
+        return _polar(_uniform(key, a, b, dtype), _uniform(key, half + a, half + b, dtype))
+
+    # The cosines of all pairs come before the sines: a share may have some of both.
+    r, t = pairs(min(first, half), min(last, half))
+    s, w = pairs(max(first - half, 0), max(last - half, 0))
+
+    return torch.cat([r * t.cos(), s * w.sin()]).reshape(tuple(shape))
+
+
+def _polar(
+    u: Float[Tensor, " pairs"], v: Float[Tensor, " pairs"]
+) -> tuple[Float[Tensor, " pairs"], Float[Tensor, " pairs"]]:
+    return (-2 * u.log()).sqrt(), 2 * math.pi * v
+
+
+def _span(shape: Sequence[int], share: Share | None) -> tuple[int, int, int]:
+    """Returns the first number, the one behind the last, and how many there are in all."""
+
+    count = math.prod(shape)
+
+    return (0, count, count) if share is None else share.span(count)
 
 
 def haar(

@@ -33,6 +33,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
     }
 
 
+@cache
 def versions() -> dict[str, str]:
     """Returns the versions of Python and of the packages that numbers depend on."""
 

@@ -88,6 +88,17 @@ class Run:
 
         return read_json(self.folder / "summary.json")
 
+    @property
+    def asked_to_stop(self) -> str | None:
+        """Why the process that works on the run was asked to stop it; None if it was not."""
+
+        return read_json(self.folder / "stop.json").get("reason")
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Asks the process that works on the run to stop it; it does so at its next row."""
+
+        write_json(self.folder / "stop.json", {"reason": reason})
+
     def write_state(self, status: str, **facts: Any) -> None:
         """Writes state.json, keeping what it said of other things."""
 

@@ -29,6 +29,7 @@ from torch.optim import Optimizer
 
 from .ensemble import Ensemble
 from .optimizers import step as update
+from .parallel import mean_, share
 from .regularizers import NoRegularizer, Regularizer
 from .streams import stream, stream_seed
 
@@ -203,7 +204,8 @@ def fit(
 
     Arguments:
         ensemble: The networks.
-        batches: The inputs and targets of each update, for each network.
+        batches: The inputs and targets of each update, for each network; where processes share
+            them, this one's shares.
         optimizers: The optimizers of the ensemble's weights.
         objective: What is minimised, network by network.
         schedule: The factor of the learning rate at update i of n, or of each network's.
@@ -238,15 +240,18 @@ def fit(
         penalties = regularizer(ensemble.weights(), ensemble.activations)
         total = losses if penalties is None else losses + penalties
         total.sum().backward()
+
+        outputs, losses = outputs.detach(), losses.detach()
+        scores = objective.scores(outputs, x, y).mean(dim=1)
+        added = [] if penalties is None else [penalties.detach()]
+        if share() is not None:
+            mean_([*ensemble.gradients(), losses, scores, *added])
         grad_norms = clip(ensemble.gradients())
 
         for optimizer in optimizers:
             update(optimizer)
 
-        outputs = outputs.detach()
-        scores = objective.scores(outputs, x, y).mean(dim=1)
-        added = None if penalties is None else penalties.detach()
-        yield Step(index, losses.detach(), scores, grad_norms, added)
+        yield Step(index, losses, scores, grad_norms, *added)
 
 
 @torch.no_grad()

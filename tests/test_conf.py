@@ -107,6 +107,6 @@ def test_the_keys_read_as_text_are_the_keys() -> None:
     root = yaml.safe_load((CONF / "config.yaml").read_text())
 
     assert root_keys() == [key for key in root if key not in ("defaults", "hydra")]
-    assert set(root_keys()) == {*Settings.__dataclass_fields__, "sweep"}
+    assert set(root_keys()) == {*Settings.__dataclass_fields__, "search", "sweep"}
     assert set(root["sweep"]) == set(Sweeping.__dataclass_fields__)
     assert defaults().keys() <= groups().keys()

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from .. import __version__
+from .. import __version__, processes
 from ..errors import UserError, did_you_mean
 
 HELP = """\
 isoexp: the laboratory bench for isotropic deep learning
 
   isoexp train [group=choice …] [key=value …]   train, probe and record networks; -m for sweeps
+  isoexp search [key=VALUES …]                  find the settings that score best
   isoexp probe RUN … [probe=…]                  put probes to finished runs
   isoexp list [GROUP]                           every choice of every group
   isoexp ls [DIR]                               a table of runs
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         if os.environ.get("ISOEXP_DEBUG"):
             raise
-        print(f"isoexp: {error}", file=sys.stderr)
+        if processes.local_rank() == 0:  # the others have been told the same
+            print(f"isoexp: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -77,6 +79,8 @@ def _dispatch(arguments: list[str]) -> int:
     name, *rest = arguments
     commands = _commands()
     if name in commands:
+        if processes.size() > 1 and name != "train":
+            raise UserError(f"torchrun shares one training: start isoexp {name} without it")
         return commands[name](rest)
 
     for word in rest:
@@ -97,10 +101,12 @@ def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
     from .figures import figures
     from .listing import list_choices, ls, show
     from .probe import probe
+    from .search import search
     from .train import train
 
     return {
         "train": train,
+        "search": search,
         "probe": probe,
         "list": list_choices,
         "ls": ls,

@@ -4,7 +4,7 @@ __all__ = ["complete", "completion"]
 
 from collections.abc import Sequence
 
-from ..choices import COMMANDS, FORMS, defaults, groups, keys, root_keys
+from ..choices import COMMANDS, CONF, FORMS, defaults, groups, keys, root_keys
 from ..errors import UserError, did_you_mean
 
 SCRIPTS = {
@@ -73,14 +73,20 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
         return list(SCRIPTS)
     if commands[0] == "figures":
         return ["--again", "--help"] if word.startswith("-") else []
-    if commands[0] not in ("train", "audit", "probe"):
+    if commands[0] not in ("train", "search", "audit", "probe"):
         return []
     if word.startswith("-") and commands[0] == "audit":
         return ["--width", "--seed", "--as", "--out", "--config-dir", "--allow", "--help"]
     if word.startswith("-") and commands[0] == "probe":
         return ["--twin", "--config-dir", "--allow", "--help"]
+    if word.startswith("-") and commands[0] == "search":
+        return ["--dry-run", "--config-dir", "--allow", "--help"]
     if word.startswith("-"):
         return ["--multirun", "--config-dir", "--allow", "--cfg", "--help"]
+
+    if commands[0] in ("train", "search"):
+        launchers = sorted((CONF / "hydra" / "launcher").glob("*.yaml"))
+        known["hydra/launcher"] = {path.stem: path for path in launchers}
 
     group, equals, typed = word.partition("=")
     if equals and group in known:

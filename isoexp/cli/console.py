@@ -4,6 +4,8 @@ __all__ = ["Console"]
 
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..experiment.execution import Aborted, AlreadyDone, HeldElsewhere
@@ -12,6 +14,9 @@ from .table import final_numbers, number, table
 
 LINES = 10
 """The plain lines of a training in a pipe, at most."""
+
+SHOWN = 40
+"""The runs in the table at the end, at most."""
 
 
 class Console:
@@ -158,24 +163,40 @@ class Console:
         if not self.done:
             return
 
-        numbers = [final_numbers(run.summary) for run in self.done]
+        shown = self.done[:SHOWN]
+        numbers = [final_numbers(run.summary) for run in shown]
         header = list(dict.fromkeys(key for row in numbers for key in row))
         rows = [
             [run.folder.name, *[row.get(key, "") for key in header]]
-            for run, row in zip(self.done, numbers, strict=True)
+            for run, row in zip(shown, numbers, strict=True)
         ]
         print()
         print(table(["run", *header], rows))
+        if len(self.done) > len(shown):
+            print(f"… and {len(self.done) - len(shown)} more")
 
-        parents = sorted({str(run.folder.parent) for run in self.done})
-        for parent in parents:
-            names = [run.folder.name for run in self.done if str(run.folder.parent) == parent]
-            name = names[0] if len(names) == 1 else "*"
-            print()
-            print(f"results  {parent}/{name}/  summary.json, metrics.parquet, probes/*.parquet")
-            if any((run.folder / "probes").is_dir() for run in self.done):
-                print(f"figures  {parent}/{name}/probes/*.png")
-            print(f"all      isoexp ls {parent}")
+        parents: dict[Path, list[Run]] = {}
+        for run in self.done:
+            parents.setdefault(run.folder.parent, []).append(run)
+        for parent, runs in sorted(parents.items()):
+            _say_where(parent, runs)
+
+
+def _say_where(parent: Path, runs: Sequence[Run]) -> None:
+    """Prints where to find what runs of a study have left."""
+
+    name = runs[0].folder.name if len(runs) == 1 else "*"
+    print()
+    print(f"results  {parent}/{name}/  summary.json, metrics.parquet, probes/*.parquet")
+    if _left(runs, "probes/*.png"):
+        print(f"figures  {parent}/{name}/probes/*.png")
+    elif _left(runs, "probes/*.parquet"):
+        print(f"figures  isoexp figures {parent}{f'/{name}' if len(runs) == 1 else ''}")
+    print(f"all      isoexp ls {parent}")
+
+
+def _left(runs: Sequence[Run], pattern: str) -> bool:
+    return any(True for run in runs for _ in run.folder.glob(pattern))
 
 
 def _means(rows: list[dict[str, Any]]) -> str:

@@ -136,6 +136,7 @@ def _row(run: Run, root: Path) -> dict[str, str]:
         **told,
         "settings": " ".join(state.get("words") or []),
         **final_numbers(run.summary),
+        **({"reason": _because(state)[2:]} if _because(state) else {}),
     }
 
 

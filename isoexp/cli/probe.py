@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import UserError, did_you_mean
-from ..runs import Busy, Run, find_run, runs_below
+from ..runs import Busy, find_runs
 from .options import Parser, parse
 
 HELP = """\
@@ -31,7 +31,7 @@ takes the place of what the same probe has written before.
 
 isoexp list probe shows the probes; device=cpu|cuda says where to compute."""
 
-SETTINGS = ("probe", "device", "force")
+SETTINGS = ("probe", "device", "figures", "force")
 """What may be set; the rest of a run is as it is."""
 
 
@@ -46,7 +46,7 @@ def probe(arguments: Sequence[str]) -> int:
         return 0
 
     words = [word for word in options.words if "=" in word and not Path(word).exists()]
-    found = [run for word in options.words if word not in words for run in _runs(word)]
+    found = [run for word in options.words if word not in words for run in find_runs(word)]
     runs = list({run.folder.resolve(): run for run in found}.values())
     if not runs:
         raise UserError("isoexp probe takes a run, or a folder of runs; isoexp ls shows them")
@@ -76,7 +76,7 @@ def probe(arguments: Sequence[str]) -> int:
 
     twin = None
     if options.twin is not None:
-        others = _runs(options.twin)
+        others = find_runs(options.twin)
         if len(others) != 1:
             raise UserError(f"--twin takes one run, got the {len(others)} below {options.twin}")
         (other,) = others
@@ -109,16 +109,3 @@ def probe(arguments: Sequence[str]) -> int:
         print(f"{failed} not measured", file=sys.stderr)
 
     return 1 if failed else 0
-
-
-def _runs(word: str) -> list[Run]:
-    """Returns the runs that a word stands for."""
-
-    folder = Path(word)
-    if folder.is_dir() and not (folder / "state.json").is_file():
-        found = [run for run in runs_below(folder) if run.status == "completed"]
-        if not found:
-            raise UserError(f"there is no completed run below {word}; isoexp ls shows those it has")
-        return found
-
-    return [find_run(word)]

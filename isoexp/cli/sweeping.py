@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ..experiment.preparation import Prepared
+from ..experiment.execution import terminable
 from ..runs import Run, Study
 from ..sweep import (
     Beat,
@@ -51,7 +51,7 @@ def sweep(words: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
     if dry_run:
         return 0
 
-    console = _Console(found.todo)
+    console = _Console(found)
     if found.units:
         settings = found.jobs[0].settings
         does = (
@@ -59,7 +59,7 @@ def sweep(words: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
             if cluster
             else Workers(found.workers, found.threads, found.devices)
         )
-        with closing(run(found.units, does, found.sweeping)) as events:
+        with terminable(), closing(run(found.units, does, found.sweeping)) as events:
             try:
                 for event in events:
                     console.show(event)
@@ -67,7 +67,7 @@ def sweep(words: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
                 console.close()
 
     whole = Console()
-    whole.done = [*_done_before(found), *console.done]
+    whole.done = _completed(found)
     whole.conclude()
     left = found.todo - len(console.done)
     if left:
@@ -94,37 +94,47 @@ def _say_plan(plan: Plan, cluster: str | None) -> None:
         compiled = " (compiled)" if any(unit.pace.compile for unit in plan.units) else ""
         parts.append(f"{len(batches)} × {of} networks as one{compiled}")
     where = f"by {cluster}" if cluster else f"by {plan.workers} workers"
-    time_s = f"; training takes about {_duration(plan.training_s)}" if plan.training_s else ""
+    time_s = f"; training takes {_duration(plan.training_s)}" if plan.training_s else ""
     print(f"to be trained: {', '.join(parts)}, {where}{time_s}", flush=True)
 
 
-def _done_before(plan: Plan) -> list[Run]:
-    """Returns the runs that were done before, in the order of the jobs."""
+def _completed(plan: Plan) -> list[Run]:
+    """Returns the runs that are completed, in the order of the jobs."""
 
-    todo = {key for unit in plan.units for job in unit.jobs for key in job.identities.values()}
-    studies: dict[Path, Study] = {}
+    studies = {job.settings.study: Study.of(job.settings.study) for job in plan.jobs[:1]}
+    found: dict[Path, Run] = {}
+    for job in plan.jobs:
+        folder = job.settings.study
+        study = studies.get(folder) or studies.setdefault(folder, Study.of(folder))
+        for key in job.identities.values():
+            run = study.find(key)
+            if run is not None and run.state.get("state") == "completed":
+                found.setdefault(run.folder, run)
 
-    def find(job: Prepared, key: str) -> Run | None:
-        study = studies.setdefault(job.settings.study, Study.of(job.settings.study))
-        return study.find(key)
+    return list(found.values())
 
-    keys = [(job, key) for job in plan.jobs for key in job.identities.values() if key not in todo]
 
-    return [run for job, key in keys if (run := find(job, key))]
+BAR = 20
+"""The width of a bar, in characters."""
+
+SHOWN = 16
+"""So many units are shown at most, of those that are being done."""
 
 
 class _Console:
     """Shows the events of a sweep, and remembers how its runs ended.
 
     Arguments:
-        todo: The number of runs that are to be done.
+        plan: What is to be done.
     """
 
-    def __init__(self, todo: int) -> None:
-        self.todo = todo
+    def __init__(self, plan: Plan) -> None:
+        self.todo = plan.todo
         self.done: list[Run] = []
         self.failed: list[str] = []
 
+        words = [job.job.words for unit in plan.units for job in unit.jobs]
+        self._shared = set.intersection(*map(set, words)) if len(words) > 1 else set()
         self._began = time.monotonic()
         self._working: dict[Unit, tuple[int, int]] = {}
         self._elsewhere = 0
@@ -182,18 +192,31 @@ class _Console:
 
         from rich.console import Group
         from rich.progress_bar import ProgressBar
-        from rich.table import Table
+        from rich.table import Column, Table
         from rich.text import Text
 
-        table = Table.grid(padding=(0, 2))
-        for unit, (made, all) in list(self._working.items()):
+        columns = Column(ratio=1), Column(no_wrap=True), Column(width=BAR), Column(no_wrap=True)
+        table = Table.grid(*columns, padding=(0, 1), expand=True)
+        units = list(self._working.items())
+        for unit, (made, all) in units[:SHOWN]:
             table.add_row(
-                Text(_name(unit), no_wrap=True, overflow="ellipsis"),
-                ProgressBar(total=all or 1, completed=made, width=24),
+                Text(self._name(unit), no_wrap=True, overflow="ellipsis"),
+                f"and {unit.networks - 1} more" if unit.networks > 1 else "",
+                ProgressBar(total=all or 1, completed=made, width=BAR),
                 f"{made}/{all}" if all else "starting",
             )
+        if len(units) > SHOWN:
+            table.add_row(f"… and {len(units) - SHOWN} more")
 
-        return Group(table, Text(self._counts()))
+        return Group(table, Text(self._counts(), no_wrap=True, overflow="ellipsis"))
+
+    def _name(self, unit: Unit) -> str:
+        """Returns what tells a unit from others."""
+
+        job = unit.jobs[0]
+        words = " ".join(word for word in job.job.words if word not in self._shared)
+
+        return words or job.settings.name
 
     def _counts(self) -> str:
         ended = len(self.done) + len(self.failed)
@@ -212,15 +235,7 @@ class _Console:
         if not share or passed_s < 2:
             return ""
 
-        return f"; about {_duration(passed_s * (self.todo - share) / share)} left"
-
-
-def _name(unit: Unit) -> str:
-    job = unit.jobs[0]
-    words = " ".join(job.job.words) or job.settings.name
-    more = f" and {unit.networks - 1} more" if unit.networks > 1 else ""
-
-    return f"{words}{more}"
+        return f"; {_duration(passed_s * (self.todo - share) / share)} left"
 
 
 def _runs(count: int) -> str:
@@ -232,6 +247,6 @@ def _duration(seconds: float) -> str:
 
     for unit, size in (("h", 3600), ("min", 60)):
         if seconds > 2 * size:
-            return f"{seconds / size:.0f} {unit}"
+            return f"about {seconds / size:.0f} {unit}"
 
-    return f"{seconds:.0f} s"
+    return f"about {seconds:.0f} s" if seconds >= 1 else "less than a second"

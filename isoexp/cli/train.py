@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+from .. import processes
 from ..errors import UserError
 from .options import Parser, parse
 
@@ -52,6 +53,8 @@ def train(arguments: Sequence[str]) -> int:
     if options.cfg:
         return _print_config(options.words, folders)
     if options.multirun:
+        if processes.size() > 1:
+            raise UserError("torchrun shares one training: start isoexp train -m without it")
         from .sweeping import sweep
 
         return sweep(options.words, folders, options.dry_run)
@@ -67,8 +70,15 @@ def _single(words: Sequence[str], folders: Sequence[Path]) -> int:
     from ..experiment.preparation import prepare
     from .console import Console
 
+    job = prepare(compose(words, folders))
+    if processes.rank() > 0:
+        from ..experiment.following import follow
+
+        follow(job)
+        return 0
+
     console = Console()
-    with closing(execute([prepare(compose(words, folders))])) as events:
+    with closing(execute([job])) as events:
         try:
             for event in events:
                 console.show(event)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..geometry import full, radius
 from ..noise import haar, normal, uniform
+from ..parallel import share
 from .base import Dropout
 
 
@@ -24,7 +25,7 @@ class ElementwiseDropout(Dropout):
 
     def drop(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         (key,) = self.draw(1)
-        M = uniform(key, x.shape) < self.keep
+        M = uniform(key, x.shape, share=share()) < self.keep
 
         return M * x / self.keep
 
@@ -38,7 +39,7 @@ class HaarDropout(Dropout):
     def drop(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         b, m = self.draw(2)
         B = haar(b, self.width, full(x).dtype).to(x)
-        M = uniform(m, x.shape) < self.keep
+        M = uniform(m, x.shape, share=share()) < self.keep
 
         return (M * (x @ B)) @ B.mT / self.keep
 
@@ -58,12 +59,12 @@ class IsotropicDropout(Dropout):
         h = full(x)
 
         # A share of a Gaussian's squares is the Beta variable, whatever k the mask has.
-        z2 = normal(z, h.shape, h.dtype).square()
-        kept = ((uniform(m, x.shape) < self.keep) * z2).sum(dim=-1, keepdim=True)
+        z2 = normal(z, h.shape, h.dtype, share()).square()
+        kept = ((uniform(m, x.shape, share=share()) < self.keep) * z2).sum(dim=-1, keepdim=True)
         b = (kept / z2.sum(dim=-1, keepdim=True)).clamp_max(1.0)
 
         u = h / radius(h)
-        w = normal(w, h.shape, h.dtype)
+        w = normal(w, h.shape, h.dtype, share())
         w = w - (w * u).sum(dim=-1, keepdim=True) * u
         w = w / radius(w)
         r = (h * u).sum(dim=-1, keepdim=True)  # ‖x‖, with derivative zero at the origin

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import processes
 from ..data import Factor, Source, Splits
 from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError
@@ -304,6 +305,8 @@ def _device(name: str) -> torch.device:
     """Returns a device that is there; auto takes an accelerator before the CPU."""
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if processes.size() > 1:
+        return _own_device(name)
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
 
@@ -317,3 +320,23 @@ def _device(name: str) -> torch.device:
         raise UserError(f"device={name} is not on this machine; use device=auto")
 
     return device
+
+
+def _own_device(name: str) -> torch.device:
+    """Returns the device of one of several processes, on a machine that has one for each."""
+
+    if name not in ("auto", "cpu", "cuda"):
+        raise UserError(f"device={name} is one; torchrun takes cpu, or cuda for a GPU each")
+
+    here, devices = processes.local_size(), torch.cuda.device_count()
+    if name == "cpu" or (name == "auto" and not devices):
+        return torch.device("cpu")
+    if devices < here:
+        raise UserError(
+            f"torchrun has started {here} processes on a machine with {devices} GPUs: start as "
+            "many as there are, or use device=cpu"
+        )
+
+    torch.cuda.set_device(processes.local_rank())
+
+    return torch.device("cuda", processes.local_rank())

@@ -4,7 +4,7 @@ What is finished is found by its identity before torch is imported, and not done
 that is trained but lacks what a probe would measure, the probe is put, and nothing is trained.
 """
 
-__all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "execute", "probed"]
+__all__ = ["Aborted", "AlreadyDone", "HeldElsewhere", "execute", "probed", "terminable"]
 
 import signal
 import threading
@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import processes
 from ..errors import UserError
 from ..identity import label
 from ..runs import Busy, Run, claim, find
@@ -71,12 +72,17 @@ def execute(
             if seed not in left and (run := find(job.settings.study, each)):
                 yield AlreadyDone(run)
     todo = [(job, left) for job, left in todo if left]
+    processes.tell(bool(todo))
     if not todo:
         return
 
     for job, _ in todo:
         check(job.job.config)
     benches = [job.bench() for job, _ in todo]
+    if processes.size() > 1:
+        from .following import check_shares
+
+        check_shares(benches[0])
 
     from .joining import joined
 
@@ -91,6 +97,8 @@ def execute(
             for member in group:
                 mates = [mate.identity for mate in group]
                 member.record.run.write_state("pending", together=mates)
+        if not groups:
+            processes.tell(None)
         for group in groups:
             yield from _do(group)
         for member in trained:
@@ -133,12 +141,12 @@ def _do(group: "Sequence[Member]") -> "Generator[Event | Aborted, None, None]":
 
     left = [member.record for member in group]
     try:
-        with _terminable():
+        with terminable():
             for event in trial([member.bench for member in group], list(left)):
                 if isinstance(event, Ended):
                     left.remove(event.record)
                 yield event
-    except (KeyboardInterrupt, GeneratorExit):
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
         for record in left:
             record.interrupt()
         raise
@@ -169,24 +177,25 @@ def probed(
         yield Aborted([record.run], str(error))
         return
 
-    with _terminable():
+    with terminable():
         yield from put_probes(trained, record, names, twin)
     yield Ended(record, "completed")
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Lets SIGTERM, a cluster's farewell, interrupt as Ctrl-C does."""
+def terminable() -> Iterator[None]:
+    """Lets SIGTERM interrupt as Ctrl-C does, where nobody else has a use for it: submitit has."""
 
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -2,15 +2,17 @@
 
 __all__ = ["Group"]
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from ..ensemble import Ensemble, clip_of, differences, objective_of, regularizer_of, schedule_of
+from ..parallel import shares
 from ..training import Objective, Samples, Step, batches, fit
 from .bench import Bench
 
@@ -59,6 +61,18 @@ class Group:
 
         return ensemble.optimizers([bench.build_optimizer for bench in self.benches], own_rates)
 
+    def restore(
+        self,
+        ensemble: Ensemble,
+        optimizers: Sequence[Optimizer],
+        found: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Sets weights and optimizers to those of a checkpoint of each network."""
+
+        for k, content in enumerate(found):
+            ensemble.load(k, content["model"])
+        ensemble.load_optimizer(optimizers, [content["optimizer"] for content in found])
+
     def data(self, split: str) -> tuple[Samples, Samples]:
         """Returns the data of a split: one for all, or each network's own."""
 
@@ -84,15 +98,28 @@ class Group:
         return objective_of([bench.objective(split) for bench in self.benches])
 
     def fit(
-        self, ensemble: Ensemble, optimizers: Sequence[Optimizer], start: int = 0
+        self,
+        ensemble: Ensemble,
+        optimizers: Sequence[Optimizer],
+        start: int = 0,
+        shared: bool = False,
     ) -> Iterator[Step]:
-        """Trains the networks in place from an update on, and yields after every update."""
+        """Trains the networks in place from an update on, and yields after every update.
+
+        Arguments:
+            ensemble: The networks.
+            optimizers: Their optimizers.
+            start: The number of updates made before.
+            shared: Whether all processes do so at once, each with its share of every batch.
+        """
 
         bench, steps = self.first, self.first.steps
+        size = bench.settings.batch_size
+        order = batches(*self.data("train"), self.seeds, size, steps, start)
 
         return fit(
             ensemble,
-            batches(*self.data("train"), self.seeds, bench.settings.batch_size, steps, start),
+            shares(order) if shared else order,
             optimizers,
             self.objective("train"),
             schedule_of([bench.schedule for bench in self.benches]),

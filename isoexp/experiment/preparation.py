@@ -115,7 +115,7 @@ class Prepared:
         from .record import Record
 
         job, cuda = self.job, bench.device.type == "cuda"
-        alone = {key: node for key, node in job.config.items() if key != "sweep"}
+        alone = {key: node for key, node in job.config.items() if key not in ("sweep", "search")}
         alone |= {"seed": seed, "seeds": None}
 
         def find_twin() -> Run | None:

@@ -84,7 +84,8 @@ class Record:
                 (run.folder / name).unlink(missing_ok=True)
             shutil.rmtree(run.folder / "probes", ignore_errors=True)
         checkpoint.forget_snapshots(run.folder, after=start)
-        (run.folder / "error.txt").unlink(missing_ok=True)
+        for name in ("error.txt", "stop.json"):
+            (run.folder / name).unlink(missing_ok=True)
         rows = [row for row in read_lines(run.lines) if row["step"] <= start]
 
         write_bytes(run.folder / "config.yaml", self.config.encode())

@@ -1,6 +1,6 @@
 """The root keys of a configuration, checked."""
 
-__all__ = ["Settings", "describe_type", "fits"]
+__all__ = ["Settings", "check_fields", "describe_type", "fits"]
 
 import re
 import types
@@ -136,6 +136,26 @@ class Settings:
         per_epoch = -(-samples // self.batch_size)
 
         return self.steps if self.steps is not None else (self.epochs or 0) * per_epoch
+
+
+def check_fields(cls: Any, node: Any, name: str) -> None:
+    """Checks that a node of the root has the keys that the fields of a dataclass are, and no more.
+
+    Raises:
+        UserError: If a key is unknown, missing or of the wrong type.
+    """
+
+    hints = {field.name: field.type for field in fields(cls)}
+    if not isinstance(node, Mapping):
+        raise UserError(f"{name} has settings of its own, {', '.join(hints)}; got {node!r}")
+    for key, value in node.items():
+        if key not in hints:
+            raise UserError(f"there is no setting {name}.{key}{did_you_mean(str(key), hints)}")
+        if not fits(value, hints[key]):
+            raise UserError(f"{name}.{key} must be {describe_type(hints[key])}, got {value!r}")
+    for key in hints:
+        if key not in node:
+            raise UserError(f"{name}.{key} may not be left out")
 
 
 def fits(value: Any, hint: Any) -> bool:

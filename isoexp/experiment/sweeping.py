@@ -9,15 +9,15 @@ __all__ = ["Sweeping", "kept", "lines"]
 
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from ..choices import groups
-from ..errors import UserError, did_you_mean
+from ..errors import UserError
 from .configuration import Job
-from .settings import describe_type, fits
+from .settings import check_fields
 from .words import check_words, options, parsed
 
 
@@ -42,17 +42,7 @@ class Sweeping:
             UserError: If a key is unknown, missing, of the wrong type or out of range.
         """
 
-        hints = {field.name: field.type for field in fields(cls)}
-        if not isinstance(node, Mapping):
-            raise UserError(f"sweep has settings of its own, {', '.join(hints)}; got {node!r}")
-        for key, value in node.items():
-            if key not in hints:
-                raise UserError(f"there is no setting sweep.{key}{did_you_mean(str(key), hints)}")
-            if not fits(value, hints[key]):
-                raise UserError(f"sweep.{key} must be {describe_type(hints[key])}, got {value!r}")
-        for key in hints:
-            if key not in node:
-                raise UserError(f"sweep.{key} may not be left out")
+        check_fields(cls, node, "sweep")
 
         for key, least in (("workers", 1), ("retries", 0), ("batch", 1)):
             if node[key] is not None and node[key] < least:

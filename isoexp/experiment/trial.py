@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .. import checkpoint
+from .. import checkpoint, processes
 from ..ensemble import Ensemble, rates
 from ..training import Step, evaluate
 from . import probing
@@ -87,8 +87,12 @@ def trial(benches: Sequence[Bench], records: Sequence[Record]) -> Iterator[Event
     if any(record.rows_until(start) < written for record in records):
         start = 0  # rows before the checkpoint are lost: they can only be had again
 
-    if start:
-        _restore(ensemble, optimizers, meter, records, start)
+    found = [checkpoint.load(record.run.folder, start) for record in records] if start else []
+    processes.tell((start, every, found))
+    if found:
+        group.restore(ensemble, optimizers, found)
+        meter.load([content["meter"] for content in found])
+        found.clear()  # as large as the networks and their optimizers
     for record in records:
         record.begin(start, steps)
     if not start:
@@ -96,11 +100,12 @@ def trial(benches: Sequence[Bench], records: Sequence[Record]) -> Iterator[Event
 
     saved_at = beaten_at = time.monotonic()
     cost_s = 0.0
-    for step in group.fit(ensemble, optimizers, start):
+    for step in group.fit(ensemble, optimizers, start, shared=processes.size() > 1):
         meter.add(step)
 
         if step.index % every == 0 or step.index == steps:
             yield from _log(meter, alive, step.index, steps)
+            processes.tell(bool(alive))
             if not alive:
                 return
 
@@ -142,7 +147,7 @@ def trial(benches: Sequence[Bench], records: Sequence[Record]) -> Iterator[Event
 
 
 def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> Iterator[Event]:
-    """Writes a row of each network; those that have diverged are closed and leave the living."""
+    """Writes a row of each network; those that have diverged, or are to stop, leave the living."""
 
     rows = meter.rows(step)
     for k, first in meter.diverged().items():
@@ -157,6 +162,13 @@ def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> It
 
     if alive:
         yield Logged([record.log(rows[k]) for k, record in alive.items()])
+
+    for k, record in list(alive.items()) if step < steps else []:
+        reason = record.run.asked_to_stop
+        if reason is not None:
+            del alive[k]
+            record.fail(reason)
+            yield Ended(record, "failed", reason)
 
 
 class _Meter:
@@ -264,19 +276,3 @@ def _save(
     }
     checkpoint.save(record.run.folder, step, content)
     record.beat(step)
-
-
-def _restore(
-    ensemble: Ensemble,
-    optimizers: Sequence[Optimizer],
-    meter: _Meter,
-    records: Sequence[Record],
-    step: int,
-) -> None:
-    """Sets weights, optimizers and unwritten sums to those of a checkpoint."""
-
-    found = [checkpoint.load(record.run.folder, step) for record in records]
-    for k, content in enumerate(found):
-        ensemble.load(k, content["model"])
-    ensemble.load_optimizer(optimizers, [content["optimizer"] for content in found])
-    meter.load([content["meter"] for content in found])

@@ -5,7 +5,7 @@ kind, can be trained as one is tried rather than believed: two of them make a fe
 alone, and must agree. What needs its numbers as numbers, to branch on, cannot.
 """
 
-__all__ = ["divided", "kinds"]
+__all__ = ["divided", "kinds", "shared_alike"]
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..ensemble import differences
 from ..identity import NOT_NUMBERS
+from ..processes import size
 from .bench import Bench
 from .configuration import Config
 from .group import Group
@@ -196,16 +197,32 @@ def _agree(a: Bench, b: Bench) -> bool:
     return torch.allclose(together, alone, rtol=AGREE, atol=0, equal_nan=True)
 
 
-def _losses(group: Group) -> Tensor:
+def shared_alike(bench: Bench, seed: int) -> bool:
+    """Whether processes that share batches train a network as this one does alone.
+
+    All of them try, on the same few samples in float64: shares of them of unlike sizes.
+    """
+
+    group = Group([_small(bench, max(FEW, 2 * size()) + 1)], [seed])
+    try:
+        with torch.random.fork_rng(devices=[]):
+            alone, shared = _losses(group), _losses(group, shared=True)
+    except Exception:  # as above
+        return False
+
+    return torch.allclose(shared, alone, rtol=AGREE, atol=0, equal_nan=True)
+
+
+def _losses(group: Group, shared: bool = False) -> Tensor:
     """Returns the losses before each update, (updates, K)."""
 
     ensemble = group.ensemble()
-    steps = group.fit(ensemble, group.optimizers(ensemble))
+    steps = group.fit(ensemble, group.optimizers(ensemble), shared=shared)
 
     return torch.stack([step.losses for step in steps])
 
 
-def _small(bench: Bench) -> Bench:
+def _small(bench: Bench, few: int = FEW) -> Bench:
     """Returns a bench for a try: on the CPU, which has float64."""
 
     settings = replace(
@@ -214,9 +231,9 @@ def _small(bench: Bench) -> Bench:
         compile=False,
         epochs=None,
         steps=UPDATES,
-        batch_size=FEW,
+        batch_size=few,
     )
-    x, y = (t[:FEW].cpu() for t in bench.splits["train"])
+    x, y = (t[:few].cpu() for t in bench.splits["train"])
     y = y.double() if y.is_floating_point() else y
 
     return replace(

@@ -48,6 +48,6 @@ def _parts(config: "Config") -> Iterator[tuple[str, str]]:
     """
 
     for part, node in config.items():
-        if isinstance(node, dict) and part != "sweep":
+        if isinstance(node, dict) and part not in ("sweep", "search"):
             own = {k: v for k, v in node.items() if not isinstance(v, dict) or config.get(k) != v}
             yield part, f"{part} {own}"

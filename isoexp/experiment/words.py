@@ -55,8 +55,10 @@ def check_words(words: Sequence[str], folders: Sequence[Path], sweep: bool) -> l
             raise UserError(f"{text} lists several values: sweep with isoexp train -m {text}")
         if not sweep and (root == "sweep" or key in ("hydra/launcher", "hydra/sweeper")):
             raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
-        if root == "sweep" and override.is_sweep_override():
-            raise UserError(f"{key} is of the whole sweep: it has one value, got {text}")
+        if not sweep and root == "search":
+            raise UserError(f"{key} is for searches: isoexp search {text}")
+        if root in ("sweep", "search") and override.is_sweep_override():
+            raise UserError(f"{key} is of the whole {root}: it has one value, got {text}")
         if key in known:
             _check_choice(override, sorted(known[key]), sweep)
         elif root not in [*top, "hydra"]:
@@ -103,7 +105,7 @@ def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
     elif override.is_discrete_sweep():
         values = list(override.sweep_string_iterator())
     else:
-        raise UserError(f"{text} is for a search, not a sweep; list values: key=a,b")
+        raise UserError(f"{text} is for isoexp search, not a sweep; list values: key=a,b")
 
     return [f"{text.partition('=')[0]}={value}" for value in values]
 

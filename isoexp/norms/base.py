@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from ..parallel import whole
+
 
 class Norm(nn.Module, ABC):
     """Abstract map of a layer's features to themselves, along the last axis.
@@ -35,7 +37,7 @@ def vectors(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "N n"]:
     """
 
     rows = x.reshape(-1, x.shape[-1])
-    if len(rows) < 2:
+    if whole(len(rows)) < 2:
         raise ValueError(
             f"more than one vector is needed in training, got {len(rows)}: choose a batch_size "
             "that leaves no batch of one"

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..geometry import full, radius
+from ..parallel import mean, share, whole
 from .base import Norm, checked_eps, checked_momentum, remember_, vectors
 
 
@@ -40,8 +41,26 @@ class BatchNorm(nn.BatchNorm1d):
 
     def forward(self, input: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         x = vectors(input) if self.training else input.reshape(-1, input.shape[-1])
+        shared = self.training and share() is not None
 
-        return super().forward(x).reshape(input.shape)
+        return (self.shared(x) if shared else super().forward(x)).reshape(input.shape)
+
+    def shared(self, x: Float[Tensor, "N n"]) -> Float[Tensor, "N n"]:
+        """Returns the same of vectors that are a share of the batch; PyTorch's sees no more."""
+
+        h, N = full(x), whole(len(x))
+        mu = mean(h.mean(dim=0))
+        variance = mean((h - mu).square().mean(dim=0))
+
+        if self.running_mean is not None and self.running_var is not None:
+            remember_(self.running_mean, mu, checked_momentum(self.momentum))
+            remember_(self.running_var, variance * N / (N - 1), checked_momentum(self.momentum))
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+
+        y = (h - mu) / (variance + self.eps).sqrt()
+
+        return (y * self.weight + self.bias if self.affine else y).to(x.dtype)
 
 
 class IsotropicBatchNorm(Norm):
@@ -68,9 +87,9 @@ class IsotropicBatchNorm(Norm):
 
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         h = full(x)
-        mean, variance = self.moments(h) if self.training else (self.running_mean, self.running_var)
+        mu, variance = self.moments(h) if self.training else (self.running_mean, self.running_var)
 
-        return ((h - mean) / (variance + self.eps).sqrt()).to(x.dtype)
+        return ((h - mu) / (variance + self.eps).sqrt()).to(x.dtype)
 
     def moments(
         self, x: Float[Tensor, "*batch n"]
@@ -78,14 +97,14 @@ class IsotropicBatchNorm(Norm):
         """Returns μ and tr Σ / n of a batch, and remembers them."""
 
         rows = vectors(x)
-        N = len(rows)
-        mean = rows.mean(dim=0)
-        variance = (rows - mean).square().mean()
+        N = whole(len(rows))
+        mu = mean(rows.mean(dim=0))
+        variance = mean((rows - mu).square().mean())
 
-        remember_(self.running_mean, mean, self.momentum)
+        remember_(self.running_mean, mu, self.momentum)
         remember_(self.running_var, variance * N / (N - 1), self.momentum)
 
-        return mean, variance
+        return mu, variance
 
 
 class ChiNorm(Norm):
@@ -122,7 +141,7 @@ class ChiNorm(Norm):
             raise ValueError("one vector or more is needed in training, got none")
 
         # Never 0: radius is at least eps.
-        now = radius(x.detach()).mean()
+        now = mean(radius(x.detach()).mean())
         m = (1 - self.momentum) * self.running_norm + self.momentum * now
         m = torch.where(self.num_batches_tracked == 0, now, m)
 

@@ -20,6 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..geometry import eigh, full
+from ..parallel import mean, whole
 from .base import Norm, checked_eps, checked_momentum, remember_, vectors
 
 
@@ -72,13 +73,13 @@ class Whitening(Norm):
         # Products in half precision would leave no root to take.
         with torch.autocast(x.device.type, enabled=False):
             h = full(x)
-            mean, S = self.moments(h) if self.training else (self.running_mean, self.running_cov)
+            mu, S = self.moments(h) if self.training else (self.running_mean, self.running_cov)
 
             # tr Σ, since PyTorch's trace warns when compiled; eps² for vectors that are all alike.
             trace = (S * torch.eye(self.width, dtype=S.dtype, device=S.device)).sum()
             shift = self.eps * trace / self.width + torch.finfo(S.dtype).eps ** 2
 
-            return ((h - mean) @ inverse_root(S, shift)).to(x.dtype)
+            return ((h - mu) @ inverse_root(S, shift)).to(x.dtype)
 
     def moments(
         self, x: Float[Tensor, "*batch n"]
@@ -86,11 +87,11 @@ class Whitening(Norm):
         """Returns μ and Σ of a batch, and remembers them."""
 
         rows = vectors(x)
-        N = len(rows)
-        mean = rows.mean(dim=0)
-        S = (rows - mean).T @ (rows - mean) / N
+        N = whole(len(rows))
+        mu = mean(rows.mean(dim=0))
+        S = mean((rows - mu).T @ (rows - mu) / len(rows))
 
-        remember_(self.running_mean, mean, self.momentum)
+        remember_(self.running_mean, mu, self.momentum)
         remember_(self.running_cov, S * N / (N - 1), self.momentum)
 
-        return mean, S
+        return mu, S

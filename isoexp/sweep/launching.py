@@ -1,21 +1,19 @@
-"""Launching: what hydra/launcher asks for, and launchers of Hydra's own, such as basic.
+"""Launching by launchers and sweepers of Hydra's own, such as basic.
 
 Those do one job after the other, each composed by Hydra, and most stop at the first that fails.
 """
 
-__all__ = ["launch", "launcher", "of_hydra", "wants_hydra"]
+__all__ = ["launch"]
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose as hydra_compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError
 from ..experiment.composition import expand, hydra_ready, plain, search_path
@@ -24,58 +22,14 @@ from ..experiment.execution import Aborted, AlreadyDone, HeldElsewhere, execute
 from ..experiment.preparation import prepare, prepare_all, undone
 from ..experiment.sweeping import Sweeping
 from ..experiment.validation import validate
-from .clusters import LAUNCHERS
+from .choosing import of_hydra
+from .planning import undrawn
 
 SCORES = ("valid/accuracy", "valid/r2")
 
 
 class JobFailed(RuntimeError):
     """A run of a job did not complete."""
-
-
-def of_hydra(word: str) -> bool:
-    """Whether a word chooses or sets a launcher or sweeper."""
-
-    names = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
-
-    return word.lstrip("+~").startswith(names)
-
-
-def wants_hydra(words: Sequence[str]) -> bool:
-    """Whether the words choose a launcher or sweeper that is Hydra's own affair."""
-
-    asked = [word for word in words if of_hydra(word)]
-    name = _chosen(asked)
-
-    return bool(asked) and (name not in LAUNCHERS or any("sweeper" in word for word in asked))
-
-
-def launcher(words: Sequence[str]) -> tuple[str, dict[str, Any]] | None:
-    """Returns the cluster that the words choose and its settings, if they choose one.
-
-    Raises:
-        UserError: If a setting is not one of it.
-    """
-
-    asked = [word for word in words if of_hydra(word)]
-    if not asked:
-        return None
-
-    with hydra_ready():
-        try:
-            whole = hydra_compose("config", asked, return_hydra_config=True)
-            settings = OmegaConf.to_container(whole.hydra.launcher, resolve=True)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(str(error).strip().splitlines()[0]) from error
-    assert isinstance(settings, dict)
-
-    return _chosen(asked), {str(key): value for key, value in settings.items()}
-
-
-def _chosen(words: Sequence[str]) -> str:
-    chosen = [w.partition("=")[2] for w in words if w.lstrip("+~").startswith("hydra/launcher=")]
-
-    return chosen[-1] if chosen else ""
 
 
 def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
@@ -130,7 +84,7 @@ def run_job(config: DictConfig) -> float | None:
 
     hydra = HydraConfig.get()
     choices = {str(k): str(v) for k, v in hydra.runtime.choices.items() if v and "/" not in str(k)}
-    prepared = prepare(Job(plain(config), choices, tuple(hydra.overrides.task)))
+    prepared = undrawn(prepare(Job(plain(config), choices, tuple(hydra.overrides.task))))
 
     failures, done = [], []
     for event in execute([prepared]):

@@ -3,10 +3,10 @@
 Nothing has started when there is a plan, and nothing in it is left that could not start.
 """
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "planned", "undrawn"]
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -76,8 +76,14 @@ def plan(words: Sequence[str], folders: Sequence[Path] = (), workers: int | None
         UserError: If any job cannot be; none has started then.
     """
 
+    return planned(prepare_all(expand(words, folders)), workers)
+
+
+def planned(every: Iterable[Prepared], workers: int | None = None) -> Plan:
+    """Returns the plan of jobs, at least one, as `plan`."""
+
     found: dict[Any, Prepared] = {}  # what two jobs would both compute is planned once
-    for job in prepare_all(expand(words, folders)):
+    for job in map(undrawn, every):
         what = (job.settings.study, *job.identities.values(), *job.probes.items())
         found.setdefault(what, job)
     jobs = list(found.values())
@@ -96,6 +102,14 @@ def plan(words: Sequence[str], folders: Sequence[Path] = (), workers: int | None
     return Plan(
         jobs, units, min(workers, len(units)), max(1, _cores() // workers), devices, sweeping
     )
+
+
+def undrawn(job: Prepared) -> Prepared:
+    """Returns a job that draws no figures, unless it was asked to: they take longer than probes."""
+
+    figures = bool(job.settings.figures)
+
+    return replace(job, settings=replace(job.settings, figures=figures))
 
 
 def _paces(jobs: Sequence[Prepared], workers: int, most: int | None) -> Mapping[str, Pace]:

@@ -4,18 +4,21 @@ What became of a run is read from its folder. So it does not matter who did it, 
 on which machine, or whether this is the first time that the sweep is started.
 """
 
-__all__ = ["Beat", "Ended", "Event", "Hands", "Left", "Retried", "Sent", "run"]
+__all__ = ["FINAL", "Beat", "Ended", "Event", "Hands", "Left", "Retried", "Sent", "run"]
 
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from ..experiment.preparation import Prepared
 from ..experiment.sweeping import Sweeping
-from ..identity import label
-from ..runs import Run, Study, claim, held
+from ..identity import columns, label, telling
+from ..records import write_bytes
+from ..runs import Busy, Run, Study, claim, find, held
 from .units import Unit, halves
 from .workers import Back
 
@@ -24,6 +27,12 @@ BEAT_S = 0.5
 
 PATIENCE_S = 2.0
 """How often those are that another process does."""
+
+UNDONE = 20
+"""So often a run may come back as it was, without a reason."""
+
+FINAL = ("diverged", "pruned")
+"""What the reasons of failures begin with that would be the same again."""
 
 
 class Hands(Protocol):
@@ -121,10 +130,20 @@ class _Sweep:
         self.elsewhere: list[Unit] = []
         self.failed = False
 
-        self._began = time.time()
         self._ended: set[str] = set()
-        self._attempts: Counter[str] = Counter()
+        self._tried: Counter[str] = Counter()
+        self._undone: Counter[str] = Counter()
+        self._given_up: dict[str, str] = {}  # for which reason
         self._look_at = 0.0
+
+        studies: dict[Path, Study] = {}
+        self._runs: dict[str, Run] = {}
+        for job, seed in _each(units):
+            folder, each = job.settings.study, job.identities[seed]
+            study = studies.get(folder) or studies.setdefault(folder, Study.of(folder))
+            new = Run(folder / f"{_label(job, seed)}-{each[:8]}")
+            self._runs[_key(job, seed)] = study.find(each) or new
+        self._before = {key: run.state.get("heartbeat") for key, run in self._runs.items()}
 
     def send(self) -> Iterator[Event]:
         """Sends what can be sent."""
@@ -141,6 +160,7 @@ class _Sweep:
         for back in self.hands.wait(BEAT_S):
             del self.working[back.unit]
             yield from self._settle(back)
+            self._look_at = 0.0
 
         limit = self.sweeping.timeout
         for unit, since in list(self.working.items()):
@@ -171,16 +191,16 @@ class _Sweep:
         made = {}
         for unit in self.working:
             made[unit] = (0, 0)
-            for job, seed, run in _runs(unit):
-                key = job.identities[seed]
-                if key in self._ended or run is None:
+            for job, seed in _each([unit]):
+                key = _key(job, seed)
+                if key in self._ended:
                     continue
+                run = self._runs[key]
                 state = run.state
-                reason = str(state.get("reason"))
-                if self._done(job, run):
-                    yield self._end(key, run)
-                elif state.get("state") == "failed" and reason.startswith("diverged"):
-                    yield self._end(key, run, reason)
+                if self._done(job, key, state):
+                    yield self._end(key)
+                elif self._fails(key, state) and _reason(state).startswith(FINAL):
+                    yield self._end(key, _reason(state))
                 else:
                     made[unit] = (state.get("step", 0), state.get("steps", 0))
         yield Beat(made)
@@ -188,95 +208,154 @@ class _Sweep:
     def _settle(self, back: Back) -> Iterator[Event]:
         """Decides what becomes of the runs of a unit that is no longer worked on."""
 
-        again: list[Prepared] = []
+        left: list[tuple[Prepared, int, str | None]] = []
         elsewhere: list[Prepared] = []
-        reasons: list[str] = []
-        shared = back.killed and back.unit.networks > 1
-
-        for job, seed, run in _runs(back.unit):
-            key = job.identities[seed]
+        for job, seed in _each([back.unit]):
+            key = _key(job, seed)
             if key in self._ended:
                 continue
-            if run is not None and self._done(job, run):
-                yield self._end(key, run)
-                continue
-            if run is not None and held(run):
+            run = self._found(job, seed)
+            if self._done(job, key, run.state):
+                yield self._end(key)
+            elif held(run):
                 elsewhere.append(_only(job, seed))
-                continue
-
-            reason = back.reason or (_failure(job, run) if run else None)
-            # Of many networks it may be that they were too many; no failure is nobody's fault.
-            self._attempts[key] += reason is not None and not shared
-            if reason and (back.final or self._given_up(key, reason)):
-                yield self._end(key, _marked_failed(job, seed, reason), reason)
             else:
-                again.append(self._once_more(_only(job, seed), run))
-                reasons += [reason] if reason else []
-
+                left.append((job, seed, self._failure(job, key, run) or back.reason))
+            if back.final and back.reason:
+                self._given_up.setdefault(key, back.reason)
         if elsewhere:
             self.elsewhere.append(replace(back.unit, jobs=tuple(elsewhere)))
+
+        # What befell several at once may be the fault of one, or of their number. Parts of them
+        # tell, and go on from where they were.
+        reasons = Counter(reason for _, _, reason in left if reason)
+        shared = {r for r, count in reasons.items() if count > 1 and not r.startswith(FINAL)}
+        again: list[Prepared] = []
+        for job, seed, reason in left:
+            key = _key(job, seed)
+            if self._is_over(key, reason, reason in shared):
+                why = reason or "it came back undone, again and again"
+                self._runs[key] = _marked_failed(job, seed, self._runs[key], why, back.said)
+                yield self._end(key, why)
+            else:
+                again.append(self._once_more(_only(job, seed), key))
+
         if again:
             unit = replace(back.unit, jobs=tuple(again))
-            self.waiting.extendleft(reversed(halves(unit) if shared else [unit]))
-        if reasons:
-            yield Retried(len(again), reasons[0])
+            units = halves(unit) if shared else [unit]
+            self.waiting.extendleft(reversed(units))
+            if reasons:
+                yield Retried(len(again), next(iter(reasons)))
 
-    def _done(self, job: Prepared, run: Run) -> bool:
+    def _found(self, job: Prepared, seed: int) -> Run:
+        """Returns the run of a seed, though another process may have made its folder."""
+
+        key, each = _key(job, seed), job.identities[seed]
+        run = self._runs[key]
+        if run.state.get("identity") != each:
+            run = self._runs[key] = find(job.settings.study, each) or run
+
+        return run
+
+    def _done(self, job: Prepared, key: str, state: Mapping[str, Any]) -> bool:
         """Whether a run is done; one that is to be repeated, since the sweep began."""
 
-        new = not job.settings.force or run.state.get("ended", 0) >= self._began
+        new = not job.settings.force or self._touched(key, state)
 
-        return new and job.done(run)
+        return new and state.get("state") == "completed" and job.done(self._runs[key])
 
-    def _given_up(self, key: str, reason: str) -> bool:
-        return reason.startswith("diverged") or self._attempts[key] > self.sweeping.retries
+    def _fails(self, key: str, state: Mapping[str, Any]) -> bool:
+        """Whether a run has failed since it was sent."""
 
-    def _end(self, key: str, run: Run, reason: str | None = None) -> Ended:
+        return state.get("state") == "failed" and self._touched(key, state)
+
+    def _touched(self, key: str, state: Mapping[str, Any]) -> bool:
+        return state.get("heartbeat") != self._before[key]
+
+    def _failure(self, job: Prepared, key: str, run: Run) -> str | None:
+        """Returns why a run is not done, if it is its own failure."""
+
+        state = run.state
+        if self._fails(key, state):
+            return _reason(state)
+        if state.get("state") == "completed":
+            for name in job.missing(run):
+                error = run.folder / "probes" / f"{name}.error.txt"
+                if error.exists():
+                    return f"the probe {name} failed; see {error}"
+
+        return self._given_up.get(key)
+
+    def _is_over(self, key: str, reason: str | None, shared: bool) -> bool:
+        """Whether a run that is not done is given up; counts the attempt that it had."""
+
+        if reason is None:  # nobody's fault: another process had it a moment ago, for one
+            self._undone[key] += 1
+            return self._undone[key] > UNDONE
+        if key in self._given_up or reason.startswith(FINAL):
+            return True
+        self._tried[key] += not shared
+
+        return self._tried[key] > self.sweeping.retries
+
+    def _end(self, key: str, reason: str | None = None) -> Ended:
         self._ended.add(key)
         self.failed |= reason is not None
 
-        return Ended(run, reason)
+        return Ended(self._runs[key], reason)
 
-    def _once_more(self, job: Prepared, run: Run | None) -> Prepared:
+    def _once_more(self, job: Prepared, key: str) -> Prepared:
         """Returns a job to be tried again: what was begun in this sweep is gone on with."""
 
-        begun = run is not None and run.state.get("started", 0) >= self._began
+        state = self._runs[key].state
+        begun = self._touched(key, state)
+        self._before[key] = state.get("heartbeat")
 
         return replace(job, settings=replace(job.settings, force=False)) if begun else job
 
 
-def _runs(unit: Unit) -> Iterator[tuple[Prepared, int, Run | None]]:
-    """Yields each run of a unit: its job, its seed, and its folder if there is one."""
+def _each(units: Sequence[Unit]) -> Iterator[tuple[Prepared, int]]:
+    """Yields each run of units: its job, and its seed."""
 
-    studies = {job.settings.study: Study.of(job.settings.study) for job in unit.jobs}
-    for job in unit.jobs:
-        for seed, each in job.identities.items():
-            yield job, seed, studies[job.settings.study].find(each)
+    for unit in units:
+        for job in unit.jobs:
+            for seed in job.identities:
+                yield job, seed
+
+
+def _key(job: Prepared, seed: int) -> str:
+    """Returns what tells a run of this sweep from others: one may be in two studies, or be asked
+    for with two sets of probes."""
+
+    return " ".join([str(job.settings.study), job.identities[seed], *job.probes.values()])
 
 
 def _only(job: Prepared, seed: int) -> Prepared:
     return replace(job, identities={seed: job.identities[seed]})
 
 
-def _failure(job: Prepared, run: Run) -> str | None:
-    """Returns why a run is not done, if it is not only that nobody has done it."""
-
-    state = run.state
-    if state.get("state") == "failed":
-        return str(state.get("reason"))
-    if state.get("state") == "completed":
-        name = job.missing(run)[0]
-        return f"the probe {name} failed; see {run.folder / 'probes' / name}.error.txt"
-
-    return None
+def _label(job: Prepared, seed: int) -> str:
+    return label(job.job.choices, job.job.words, seed)
 
 
-def _marked_failed(job: Prepared, seed: int, reason: str) -> Run:
+def _reason(state: Mapping[str, Any]) -> str:
+    return str(state.get("reason"))
+
+
+def _marked_failed(job: Prepared, seed: int, run: Run, reason: str, said: str) -> Run:
     """Returns a run that is given up, once it is written down why."""
 
-    name = label(job.job.choices, job.job.words, seed)
-    with claim(job.settings.study, name, job.identities[seed]) as run:
+    if run.state.get("state") == "failed" and _reason(run.state) == reason:
+        return run  # by whoever did it, with all that is known
+    claimed = claim(job.settings.study, _label(job, seed), job.identities[seed])
+    with (
+        suppress(Busy, OSError),
+        claimed as run,
+    ):  # it has failed for all that, in a full disk for one
         if run.state.get("state") != "completed":
-            run.write_state("failed", reason=reason)
+            own = columns(job.job.choices, job.settings.name, job.identities[seed], seed)
+            words = telling(job.job.choices, job.job.words)
+            run.write_state("failed", reason=reason, columns=own, words=words)
+            write_bytes(run.folder / "error.txt", f"{reason}\n\n{said}".strip().encode())
 
     return run

@@ -51,16 +51,19 @@ def bundles(jobs: Iterable[Prepared], paces: Mapping[str, Pace], workers: int) -
         workers: The number of units that are worked on at once.
     """
 
-    kinds: dict[str, list[Prepared]] = {}
+    # One run may be in two studies, or be asked for with two sets of probes: not in one unit.
+    kinds: dict[tuple[str, ...], list[Prepared]] = {}
     for job in jobs:
-        kinds.setdefault(job.structure, []).append(job)
-    costs = {k: _networks(g) * (paces[k].training_s or 1.0) for k, g in kinds.items()}
+        kind = (job.structure, str(job.settings.study), *job.probes.values())
+        kinds.setdefault(kind, []).append(job)
+    costs = {k: _networks(g) * (paces[k[0]].training_s or 1.0) for k, g in kinds.items()}
 
     units = []
     for kind, group in kinds.items():
         shares = max(1, round(workers * costs[kind] / sum(costs.values())))
-        most = min(paces[kind].most, -(-_networks(group) // shares))
-        units += [Unit(tuple(part), paces[kind]) for part in _parts(group, most)]
+        pace = paces[kind[0]]
+        most = min(pace.most, -(-_networks(group) // shares))
+        units += [Unit(tuple(part), pace) for part in _parts(group, most)]
 
     return sorted(units, key=lambda unit: unit.training_s, reverse=True)
 

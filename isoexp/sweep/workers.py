@@ -6,15 +6,19 @@ None outlives the process that started it.
 
 __all__ = ["Back", "Workers"]
 
+import faulthandler
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+import time
+import traceback
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -25,10 +29,16 @@ from ..errors import UserError
 from .units import Unit, perform
 
 PATIENCE_S = 10.0
-"""How long a worker that is told to stop may take to leave its runs resumable."""
+"""How long workers that are told to stop may take to leave their runs resumable."""
 
-LAST_WORDS = 2000
+STARTS = 5
+"""So often the start of a worker is tried."""
+
+LAST_WORDS = 10_000
 """So many characters of what a process that died had printed are kept."""
+
+TERMINATED = 128 + signal.SIGTERM
+"""How a worker ends that was told to, in the middle of a unit."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +48,16 @@ class Back:
     Arguments:
         unit: The unit.
         reason: Why it was left, if it was not gone through.
-        killed: Whether its process was, which a smaller unit might survive.
+        killed: Whether its process was.
         final: Whether it would be the same again.
+        said: All that is known of the reason: an exception, or what the process had printed.
     """
 
     unit: Unit
     reason: str | None = None
     killed: bool = False
     final: bool = False
+    said: str = ""
 
 
 class Workers:
@@ -72,14 +84,7 @@ class Workers:
     def send(self, unit: Unit) -> None:
         """Gives a unit to a worker that has nothing to do."""
 
-        k = next(k for k, slot in enumerate(self._slots) if slot is None or slot.unit is None)
-        slot = self._slots[k]
-        if slot is None or not slot.process.is_alive():
-            self._end(slot)
-            slot = self._slots[k] = self._start(k)
-        slot.unit = unit
-        with suppress(OSError):  # killed this very moment: its sentinel tells
-            slot.pipe.send(unit)
+        self._give(unit, next(k for k, s in enumerate(self._slots) if s is None or s.unit is None))
 
     def wait(self, timeout_s: float) -> list[Back]:
         """Returns the units that have come back, within that time."""
@@ -88,142 +93,253 @@ class Workers:
         handles = [h for slot in busy.values() for h in (slot.pipe, slot.process.sentinel)]
         ready = connection.wait(handles, timeout_s)
 
-        return [
+        heard = [
             self._hear(k, slot)
             for k, slot in busy.items()
             if slot.pipe in ready or slot.process.sentinel in ready
         ]
+
+        return [back for back in heard if back is not None]
 
     def stop(self, unit: Unit) -> None:
         """Has a unit left resumable, and its process ended."""
 
         for k, slot in enumerate(self._slots):
             if slot is not None and slot.unit is unit:
-                self._end(slot)
                 self._slots[k] = None
+                self._end(slot)
 
     def close(self) -> None:
         """Ends all workers; what they are at is left resumable."""
 
-        for slot in filter(None, self._slots):
-            slot.process.terminate()
-        for slot in self._slots:
-            self._end(slot)
+        self._end(*self._slots)
         self._slots = [None] * self.count
         self._folder.cleanup()
 
+    def _give(self, unit: Unit, k: int, deaths: int = 0) -> None:
+        """Sends a unit to a worker that is not at work, to a new one if it died meanwhile."""
+
+        slot = self._slots[k]
+        if slot is None or not slot.process.is_alive():
+            self._end(slot)
+            slot = self._slots[k] = self._start(k)
+        slot.unit, slot.begun, slot.deaths = unit, False, deaths
+        with suppress(OSError):  # killed this very moment: its sentinel tells
+            slot.pipe.send(unit)
+
     def _start(self, k: int) -> "_Slot":
-        here, there = self._context.Pipe()
+        """Starts a worker; again, where what they are forked from was killed meanwhile."""
+
         log = Path(self._folder.name, f"{k}.txt")
-        device = self.devices[k % len(self.devices)] if self.devices else None
-        process: Any = self._context.Process(  # pyright: ignore[reportAttributeAccessIssue]
-            target=_serve,
-            args=(there, log, self.threads, device),
-            name=f"isoexp worker {k}",
-            daemon=True,
-        )
-        process.start()
-        there.close()
+        environment = {"OMP_NUM_THREADS": str(self.threads), **os.environ}
+        if self.devices:
+            environment["CUDA_VISIBLE_DEVICES"] = self.devices[k % len(self.devices)]
 
-        return _Slot(process, here, log)
+        for left in reversed(range(STARTS)):
+            here, there = self._context.Pipe()
+            process: Any = self._context.Process(  # pyright: ignore[reportAttributeAccessIssue]
+                target=_serve,
+                args=(there, log, environment),
+                name=f"isoexp worker {k}",
+                daemon=True,
+            )
+            try:
+                process.start()
+            except (EOFError, OSError) as error:
+                here.close()
+                if not left:
+                    raise OSError(f"cannot start a process: {error}") from error
+                time.sleep(0.1)
+            else:
+                return _Slot(process, here, log)
+            finally:
+                there.close()
 
-    def _hear(self, k: int, slot: "_Slot") -> Back:
-        """Returns what a worker says of its unit, or what its end says."""
+        raise AssertionError
 
-        unit, slot.unit = slot.unit, None
+    def _hear(self, k: int, slot: "_Slot") -> Back | None:
+        """Returns what a worker says of its unit, or what its end says; nothing, if it goes on."""
+
+        unit = slot.unit
         assert unit is not None
         try:
             if slot.pipe.poll():
-                return Back(unit, slot.pipe.recv())
+                said = slot.pipe.recv()
+                if said is None:
+                    slot.begun = True
+                    return None
+                slot.unit = None
+                if said.broken:
+                    self._slots[k] = None
+                    self._end(slot)
+                return Back(unit, said.reason, said=said.whole)
         except (EOFError, OSError):  # it died
             pass
 
         self._slots[k] = None
-        slot.process.join()
-        printed = slot.log.read_text(errors="replace")[-LAST_WORDS:].strip()
-        last = f"; it last said: {printed.splitlines()[-1]}" if printed else ""
+        self._end(slot)
+        if not slot.begun and slot.deaths < STARTS:  # it died of something else than this unit
+            self._give(unit, k, slot.deaths + 1)
+            return None
 
-        return Back(unit, f"its process {_ended(slot.process.exitcode)}{last}", killed=True)
+        printed = _last_words(slot.log)
+        lines = printed.splitlines()
+        crash = [line for line in lines if line.startswith("Fatal Python error")]
+        last = f"; it last said: {(crash or lines)[-1].strip()}" if lines else ""
+        reason = f"its process {_ended(slot.process.exitcode)}{last}"
 
-    def _end(self, slot: "_Slot | None") -> None:
-        if slot is None:
-            return
-        slot.process.terminate()
-        slot.process.join(PATIENCE_S)
-        slot.process.kill()
-        slot.process.join()
-        slot.pipe.close()
+        return Back(unit, reason, killed=True, said=printed)
+
+    def _end(self, *slots: "_Slot | None") -> None:
+        """Ends processes, in the time that one of them may take."""
+
+        ending = [slot for slot in slots if slot is not None]
+        for slot in ending:
+            if slot.process.is_alive():
+                slot.process.terminate()
+        until = time.monotonic() + PATIENCE_S
+        for slot in ending:
+            slot.process.join(max(0.0, until - time.monotonic()))
+            if slot.process.is_alive():
+                slot.process.kill()
+                slot.process.join()
+            slot.pipe.close()
 
 
 @dataclass
 class _Slot:
-    """A worker: its process, the pipe to it, where it prints, and the unit that it works on."""
+    """A worker: its process, the pipe to it, where it prints, and the unit that it works on.
+
+    Arguments:
+        begun: Whether it has the unit.
+        deaths: How many have died before they had it.
+    """
 
     process: BaseProcess
     pipe: connection.Connection
     log: Path
     unit: Unit | None = None
+    begun: bool = False
+    deaths: int = 0
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a worker says of a unit: why it was left, and all that is known of that; whether the
+    worker can do nothing more."""
+
+    reason: str | None = None
+    whole: str = ""
+    broken: bool = False
 
 
 def _context() -> BaseContext:
-    """Returns how processes are started: forked from one that has imported torch, if possible."""
+    """Returns how processes are started: forked from one that has imported torch, where that is
+    safe."""
 
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
 
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["isoexp.experiment.trial"])
+    forkserver.set_forkserver_preload(["isoexp.experiment.trial"])
+    if threading.current_thread() is not threading.main_thread():
+        forkserver.ensure_running()
+    else:  # Ctrl-C is for the one who started it; this is passed on
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
-    return context
+    return multiprocessing.get_context("forkserver")
 
 
-def _serve(pipe: connection.Connection, log: Path, threads: int, device: str | None) -> None:
+def _serve(pipe: connection.Connection, log: Path, environment: Mapping[str, str]) -> None:
     """Does units as they come, until there is nobody to send any."""
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, args=(log.parent,), daemon=True).start()
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except OSError:  # a full disk; or there is nobody any more
+        output = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):  # of a terminal that shows a table
         os.dup2(output, stream)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    if device is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = device
+    sys.stdout = sys.stderr = os.fdopen(output, "w", buffering=1, errors="replace")
+    faulthandler.enable(2)
 
     while True:
         try:
             unit = pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             return
-        pipe.send(_reason(unit))
+        with suppress(OSError):
+            os.ftruncate(output, 0)
+        pipe.send(None)
+        said = _outcome(unit)
+        pipe.send(said)
+        if said.broken:
+            return
 
 
-def _reason(unit: Unit) -> str | None:
-    """Does a unit; returns why it was left, if it was."""
+def _outcome(unit: Unit) -> _Said:
+    """Does a unit."""
 
+    reason, whole = None, ""
     try:
         perform(unit)
     except KeyboardInterrupt:
-        sys.exit(143)
+        sys.exit(TERMINATED)
     except SystemExit as error:
-        return f"it called sys.exit({error.code})"
+        reason, whole = f"it called sys.exit({error.code})", traceback.format_exc()
     except UserError as error:
-        return str(error)
+        reason = str(error)
     except Exception as error:
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        whole = traceback.format_exc()
 
-    return None
+    return _Said(reason, whole, _broken())
 
 
-def _follow_parent() -> None:
+def _broken() -> bool:
+    """Whether this process can do nothing more, as after some errors of CUDA."""
+
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+
+    return False
+
+
+def _follow_parent(folder: Path) -> None:
     """Ends this process when the one that started it does, however that ends."""
 
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
+def _last_words(log: Path) -> str:
+    """Returns the end of what a process has printed."""
+
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - LAST_WORDS))
+            return file.read().decode(errors="replace").strip()
+    except OSError:  # it died before it could print
+        return ""
+
+
 def _ended(code: int | None) -> str:
+    if code == TERMINATED:
+        return "was killed by SIGTERM"
     if code is not None and code < 0:
         name = signal.Signals(-code).name
         hint = " (out of memory?)" if name == "SIGKILL" else ""

@@ -64,7 +64,7 @@ MISTAKES = {
     "train precision=float16": "float32, float64, bfloat16",
     "train data=image_folder": "data.root must be given",
     "train optimizer.lr=[1": "cannot read optimizer.lr=[1",
-    "train -m optimizer.lr=interval(0,1)": "for a search, not a sweep",
+    "train -m optimizer.lr=interval(0,1)": "for isoexp search, not a sweep",
     # ranges
     "train epochs=0": "at least 1",
     "train epochs=1 steps=3": "exclude each other",

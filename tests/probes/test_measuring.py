@@ -154,10 +154,10 @@ class Counted(nn.Sequential):
 
     passes = 0
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        Counted.passes += len(x) > 2  # two are what layers are looked for with
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        Counted.passes += len(input) > 2  # two are what layers are looked for with
 
-        return super().forward(x)
+        return super().forward(input)
 
 
 def test_several_networks_are_probed_by_one_pass() -> None:

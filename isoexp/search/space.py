@@ -1,0 +1,203 @@
+"""The space of a search, as Hydra's grammar writes it: one word a parameter.
+
+optimizer.lr=tag(log,interval(1e-4,1e-1))   a real number, evenly in its logarithm
+model.depth=int(interval(1,4))              a whole number, the ends included
+batch_size=range(20,101,20)                 20, 40, …, 100
+activation=tanh,iso_tanh                    one of these; choice([32],[64,64]) of what has commas
+"""
+
+__all__ = ["Choice", "Interval", "Parameter", "parameters"]
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+
+from ..choices import groups
+from ..errors import UserError, did_you_mean
+from ..experiment.words import check_words, options
+from ..identity import NOT_NUMBERS
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values, as they are written.
+
+    Arguments:
+        key: What is set.
+        values: The values.
+    """
+
+    key: str
+    values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(self.values)
+
+    @property
+    def ends(self) -> list[str]:
+        """The words between which, or of which, the parameter takes its own."""
+
+        return [self.word(value) for value in self.values]
+
+    def suggest(self, trial: Any) -> str:
+        """Returns the word of a trial of Optuna's, sampled unless it was before."""
+
+        return self.word(trial.suggest_categorical(self.key, self.values))
+
+    def word(self, value: str) -> str:
+        """Returns the word that sets a value."""
+
+        return f"{self.key}={value}"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number between two, both included.
+
+    Arguments:
+        key: What is set.
+        low: The smallest.
+        high: The largest.
+        log: Whether its logarithm is what is evenly spread.
+        step: How far apart the values are; None for all real numbers.
+    """
+
+    key: str
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def __str__(self) -> str:
+        log = ", by its logarithm" if self.log else ""
+        step = f" in steps of {self.step:g}" if self.step else ""
+
+        return f"{self.low:g} to {self.high:g}{step}{log}"
+
+    @property
+    def ends(self) -> list[str]:
+        """The words between which the parameter takes its own."""
+
+        return [self.word(self.low), self.word(self.high)]
+
+    def suggest(self, trial: Any) -> str:
+        """Returns the word of a trial of Optuna's, sampled unless it was before."""
+
+        suggest = trial.suggest_int if isinstance(self.step, int) else trial.suggest_float
+        step = {"step": self.step} if self.step else {}
+
+        return self.word(suggest(self.key, self.low, self.high, log=self.log, **step))
+
+    def word(self, value: float) -> str:
+        """Returns the word that sets a value; six digits are as many as count."""
+
+        if isinstance(value, int):
+            return f"{self.key}={value}"
+
+        return f"{self.key}={min(max(float(f'{value:.6g}'), self.low), self.high)}"
+
+
+Parameter = Choice | Interval
+
+
+def parameters(
+    words: Sequence[str], folders: Sequence[Path] = ()
+) -> tuple[list[Parameter], list[str]]:
+    """Returns the parameters that words span, and the words that set one value each.
+
+    Arguments:
+        words: The words of the command line.
+        folders: Folders of the user's own choices.
+
+    Raises:
+        UserError: If a word cannot be read, or spans nothing.
+    """
+
+    known = groups(folders)
+    space: list[Parameter] = []
+    plain: list[str] = []
+    for override in check_words(words, folders, sweep=True):
+        if override.is_sweep_override():
+            space.append(_parameter(override, known.get(override.key_or_group)))
+        else:
+            plain.append(override.input_line or "")
+
+    if not space:
+        raise UserError(
+            "isoexp search needs what to search: 'optimizer.lr=tag(log,interval(1e-4,1e-1))', "
+            "activation=tanh,iso_tanh"
+        )
+    keys = [parameter.key for parameter in space]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"{key} is searched once, got it {keys.count(key)} times")
+
+    return space, plain
+
+
+def _parameter(override: Override, choices: Iterable[str] | None) -> Parameter:
+    text, value = override.input_line or "", override.value()
+    key, root = text.partition("=")[0], override.key_or_group.partition(".")[0]
+    if root == "seed":
+        raise UserError(f"{text} would search for luck: seeds=3 takes the mean of three networks")
+    if root in NOT_NUMBERS:
+        raise UserError(f"{root} does not change the numbers of a network: give it one value")
+
+    if isinstance(value, IntervalSweep) and choices is None:
+        return _interval(key, text, value)
+    if isinstance(value, RangeSweep):
+        return _range(key, text, value)
+    if isinstance(value, IntervalSweep):
+        raise UserError(f"{key} has choices, no numbers: list them, {key}=a,b")
+    _check_tags(text, value, ())
+    values = [word.partition("=")[2] for word in options(override, choices or ())]
+    if not values:
+        raise UserError(f"{text} stands for no choice; isoexp list {key} shows them")
+
+    return Choice(key, tuple(dict.fromkeys(values)))
+
+
+def _interval(key: str, text: str, value: IntervalSweep) -> Interval:
+    _check_tags(text, value, ("log", "int"))
+    low, high = value.start, value.end
+    assert low is not None
+    assert high is not None
+    whole = "int" in value.tags or isinstance(low, int)
+    if whole:
+        low, high = int(low), int(high)
+    if not low < high:
+        raise UserError(f"{text} must span from a smaller to a larger number")
+    _check_log(text, value, low)
+
+    return Interval(key, low, high, "log" in value.tags, 1 if whole else None)
+
+
+def _range(key: str, text: str, value: RangeSweep) -> Interval:
+    _check_tags(text, value, ("log",))
+    values = sorted(value.range())
+    if not values:
+        raise UserError(f"{text} has no values: a range ends before its second number")
+    step = abs(value.step)
+    log = "log" in value.tags
+    if log and step != 1:
+        raise UserError(f"{text}: by logarithm only steps of 1 can be taken; use interval")
+    _check_log(text, value, values[0])
+    if all(isinstance(each, int) for each in values):
+        return Interval(key, values[0], values[-1], log, step)
+    low, high = (float(f"{each:.12g}") for each in (values[0], values[-1]))
+
+    return Interval(key, low, high, log, float(step))
+
+
+def _check_tags(text: str, value: Any, known: Sequence[str]) -> None:
+    for tag in sorted(getattr(value, "tags", set()) - set(known)):
+        near = did_you_mean(tag, known) or (f"; known are {', '.join(known)}" if known else "")
+        raise UserError(f"{text}: there is no tag {tag} of such values{near}")
+
+
+def _check_log(text: str, value: Any, low: float) -> None:
+    if "log" in value.tags and low <= 0:
+        raise UserError(f"{text}: what has a logarithm is positive, got {low:g}")

@@ -1,0 +1,159 @@
+"""Tests for isoexp.search.trials: nothing is trained, values are made up."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isoexp.search import Search
+from isoexp.search.trials import Trials
+
+LR = "optimizer.lr=tag(log,interval(1e-4,1e-1))"
+
+
+def searched(*words: str) -> Search:
+    return Search.of(["data=spheres", "search.trials=10", "search.ask=4", LR, *words])
+
+
+def value(words: tuple[str, ...]) -> float:
+    """What a trial is told: the learning rate itself."""
+
+    return float(words[0].partition("=")[2])
+
+
+def finish(search: Search, stop_after: int | None = None) -> None:
+    """Works on a search, in a process that comes to its end after so many have been told."""
+
+    told = 0
+    with Trials.opened(search) as trials:
+        while taken := trials.take():
+            for asked in taken:
+                if told == stop_after:
+                    return
+                trials.complete(asked, value(asked.words))
+                told += 1
+
+
+def history(search: Search) -> list[tuple[int, tuple[str, ...], float | None]]:
+    with Trials.opened(search) as trials:
+        return sorted((t.number, t.words, t.value) for t in trials.told())
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_stopped_anywhere_it_asks_for_the_same(
+    folder: Path, sampler: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["search.trials=16", f"search.sampler={sampler}"]
+    whole, parts = (searched(*words, f"name={name}") for name in ("whole", "parts"))
+    finish(whole)
+    for stop_after in (0, 3, 6):
+        finish(parts, stop_after)
+    with monkeypatch.context() as patch:
+        take, calls = Trials._take, iter([False, False, False, True])
+
+        def interrupted(*arguments: Any) -> Any:
+            if next(calls):
+                raise KeyboardInterrupt
+            return take(*arguments)
+
+        patch.setattr(Trials, "_take", interrupted)
+        with pytest.raises(KeyboardInterrupt):  # while it asks
+            finish(parts)
+    finish(parts)
+
+    assert history(parts) == history(whole)
+    assert len({words for _, words, _ in history(whole)}) == 16
+
+
+def test_two_processes_share_a_search(folder: Path) -> None:
+    search = searched()
+    with ExitStack() as stack:
+        a, b = (stack.enter_context(Trials.opened(search)) for _ in "ab")
+        taken = [each.take() for each in (a, b, a, b)]
+
+        assert [len(each) for each in taken] == [4, 4, 2, 0]
+        assert sorted(t.number for each in taken for t in each) == list(range(10))
+        assert b.elsewhere == 10
+
+        b_has = taken[1]
+        stack.pop_all().close()  # both are gone, and have told nothing
+
+    with Trials.opened(search) as c:
+        again = c.take()
+        assert [each.words for each in again[4:8]] == [each.words for each in b_has]
+        assert len(again) == 10
+
+
+def test_the_best_of_the_told_values_comes_first(folder: Path) -> None:
+    for metric, best in (("valid/accuracy", max), ("valid/loss", min)):
+        search = searched(f"search.metric={metric}", f"name={metric}")
+        finish(search)
+        with Trials.opened(search) as trials:
+            values = [told.value or 0 for told in trials.told()]
+
+            assert values == sorted(values, reverse=best is max)
+            assert trials.told()[0].value == best(value(t.words) for t in trials.told())
+
+
+def test_what_failed_is_asked_for_anew_but_not_at_once(folder: Path) -> None:
+    search = searched("search.trials=4")
+    with Trials.opened(search) as trials:
+        a, b, c, d = trials.take()
+        trials.fail(a, "a full disk")
+        trials.prune(b, "diverged")
+        trials.complete(c, 0.5)
+        trials.complete(d, 0.25)
+
+        assert trials.take() == []
+        assert [t.value for t in trials.told()] == [0.5, 0.25, None, None]
+        assert {t.reason: t.failed for t in trials.told()[2:]} == {
+            "a full disk": True,
+            "diverged": False,
+        }
+
+    with Trials.opened(search) as trials:
+        assert trials.missing == 1
+        assert [asked.number for asked in trials.take()] == [4]
+
+
+def test_other_settings_make_another_search(folder: Path) -> None:
+    name = searched().name
+
+    same = [
+        "search.trials=20",
+        "search.ask=1",
+        "search.sampler=random",
+        "sweep.workers=3",
+        "device=cpu",
+    ]
+    assert {searched(word).name for word in same} == {name}
+    other = ["epochs=3", "seeds=2", "activation=tanh", "search.metric=valid/loss", "batch_size=2,4"]
+    assert len({searched(word).name for word in other} | {name}) == len(other) + 1
+
+
+def test_a_line_that_a_full_disk_cut_short_is_taken_off(folder: Path) -> None:
+    search = searched()
+    finish(search, stop_after=4)
+    before = history(search)
+    with (search.folder / "search.journal").open("a") as file:
+        file.write('{"op_code":4,"wor')
+    finish(search)
+
+    assert history(search)[:4] == before[:4]
+    assert len(history(search)) == 10
+
+
+def test_importances_need_values_to_tell(folder: Path) -> None:
+    search = searched("batch_size=2,4", "search.trials=12", "search.ask=12")
+    with Trials.opened(search) as trials:
+        taken = trials.take()
+        for asked in taken[:9]:
+            trials.complete(asked, value(asked.words))
+        assert trials.importances() == {}
+        for asked in taken[9:]:
+            trials.complete(asked, value(asked.words))
+        shares = trials.importances()
+
+    assert shares["optimizer.lr"] > shares["batch_size"]
+    assert sum(shares.values()) == pytest.approx(1)

@@ -1,0 +1,65 @@
+"""Tests for isoexp.sweep.planning: from the words of a sweep to units."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from isoexp.errors import UserError
+from isoexp.sweep import plan
+
+from .jobs import WORDS, jobs, seeds, written
+
+
+def test_what_is_done_is_not_planned(tmp_path: Path) -> None:
+    one, _, _ = jobs(tmp_path, 3)
+    written(one, 0, "completed", probes={})
+    found = plan([*WORDS, f"out={tmp_path}", "seed=0,1,2", "sweep.batch=1"])
+
+    assert (found.runs, found.todo) == (3, 2)
+    assert sorted(seed for unit in found.units for seed in seeds(unit)) == [1, 2]
+    assert found.training_s > 0
+
+
+def test_where_all_is_done_torch_is_not_imported(tmp_path: Path) -> None:
+    for job in jobs(tmp_path, 3):
+        for seed in job.identities:
+            written(job, seed, "completed", probes={})
+    words = ["train", "-m", *WORDS, f"out={tmp_path}", "seed=range(0,3)"]
+    code = (
+        "import sys; from isoexp.cli import main; code = main(sys.argv[1:])\n"
+        "assert 'torch' not in sys.modules; sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert "3 jobs, 3 runs, 3 done before" in done.stdout
+
+
+def test_what_two_jobs_would_compute_is_planned_once(tmp_path: Path) -> None:
+    found = plan([*WORDS, f"out={tmp_path}", "optimizer.lr=1e-3,0.001", "seed=0"])
+
+    assert len(found.jobs) == found.runs == found.todo == 1
+
+
+def test_nothing_has_started_when_a_job_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="R0"):
+        plan([*WORDS, f"out={tmp_path}", "activation=iso_relu", "activation.R0=1,-1"])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("word", "drawn"), [("seed=0", False), ("figures=true", True)])
+def test_figures_are_drawn_where_they_are_asked_for(word: str, drawn: bool, tmp_path: Path) -> None:
+    found = plan([*WORDS, f"out={tmp_path}", word])
+
+    assert [job.settings.figures for unit in found.units for job in unit.jobs] == [drawn]
+
+
+def test_there_are_no_more_workers_than_units(tmp_path: Path) -> None:
+    words = [*WORDS, f"out={tmp_path}", "seed=range(0,3)", "sweep.batch=1"]
+
+    assert plan([*words, "sweep.workers=2"]).workers == 2
+    assert plan([*words, "sweep.workers=9"]).workers == 3
+    assert plan(words, workers=9).workers == 3
