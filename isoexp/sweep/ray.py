@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 from .clusters import Cluster, attempt, environment
@@ -29,10 +30,9 @@ class Ray(Cluster):
     ray: dict[Literal["init", "remote"], dict[str, Any]]
 
     def __post_init__(self) -> None:
-        import ray
-
         super().__post_init__()
-        self._ray: Any = ray
+        ray: Any = import_module("ray")  # an extra: type checkers may not find it
+        self._ray = ray
         self._started = not ray.is_initialized()
         init, remote = ({**(self.ray.get(name) or {})} for name in ("init", "remote"))
         self._attempt = ray.remote(**{"max_retries": 0, **remote})(_attempt)

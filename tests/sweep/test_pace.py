@@ -1,5 +1,6 @@
 """Tests for isoexp.sweep.pace: how many networks are best trained as one."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def test_the_fastest_number_is_taken(
     asked = timed(monkeypatch, of_one)
     found = measure(bench, 100, 1)
 
-    assert found == Pace(most, training_s=pytest.approx(bench.steps * of_one[most]))
+    training_s: Any = pytest.approx(bench.steps * of_one[most])
+    assert found == Pace(most, training_s=training_s)
     assert asked == list(of_one)
 
 
@@ -70,8 +72,6 @@ def test_what_measuring_takes_is_little_of_the_training(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = timed(monkeypatch, {1: 1.0})
-    from dataclasses import replace
-
     brief = replace(bench, settings=replace(bench.settings, steps=1))
 
     assert measure(brief, 100, 1).most == 1

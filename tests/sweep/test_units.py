@@ -43,7 +43,7 @@ def test_structures_go_apart_and_the_longest_first(tmp_path: Path) -> None:
     paces = {short[0].structure: Pace(64, training_s=1), long[0].structure: Pace(64, training_s=3)}
     units = bundles([*short, *long], paces, 4)
 
-    assert [unit.training_s for unit in units] == [6, 6, 4] or print(sizes(units))
+    assert [unit.training_s for unit in units] == [6, 6, 4]
     assert {job.structure for job in units[-1].jobs} == {short[0].structure}
 
 
