@@ -27,6 +27,7 @@ install_import_hook(
         "isoexp.data",
         "isoexp.ensemble",
         "isoexp.training",
+        "isoexp.parallel",
         "isoexp.probes",
     ],
     "tests.typecheck.check",

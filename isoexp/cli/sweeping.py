@@ -38,13 +38,13 @@ CLUSTER = 8
 def sweep(words: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
     """Runs a sweep; returns the exit code: 0, or 1 if a run failed."""
 
-    if wants_hydra(words):
+    if wants_hydra(words, folders):
         failures = launch(words, folders)
         for failure in failures:
             print(f"failed: {failure}", file=sys.stderr)
         return 1 if failures else 0
 
-    cluster = launcher(words)
+    cluster = launcher(words, folders)
     own = [word for word in words if not of_hydra(word)]
     found = plan(own, folders, CLUSTER if cluster else None)
     _say_plan(found, cluster[0] if cluster else None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+from .. import processes
 from ..errors import UserError
 from ..identity import (
     columns,
@@ -137,6 +138,7 @@ class Prepared:
                 "device": str(bench.device),
                 "device_name": torch.cuda.get_device_name() if cuda else None,
                 "threads": torch.get_num_threads(),
+                "processes": processes.size(),
             },
             logger=bench.logger,
             probes=job.config.get("probe") or {},

@@ -46,6 +46,10 @@ class Lent:
         self._working: set[Unit] = set()
 
     @property
+    def queues(self) -> bool:
+        return self._hands.queues
+
+    @property
     def free(self) -> int:
         return self._hands.free
 

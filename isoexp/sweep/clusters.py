@@ -31,6 +31,8 @@ class Cluster:
 
     out: Path
 
+    queues = True
+
     def __post_init__(self) -> None:
         self._lost: dict[Unit, tuple[Back, float]] = {}
 

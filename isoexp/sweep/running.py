@@ -18,7 +18,7 @@ from ..experiment.preparation import Prepared
 from ..experiment.sweeping import Sweeping
 from ..identity import columns, label, telling
 from ..records import write_bytes
-from ..runs import Busy, Run, Study, claim, find, held
+from ..runs import Busy, Run, Study, claim, find, held, status
 from .units import Unit, halves
 from .workers import Back
 
@@ -37,6 +37,11 @@ FINAL = ("diverged", "pruned")
 
 class Hands(Protocol):
     """What does units: processes here, or a cluster."""
+
+    @property
+    def queues(self) -> bool:
+        """Whether a unit that was sent may wait: it has taken no time then."""
+        ...
 
     @property
     def free(self) -> int:
@@ -190,19 +195,23 @@ class _Sweep:
 
         made = {}
         for unit in self.working:
-            made[unit] = (0, 0)
+            made[unit], begun = (0, 0), False
             for job, seed in _each([unit]):
                 key = _key(job, seed)
                 if key in self._ended:
+                    begun = True
                     continue
                 run = self._runs[key]
                 state = run.state
+                begun |= self._touched(key, state) and status(state) != "interrupted"
                 if self._done(job, key, state):
                     yield self._end(key)
                 elif self._fails(key, state) and _reason(state).startswith(FINAL):
                     yield self._end(key, _reason(state))
                 else:
                     made[unit] = (state.get("step", 0), state.get("steps", 0))
+            if self.hands.queues and not begun:
+                self.working[unit] = time.monotonic()
         yield Beat(made)
 
     def _settle(self, back: Back) -> Iterator[Event]:

@@ -80,6 +80,7 @@ class Local(Submitit):
     array_parallelism: int | None
 
     cluster = "local"
+    queues = False
 
     @property
     def free(self) -> int:

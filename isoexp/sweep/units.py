@@ -7,6 +7,7 @@ stands in their folders, and nowhere else.
 __all__ = ["Unit", "bundles", "halves", "perform"]
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ..experiment.execution import execute
@@ -85,8 +86,9 @@ def perform(unit: Unit) -> None:
 
     settings = [replace(job.settings, compile=unit.pace.compile) for job in unit.jobs]
     jobs = [replace(job, settings=each) for job, each in zip(unit.jobs, settings, strict=True)]
-    for _ in execute(jobs, unit.pace.most):
-        pass
+    with closing(execute(jobs, unit.pace.most)) as events:  # whatever ends it, runs are left whole
+        for _ in events:
+            pass
 
 
 def _networks(jobs: Sequence[Prepared]) -> int:

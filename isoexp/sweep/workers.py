@@ -69,6 +69,8 @@ class Workers:
         devices: The CUDA devices, shared out in turn, as CUDA_VISIBLE_DEVICES would name them.
     """
 
+    queues = False
+
     def __init__(self, count: int, threads: int = 1, devices: Sequence[str] = ()) -> None:
         self.count, self.devices, self.threads = count, devices, threads
         self._slots: list[_Slot | None] = [None] * count

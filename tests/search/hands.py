@@ -10,6 +10,7 @@ class Here:
     """Does one unit whenever it is waited for."""
 
     free = 1
+    queues = False
 
     def __init__(self, *_: object) -> None:
         self.units: deque[Unit] = deque()

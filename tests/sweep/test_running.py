@@ -24,6 +24,8 @@ Does = Callable[[Unit], Back | None]
 class Hands:
     """What does units at once, by a function; where that returns nothing, it never comes back."""
 
+    queues = False
+
     def __init__(self, does: Does, free: int = 1) -> None:
         self.does, self.most = does, free
         self.sent: list[list[int]] = []
