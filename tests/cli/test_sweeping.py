@@ -156,7 +156,7 @@ def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch)
     assert {run.status for run in runs_below(Path("runs"))} <= {"interrupted", "pending"}
 
 
-LONG = (*TINY, "probe=none", "steps=600", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
+LONG = (*TINY, "probe=none", "steps=2500", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
 
 
 def head(folder: Path) -> subprocess.Popen[str]:
