@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -156,7 +157,7 @@ def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch)
     assert {run.status for run in runs_below(Path("runs"))} <= {"interrupted", "pending"}
 
 
-LONG = (*TINY, "probe=none", "steps=2500", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
+LONG = (*TINY, "probe=none", "steps=800", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
 
 
 def head(folder: Path) -> subprocess.Popen[str]:
@@ -171,6 +172,8 @@ def head(folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Tests in the background of a shell ignore Ctrl-C, and so would what they start.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
