@@ -8,7 +8,10 @@ from pathlib import Path
 
 from .errors import UserError
 
-COMMANDS = ("train", "search", "probe", "list", "ls", "show", "figures", "audit", "completion")
+COMMANDS = (
+    "train", "search", "reproduce", "report", "probe", "list", "ls", "show", "figures", "audit",
+    "completion",
+)  # fmt: skip
 """The words that may follow isoexp."""
 
 FORMS = ("activation", "norm", "dropout", "init", "optimizer", "clip", "regularizer")

@@ -13,6 +13,7 @@ __all__ = [
     "read",
     "read_json",
     "read_lines",
+    "read_table",
     "write_bytes",
     "write_json",
     "write_lines",
@@ -228,6 +229,16 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
         rows = rows.set_column(rows.schema.get_field_index(name), name, both)
 
     return rows.to_pandas()
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """Reads one table as it is, without the configuration.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+
+    return _read_table(path).to_pandas()
 
 
 def _read_table(path: Path) -> Any:

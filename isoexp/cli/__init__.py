@@ -15,6 +15,8 @@ isoexp: the laboratory bench for isotropic deep learning
 
   isoexp train [group=choice …] [key=value …]   train, probe and record networks; -m for sweeps
   isoexp search [key=VALUES …]                  find the settings that score best
+  isoexp reproduce CLAIM …                      decide a claim of the paper by its study
+  isoexp report [DIR …]                         a page of what was found, with intervals
   isoexp probe RUN … [probe=…]                  put probes to finished runs
   isoexp list [GROUP]                           every choice of every group
   isoexp ls [DIR]                               a table of runs
@@ -101,12 +103,16 @@ def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
     from .figures import figures
     from .listing import list_choices, ls, show
     from .probe import probe
+    from .report import report
+    from .reproduce import reproduce
     from .search import search
     from .train import train
 
     return {
         "train": train,
         "search": search,
+        "reproduce": reproduce,
+        "report": report,
         "probe": probe,
         "list": list_choices,
         "ls": ls,

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from ..choices import COMMANDS, CONF, FORMS, defaults, groups, keys, root_keys
 from ..errors import UserError, did_you_mean
+from ..report.claims import SCALES
+from .reproduce import FREE
 
 SCRIPTS = {
     "bash": """\
@@ -69,6 +71,14 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
         return [*COMMANDS, "--help", "--version"]
     if commands[0] == "list":
         return list(known)
+    claims = known.pop("claim", {})
+    if commands[0] == "reproduce" and not word.startswith("-"):
+        scales = [f"scale={scale}" for scale in SCALES]
+        return [*claims, "all", *scales, *(f"{key}=" for key in FREE), "hydra/launcher="]
+    if commands[0] == "reproduce":
+        return ["--smoke", "--dry-run", "--config-dir", "--allow", "--help"]
+    if commands[0] == "report" and word.startswith("-"):
+        return ["--compare", "--out", "--help"]
     if commands[0] == "completion":
         return list(SCRIPTS)
     if commands[0] == "figures":

@@ -1,6 +1,6 @@
 """isoexp train -m: a plan, then a live table on a terminal or a line for each run in a pipe."""
 
-__all__ = ["sweep"]
+__all__ = ["CLUSTER", "carry_out", "say_plan", "sweep"]
 
 import sys
 import time
@@ -47,36 +47,50 @@ def sweep(words: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
     cluster = launcher(words, folders)
     own = [word for word in words if not of_hydra(word)]
     found = plan(own, folders, CLUSTER if cluster else None)
-    _say_plan(found, cluster[0] if cluster else None)
+    say_plan(found, cluster[0] if cluster else None)
     if dry_run:
         return 0
 
-    console = _Console(found)
-    if found.units:
-        settings = found.jobs[0].settings
-        does = (
-            hands(*cluster, Path(settings.out).expanduser())
-            if cluster
-            else Workers(found.workers, found.threads, found.devices)
-        )
-        with terminable(), closing(run(found.units, does, found.sweeping)) as events:
-            try:
-                for event in events:
-                    console.show(event)
-            finally:
-                console.close()
+    left = carry_out(found, cluster)
 
     whole = Console()
     whole.done = _completed(found)
     whole.conclude()
-    left = found.todo - len(console.done)
     if left:
         print(f"\n{left} of {found.runs} runs not completed; the same command goes on with them")
 
     return 1 if left else 0
 
 
-def _say_plan(plan: Plan, cluster: str | None) -> None:
+def carry_out(
+    plan: Plan, cluster: tuple[str, dict[str, Any]] | None = None, each: bool = True
+) -> int:
+    """Does what is to be done of a plan and shows it; returns how many runs are left.
+
+    Arguments:
+        plan: The plan.
+        cluster: What sends units elsewhere, as `isoexp.sweep.launcher` returned it.
+        each: Whether to say of each run that it is completed, where there is no live table; else
+            now and then how many are.
+    """
+
+    if not plan.units:
+        return 0
+
+    out = Path(plan.jobs[0].settings.out).expanduser()
+    does = hands(*cluster, out) if cluster else Workers(plan.workers, plan.threads, plan.devices)
+    console = _Console(plan, each)
+    with terminable(), closing(run(plan.units, does, plan.sweeping)) as events:
+        try:
+            for event in events:
+                console.show(event)
+        finally:
+            console.close()
+
+    return plan.todo - len(console.done)
+
+
+def say_plan(plan: Plan, cluster: str | None) -> None:
     """Prints how many runs there are, and how those that are to be done will be."""
 
     before = plan.runs - plan.todo
@@ -117,6 +131,9 @@ def _completed(plan: Plan) -> list[Run]:
 BAR = 20
 """The width of a bar, in characters."""
 
+PARTS = 20
+"""So often it is said how many runs are completed, where it is not said of each."""
+
 SHOWN = 16
 """So many units are shown at most, of those that are being done."""
 
@@ -126,10 +143,12 @@ class _Console:
 
     Arguments:
         plan: What is to be done.
+        each: Whether to say of each run that it is completed.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, each: bool = True) -> None:
         self.todo = plan.todo
+        self.each = each
         self.done: list[Run] = []
         self.failed: list[str] = []
 
@@ -155,8 +174,10 @@ class _Console:
                 self._working = dict(units)
             case Ended(run, None):
                 self.done.append(run)
-                if self._live is None:
+                if self._live is None and self.each:
                     self.say(f"completed: {run.folder}")
+                elif self._live is None and len(self.done) * PARTS % self.todo < PARTS:
+                    self.say(f"completed{self._time_left()}")
             case Ended(run, reason):
                 where = run.folder / "error.txt"
                 more = f"; see {where}" if where.exists() else ""

@@ -57,6 +57,9 @@ def check_words(words: Sequence[str], folders: Sequence[Path], sweep: bool) -> l
             raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
         if not sweep and root == "search":
             raise UserError(f"{key} is for searches: isoexp search {text}")
+        if root == "claim":
+            name = text.partition("=")[2]
+            raise UserError(f"a claim has runs of its own: isoexp reproduce {name}")
         if root in ("sweep", "search") and override.is_sweep_override():
             raise UserError(f"{key} is of the whole {root}: it has one value, got {text}")
         if key in known:

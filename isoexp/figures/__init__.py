@@ -21,6 +21,8 @@ from . import (
     compression,
     connectivity,
     continuity,
+    cost,
+    decisions,
     equivariance,
     locking,
     ood_magnitude,
@@ -49,6 +51,8 @@ FIGURES: dict[str, Draw] = {
     "compression": compression.draw,
     "connectivity": connectivity.draw,
     "continuity": continuity.draw,
+    "cost": cost.draw,
+    "decisions": decisions.draw,
     "equivariance": equivariance.draw,
     "locking": locking.draw,
 }

@@ -6,6 +6,8 @@ from .compression import Compression as Compression
 from .compression import compressed as compressed
 from .connectivity import Connectivity as Connectivity
 from .continuity import Continuity as Continuity
+from .cost import Cost as Cost
+from .decisions import Decisions as Decisions
 from .equivariance import Equivariance as Equivariance
 from .junctions import Junction as Junction
 from .junctions import find_junctions as find_junctions

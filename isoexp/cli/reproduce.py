@@ -1,0 +1,174 @@
+"""isoexp reproduce: the study of a claim, and its verdict."""
+
+__all__ = ["HELP", "reproduce"]
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError, did_you_mean
+from .options import Parser, parse
+
+if TYPE_CHECKING:
+    from ..experiment.preparation import Prepared
+    from ..report.decisions import Decision
+
+HELP = """\
+isoexp reproduce CLAIM … [scale=laptop] [key=value …]        isoexp reproduce all
+
+Runs the study that decides a claim of the paper, and says what it shows. The claim is written down
+first: its arms, how they are tuned, the number of seeds, the effect that counts and the rule. What
+is finished is not done again; what was interrupted goes on.
+
+  scale=smoke         does it run? minutes; its verdicts mean nothing. Also --smoke
+  scale=laptop        an answer from two cores (the default)
+  scale=gpu           larger networks and data
+  --dry-run           prints the plan and trains nothing
+  --config-dir DIR    claims and choices of your own: DIR/claim/mine.yaml
+  --allow PACKAGE     lets _target_ name classes of a package that you trust
+
+  out=runs name=…     where its runs are put: <out>/reproduce-<scale>/ unless named
+  device=… sweep.workers=… hydra/launcher=… logger=…     how they are done, as of isoexp train -m
+
+  isoexp reproduce static_refraction --smoke
+  isoexp reproduce all                                   hours on two cores
+
+isoexp list claim shows the claims, isoexp report makes a page of what was found. The exit code is
+1 if a run is left."""
+
+FREE = ("name", "out", "device", "compile", "logger", "sweep", "figures", "force")
+"""Keys that a claim leaves open: they do not change its numbers."""
+
+
+def reproduce(arguments: Sequence[str]) -> int:
+    """Runs the command; returns its exit code: 0, or 1 if a run is left."""
+
+    parser = Parser("reproduce")
+    parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
+    options = parse(parser, arguments)
+    if options.help:
+        print(HELP)
+        return 0
+
+    from ..report.claims import SCALES
+    from ..reproduce import claim_files, read_claim
+    from ..sweep import of_hydra
+
+    folders = [Path(folder) for folder in options.config_dir]
+    if options.allow:
+        from ..experiment.construction import allow
+
+        allow(options.allow)
+
+    names = [word for word in options.words if "=" not in word]
+    words = [word for word in options.words if "=" in word]
+    scale = "smoke" if options.smoke else "laptop"
+    for word in [word for word in words if word.startswith("scale=")]:
+        scale = word.partition("=")[2]
+        words.remove(word)
+    if scale not in SCALES:
+        raise UserError(f"scale must be one of {', '.join(SCALES)}, got {scale}")
+    for word in words:
+        _check_free(word)
+    if not names:
+        raise UserError("isoexp reproduce needs a claim, or all: isoexp list claim shows them")
+    if "all" in names:
+        names = list(claim_files(folders))
+
+    claims = [read_claim(name, scale, folders) for name in dict.fromkeys(names)]
+    if not any(word.startswith("name=") for word in words):
+        words.append(f"name=reproduce-{scale}")
+
+    return _reproduce(claims, words, folders, options.dry_run, [w for w in words if of_hydra(w)])
+
+
+def _check_free(word: str) -> None:
+    """Checks that a word leaves the numbers of a claim as they are.
+
+    Raises:
+        UserError: If it does not.
+    """
+
+    key = word.partition("=")[0]
+    if key.startswith(("hydra/launcher", "hydra.launcher")):
+        return
+    if key.partition(".")[0] not in FREE:
+        near = did_you_mean(key, (*FREE, "scale"))
+        raise UserError(
+            f"a claim says by what it is decided: {word} would change that{near}. A claim of your "
+            "own is a file: DIR/claim/mine.yaml and --config-dir DIR"
+        )
+
+
+def _reproduce(
+    claims: Sequence[Any],
+    words: Sequence[str],
+    folders: Sequence[Path],
+    dry_run: bool,
+    of_hydra: Sequence[str],
+) -> int:
+    from ..reproduce import Study
+    from ..sweep import launcher
+
+    cluster = launcher(of_hydra, folders) if of_hydra else None
+    own = [word for word in words if word not in of_hydra]
+    studies = [Study.of(claim, own, folders) for claim in claims]
+    minutes = sum(claim.cost for claim in claims)
+    print(f"{len(claims)} claims, scale {claims[0].scale}, expected to take {minutes:g} min")
+
+    trials = [
+        job
+        for study in studies
+        for each in study.trials.values()
+        for _, jobs in each
+        for job in jobs
+    ]
+    if trials:
+        print("\ntuning, on seeds of its own")
+        _carry_out(trials, cluster, dry_run)
+    if dry_run and trials:
+        print("\nthe comparisons follow, once it is known at which rates")
+        return 0
+
+    print("\ncomparing")
+    jobs = [job for study in studies for job in study.jobs(study.tune())]
+    left = _carry_out(jobs, cluster, dry_run)
+    if dry_run:
+        return 0
+
+    print()
+    for study in studies:
+        say(study.conclude())
+    folder = studies[0].evidence.study
+    print(f"isoexp report {folder} makes a page of it")
+    if left:
+        print(f"\n{left} runs not completed; the same command goes on with them")
+
+    return 1 if left else 0
+
+
+def _carry_out(jobs: "Sequence[Prepared]", cluster: Any, dry_run: bool) -> int:
+    """Does jobs; returns how many runs are left."""
+
+    from ..sweep import planned
+    from .sweeping import CLUSTER, carry_out, say_plan
+
+    plan = planned(jobs, CLUSTER if cluster else None)
+    say_plan(plan, cluster[0] if cluster else None)
+
+    return 0 if dry_run else carry_out(plan, cluster, each=False)
+
+
+def say(decision: "Decision") -> None:
+    """Prints a verdict, and each comparison in a line."""
+
+    claim = decision.evidence.claim
+    smoke = " (a smoke run: it means nothing)" if claim.scale == "smoke" else ""
+    print(f"{claim.name}: {decision.verdict.verdict}{smoke}")
+    print(f"  {claim.title} ({claim.section})")
+    for answered in decision.answers:
+        comparison = answered.comparison
+        role = "" if comparison.role == "decides" else f" [{comparison.role}]"
+        print(f"  {answered.answer.verdict}{role}: {answered.line}")
+    print()

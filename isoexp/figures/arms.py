@@ -1,0 +1,133 @@
+"""Figures of arms: networks that differ by more than their seed, side by side."""
+
+__all__ = ["curves", "dots", "svg"]
+
+import io
+import re
+import warnings
+from collections.abc import Callable
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .style import COLORS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DOT: dict[str, Any] = {"s": 12, "alpha": 0.55, "linewidths": 0}
+
+MANY = 2_000
+"""Dots that a drawing holds one by one; more of them are a picture in it."""
+
+SPREAD = 0.25
+"""How far the dots of an arm are spread, of the distance to the next arm."""
+
+SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "isoexp", "text.parse_math": False}
+"""Letters stay letters, a dollar stays a dollar, and the same numbers give the same file."""
+
+STYLES = ("-", "--", ":", "-.")
+
+
+def dots(table: "pd.DataFrame", figure: "Figure") -> None:
+    """A panel a metric: every seed a dot, the mean with its interval, arm by arm.
+
+    Arguments:
+        table: metric, log, arm, value, mean, low and high; a row a seed.
+        figure: An empty figure.
+    """
+
+    arms = list(dict.fromkeys(table["arm"]))
+    metrics: Any = list(table.groupby("metric", sort=False))
+    columns = min(2, len(metrics))
+    rows = ceil(len(metrics) / columns)
+    figure.set_size_inches(2.0 + 3.2 * columns, rows * (0.9 + 0.27 * len(arms)))
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).flat
+    raster = len(table) > MANY
+
+    for axes, (metric, part) in zip(grid, metrics, strict=False):
+        for place, (arm, color) in enumerate(zip(arms, _colors(len(arms)), strict=True)):
+            own = part[part["arm"] == arm]
+            if len(own):
+                _arm(axes, own, place, color, raster)
+        if part["log"].any() and (part["value"] > 0).all():
+            axes.set_xscale("log")
+        axes.set_xlabel(metric, fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.grid(axis="x", color="0.92")
+        axes.set_axisbelow(True)
+    for axes in figure.axes[len(metrics) :]:
+        axes.set_axis_off()
+    first = figure.axes[0]
+    first.set_yticks(range(len(arms)), arms)
+    first.set_ylim(len(arms) - 0.5, -0.5)
+
+
+def curves(table: "pd.DataFrame", figure: "Figure") -> None:
+    """A panel a column: the mean over seeds of each arm, with its interval.
+
+    Arguments:
+        table: panel, arm, x, mean, low and high; x_name, and log_x and log_y of the axes.
+        figure: An empty figure.
+    """
+
+    arms = list(dict.fromkeys(table["arm"]))
+    panels: Any = list(table.groupby("panel", sort=False))
+    figure.set_size_inches(2.6 + 3.6 * len(panels), max(3.2, 0.6 + 0.19 * len(arms)))
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+
+    for axes, (panel, part) in zip(grid, panels, strict=True):
+        for place, (arm, color) in enumerate(zip(arms, _colors(len(arms)), strict=True)):
+            own = part[part["arm"] == arm].sort_values("x")
+            style = STYLES[place // len(COLORS) % len(STYLES)]
+            axes.plot(own["x"], own["mean"], style, color=color, label=arm, linewidth=1.4)
+            bounded = own[np.isfinite(own["low"]) & np.isfinite(own["high"])]
+            axes.fill_between(
+                bounded["x"], bounded["low"], bounded["high"], color=color, alpha=0.15, lw=0
+            )
+        axes.set_xlabel(part["x_name"].iloc[0], fontsize=9)
+        axes.set_ylabel(panel, fontsize=9)
+        axes.tick_params(labelsize=8)
+        if part["log_x"].any():
+            axes.set_xscale("log")
+        if part["log_y"].any() and (part["mean"] > 0).all():
+            axes.set_yscale("log")
+    handles, labels = grid[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="outside right upper", frameon=False)
+
+
+def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") -> bytes:
+    """Returns the drawing of a table, by `dots` or `curves`; it names nothing outside of it."""
+
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    content = io.BytesIO()
+    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that a font has not: the reader's may
+        figure = Figure(dpi=150, layout="constrained")
+        FigureCanvasSVG(figure)
+        how(table, figure)
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(content, format="svg", metadata=nothing)
+
+    return re.sub(rb"<!DOCTYPE[^>]*>\s*", b"", content.getvalue())
+
+
+def _arm(axes: "Axes", own: "pd.DataFrame", place: int, color: str, raster: bool) -> None:
+    """Draws the dots of an arm, spread so that equal ones are seen, and its mean below them."""
+
+    around = np.linspace(-SPREAD, SPREAD, len(own)) if len(own) > 1 else np.zeros(1)
+    axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
+    mean, low, high = (float(own[key].iloc[0]) for key in ("mean", "low", "high"))
+    if np.isfinite(low) and np.isfinite(high):
+        axes.plot([low, high], [place, place], color="black", linewidth=1.2)
+    axes.plot([mean], [place], "|", color="black", markersize=9, markeredgewidth=1.6)
+
+
+def _colors(n: int) -> list[str]:
+    return [COLORS[place % len(COLORS)] for place in range(n)]

@@ -1,0 +1,146 @@
+"""The answers of a claim: its verdict in a line, and the table of its comparisons."""
+
+__all__ = ["comparisons_table", "effects", "line", "outcome"]
+
+from collections.abc import Sequence
+
+from .cells import Cell, code, count, interval, number, p_value, text, verdict
+from .decisions import Answered, Decision
+from .document import Column, Table
+from .verdicts import NULL
+
+SHOWN = 3
+"""Effects that the table of claims shows of one."""
+
+
+def outcome(decision: Decision) -> str:
+    """Returns the verdict, with the margin if that is what it is about."""
+
+    found = decision.verdict.verdict
+    margins = {
+        number(each.comparison.margin) + (" as a ratio" if each.log else "")
+        for each in _deciding(decision)
+        if each.answer.verdict == NULL
+    }
+
+    return f"no effect larger than {margins.pop()}" if found == NULL and len(margins) == 1 else found
+
+
+def line(decision: Decision) -> str:
+    """Returns why the verdict is what it is, in one line."""
+
+    controls = [
+        each
+        for each in decision.answers
+        if each.comparison.role == "control" and each.answer.verdict != "supported"
+    ]
+    if controls:
+        told = "; ".join(_told(each) for each in controls)
+        return f"a control did not show what it must, so that the rest means nothing yet. {told}."
+    found, deciding = decision.verdict.verdict, _deciding(decision)
+    telling = [each for each in deciding if each.answer.verdict == found]
+    if found == "supported" and len(telling) > SHOWN:
+        return f"all {len(telling)} comparisons that decide are as expected."
+    more = f"; and {len(telling) - SHOWN} more, below" if len(telling) > SHOWN else ""
+
+    return "; ".join(_told(each) for each in telling[:SHOWN]) + f"{more}."
+
+
+def effects(decision: Decision) -> Cell:
+    """Returns the effects that decide, each with its interval and n."""
+
+    told = []
+    for each in _deciding(decision):
+        answer = each.answer
+        found = interval(*(each.shown(v) for v in (answer.estimate, answer.low, answer.high)))
+        of = f"{each.comparison.contrast}, {each.comparison.metric}: "
+        told.append(f"{of}{'× ' if each.log else ''}{found}, n = {answer.n}")
+    more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
+
+    return Cell("\n".join(told[:SHOWN] + more), ("; ".join(told),))
+
+
+def comparisons_table(decision: Decision, name: str) -> Table:
+    """Returns the table of comparisons; a column that none of them has is left out."""
+
+    rows = [_row(place, each) for place, each in enumerate(decision.answers, start=1)]
+    kept = [
+        place
+        for place, (column, _) in enumerate(rows[0])
+        if column.head not in OPTIONAL or any(row[place][1].values[0] is not None for row in rows)
+    ]
+    levels = {each.answer.level for each in decision.answers}
+    caption = (
+        "The comparisons. Intervals have the level of "
+        f"{' and '.join(f'{100 * each:g} %' for each in sorted(levels))}, each by itself; what is "
+        "asked of every network has the worst value and the range of all. p-values are two-sided, "
+        "of the mean being zero (of ratios: one); Holm counts all comparisons of the claim. Sign "
+        "flips show in brackets the smallest p that so many seeds can reach."
+    )
+
+    return Table(
+        name,
+        caption,
+        [rows[0][place][0] for place in kept],
+        [[row[place][1] for place in kept] for row in rows],
+    )
+
+
+OPTIONAL = ("p (t)", "p (Holm)", "p (sign flips)", "d_z", "p (equivalence)", "seeds needed")
+
+
+def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
+    """Returns a comparison: columns and cells."""
+
+    asked, answer = answered.comparison, answered.answer
+    triple = [answered.shown(each) for each in (answer.estimate, answer.low, answer.high)]
+    against = f" against {asked.against:g}" if asked.against else ""
+    what = f"{answered.metric.words}, as a ratio" if answered.log else answered.metric.words
+    effect = answer.effect
+    spread = (effect.estimate, effect.low, effect.high) if effect else (None, None, None)
+    needed = answer.seeds_needed
+
+    return [
+        (Column("", ("comparison",), number=True), count(place)),
+        (Column("contrast"), code(asked.contrast + against)),
+        (Column("of"), text(asked.words or what)),
+        (Column("role"), text(asked.role)),
+        (Column("expected"), text(answered.asked)),
+        (
+            Column("estimate", ("estimate", "low", "high"), number=True),
+            Cell(interval(*triple), triple),
+        ),
+        (Column("n", number=True), count(answer.n)),
+        (Column("p (t)", number=True), p_value(answer.p)),
+        (Column("p (Holm)", number=True), p_value(answer.p_holm)),
+        (
+            Column("p (sign flips)", ("p (sign flips)", "smallest p"), number=True),
+            p_value(answer.p_permutation, answer.p_permutation_smallest)
+            if answer.p_permutation is not None
+            else Cell("–", (None, None)),
+        ),
+        (
+            Column("d_z", ("d_z", "d_z low", "d_z high"), number=True),
+            Cell(interval(*spread) if effect else "–", spread),
+        ),
+        (Column("p (equivalence)", number=True), p_value(answer.p_equivalence)),
+        (Column("verdict"), verdict(answer.verdict)),
+        (
+            Column("seeds needed", number=True),
+            Cell("–" if needed is None else str(needed), (needed,)),
+        ),
+    ]
+
+
+def _deciding(decision: Decision) -> list[Answered]:
+    return [each for each in decision.answers if each.comparison.role == "decides"]
+
+
+def _told(answered: Answered) -> str:
+    """Returns what came of a comparison; of one that is not whole, why."""
+
+    if answered.missing:
+        return f"{answered.comparison.contrast}: {answered.answer.words}"
+    needed = answered.answer.seeds_needed
+
+    return answered.line + (f"; about {needed} seeds would tell" if needed else "")

@@ -1,0 +1,150 @@
+"""Cells: numbers, intervals, times and names as a reader sees them, and as a program reads them."""
+
+__all__ = [
+    "code",
+    "count",
+    "day",
+    "interval",
+    "measured",
+    "minutes",
+    "moment",
+    "number",
+    "of_mean",
+    "p_value",
+    "plural",
+    "slug",
+    "text",
+    "verdict",
+]
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from math import inf, isfinite, isnan, nan
+from typing import Any
+
+import numpy as np
+
+from .document import Cell, Column
+from .statistics import mean
+
+MINUTE = 60.0
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Returns a number with the digits that count; a dash where there is none."""
+
+    if value is None or isnan(value):
+        return "–"
+    if value in (inf, -inf):
+        return "∞" if value > 0 else "-∞"
+
+    return str(value) if isinstance(value, int) else f"{value:.{digits}g}"
+
+
+def interval(estimate: float, low: float, high: float) -> str:
+    """Returns an estimate with its interval: 0.93 [0.91, 0.95]."""
+
+    if isnan(estimate):
+        return "–"
+
+    return f"{number(estimate)} [{number(low)}, {number(high)}]"
+
+
+def measured(head: str, name: str) -> Column:
+    """Returns the column of an estimate, its interval and n."""
+
+    return Column(head, (f"{name} mean", f"{name} low", f"{name} high", f"{name} n"), number=True)
+
+
+def of_mean(values: Sequence[float] | np.ndarray, log: bool = False) -> tuple[float, float, float]:
+    """Returns the mean of values and its 95 % t interval; what is not finite is left out.
+
+    Arguments:
+        values: The values, one a seed.
+        log: Whether to return the geometric mean and its interval, of values above 0.
+    """
+
+    found = np.asarray(values, dtype=float)
+    found = found[np.isfinite(found)]
+    if not len(found) or (log and found.min() <= 0):
+        return nan, nan, nan
+    student = mean(np.log(found) if log else found).interval()
+    triple = student.estimate, student.low, student.high
+    if not log:
+        return triple
+    with np.errstate(over="ignore"):
+        a, b, c = (float(np.exp(each)) for each in triple)
+
+    return a, b, c
+
+
+def count(value: int) -> Cell:
+    """Returns the cell of a count."""
+
+    return Cell(str(value), (value,))
+
+
+def text(value: str, **how: Any) -> Cell:
+    """Returns the cell of a text."""
+
+    return Cell(value or "–", (value,), **how)
+
+
+def code(value: str) -> Cell:
+    """Returns the cell of what is typed."""
+
+    return Cell(value or "–", (value,), kind="code" if value else "")
+
+
+def p_value(p: float | None, smallest: float | None = None) -> Cell:
+    """Returns the cell of a p-value, and of the smallest that its test can reach."""
+
+    told = number(p, 2)
+    if p is not None and smallest is not None:
+        told += f" (≥ {number(smallest, 2)})"
+
+    return Cell(told, (p, smallest) if smallest is not None else (p,))
+
+
+def verdict(outcome: str, link: str = "") -> Cell:
+    """Returns the cell of a verdict."""
+
+    return Cell(outcome, (outcome,), kind=outcome, link=link)
+
+
+def moment(time_s: float | None) -> str:
+    """Returns a time: 2026-11-22 09:43 UTC."""
+
+    if not time_s:
+        return "–"
+
+    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def day(time_s: float | None) -> str:
+    """Returns the day of a time."""
+
+    return moment(time_s).partition(" ")[0]
+
+
+def minutes(time_s: float) -> str:
+    """Returns a duration in minutes."""
+
+    found = time_s / MINUTE
+    if not isfinite(found):
+        return "–"
+
+    return f"{found:.0f}" if found >= 10 else f"{found:.1f}" if found >= 0.1 else f"{found:.2g}"
+
+
+def plural(n: int, what: str) -> str:
+    """Returns 1 run, 2 runs."""
+
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def slug(*parts: str) -> str:
+    """Returns the name of a file or an anchor, of texts that people have typed."""
+
+    return "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", part).strip("-") for part in parts) or "x"

@@ -1,0 +1,153 @@
+"""The chapter of a claim: what it says, what was expected, what came of it, and all behind that."""
+
+__all__ = ["SMOKE", "Chapter", "chapter", "command"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .answers import comparisons_table, line, outcome
+from .arms import arms_table, curve_figure, metrics_figure, tuning_table
+from .cells import code, moment, plural, text
+from .cost import Cost, cost
+from .decisions import Decision, decided
+from .document import Block, Column, Command, Facts, Paragraph, Section, Table
+from .evidence import Evidence, Missing, earlier
+from .origin import code as code_of
+from .origin import origin
+from .reading import Entry, entry
+
+SMOKE = (
+    "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
+)
+
+MISSING_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What a report says of a claim.
+
+    Arguments:
+        decision: What is concluded.
+        runs: Its runs, those that tuned it included.
+        cost: What they took.
+        section: What is written.
+    """
+
+    decision: Decision
+    runs: Sequence[Entry]
+    cost: Cost
+    section: Section
+
+
+def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
+    """Writes the chapter of a claim.
+
+    Arguments:
+        evidence: The claim and its runs.
+        anchor: What links to it; its files begin with that, too.
+        title: The heading.
+    """
+
+    claim, decision = evidence.claim, decided(evidence)
+    compared = [entry(run) for runs in evidence.runs.values() for run in runs.values() if run]
+    tuned = [entry(run) for run in evidence.trials]
+    spent = cost([*compared, *tuned])
+    values = {name: evidence.values(name)[0] for name in claim.metrics}
+
+    blocks: list[Block | None] = [
+        Paragraph(SMOKE, kind="warning") if claim.scale == "smoke" else None,
+        Paragraph(claim.claim),
+        Paragraph(line(decision), verdict=outcome(decision)),
+        Facts(
+            [
+                ("section of the paper", claim.section),
+                ("expected before any run", claim.expected),
+                ("registered", _registered(evidence, [*compared, *tuned])),
+                *_earlier(evidence),
+                ("cost", f"{spent.told(claim.scale)}, measured; {claim.cost:g} min was expected"),
+            ]
+        ),
+        Command(command(decision)),
+        metrics_figure(evidence, values, f"{anchor}-metrics"),
+        curve_figure(evidence, f"{anchor}-curve"),
+        comparisons_table(decision, f"{anchor}-comparisons"),
+        arms_table(evidence, values, f"{anchor}-arms"),
+        tuning_table(evidence, f"{anchor}-tuning"),
+        _missing(decision, f"{anchor}-missing"),
+        Facts(
+            [
+                ("seeds", f"{claim.seeds} of each arm"),
+                ("words of all arms", " ".join(claim.common) or "none"),
+                ("registered with", _registered_with(evidence)),
+                *origin([*compared, *tuned]),
+            ]
+        ),
+    ]
+    section = Section(title, anchor, [block for block in blocks if block is not None])
+
+    return Chapter(decision, [*compared, *tuned], spent, section)
+
+
+def command(decision: Decision) -> str:
+    """Returns what decides a claim again."""
+
+    claim = decision.evidence.claim
+    scale = "" if claim.scale == "laptop" else f" scale={claim.scale}"
+
+    return f"isoexp reproduce {claim.name}{scale}"
+
+
+def _registered(evidence: Evidence, runs: Sequence[Entry]) -> str:
+    """Returns when a claim was registered, and whether that was before its runs."""
+
+    time_s = float(evidence.registration.get("registered") or 0.0)
+    started = [each.started for each in runs if each.started]
+    before = sum(each < time_s for each in started)
+    told = f"{moment(time_s)}, with {evidence.claim.identity[:8]} for what decides"
+    if not started:
+        return f"{told}; no run was started yet"
+    if before:
+        return (
+            f"{told}; {before} of its {plural(len(started), 'run')} had been started before, so "
+            "that what they show may have been known"
+        )
+
+    return f"{told}; before its first run, {moment(min(started))}"
+
+
+def _earlier(evidence: Evidence) -> list[tuple[str, str]]:
+    """Returns that a claim was registered otherwise before, if it was."""
+
+    others = earlier(evidence.study / "claims", evidence)
+    if not others:
+        return []
+    told = ", ".join(
+        f"{other.folder.name} of {moment(other.registration.get('registered'))}" for other in others
+    )
+
+    return [("registered otherwise, too", f"{told}: it was changed, and its verdict is of the last")]
+
+
+def _registered_with(evidence: Evidence) -> str:
+    facts = evidence.registration
+    versions = ", ".join(f"{name} {told}" for name, told in (facts.get("versions") or {}).items())
+
+    return f"code {code_of(facts.get('code'))}; {versions}"
+
+
+def _missing(decision: Decision, name: str) -> Table | None:
+    """Returns the table of numbers that there are not; None if all are there."""
+
+    found: list[Missing] = decision.missing
+    if not found:
+        return None
+    rows = [[code(each.arm), text(str(each.seed)), text(each.reason)] for each in found]
+    caption = (
+        f"What is missing: {plural(len(found), 'number')}. A comparison that would need one of "
+        "them is inconclusive: what rests on the rest would compare those that survived."
+    )
+
+    return Table(
+        name, caption, [Column("arm"), Column("seed"), Column("why")], rows, shown=MISSING_SHOWN
+    )

@@ -1,0 +1,172 @@
+"""Claims: a sentence of the paper, and all that will decide it, written down before any run.
+
+    arms × seeds  →  a metric of each run  →  contrasts by seed  →  what is expected of them
+
+A file of conf/claim says it for each scale; `Claim.at` makes one of it.
+"""
+
+__all__ = ["SCALES", "Claim", "Curve"]
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from ...errors import UserError
+from .comparison import Comparison
+from .metric import Metric
+from .reading import filled, words_of, wrong
+from .tuning import Tuning
+
+SCALES = ("smoke", "laptop", "gpu")
+"""smoke: does it run? laptop: an answer from two cores; gpu: the data sets of the literature."""
+
+NAME = re.compile(r"[a-zA-Z]\w*")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A figure of a claim: the mean over seeds of a column against another, for each arm.
+
+    Arguments:
+        of: metrics, or the name of a probe's table.
+        x: The column along the axis.
+        y: The column drawn; rows of one x are averaged.
+        where: As of a metric.
+        log_x: Whether the axis is logarithmic.
+        arms: The arms drawn; all unless given.
+    """
+
+    of: str
+    x: str
+    y: str
+    where: Mapping[str, Any]
+    log_x: bool
+    arms: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim at one scale.
+
+    Arguments:
+        name: What it is called on the command line.
+        title: It in a few words.
+        claim: It in our own words.
+        section: Where the paper says it.
+        expected: The verdict expected before any run, and why.
+        cost: What it should cost: minutes on two cores (or on one GPU).
+        scale: smoke | laptop | gpu.
+        common: Words of all arms.
+        arms: The words of each arm.
+        tuning: How the arms are tuned, if they are.
+        seeds: The number of networks of each arm, seeds 0, 1, …
+        metrics: What is measured of each run.
+        comparisons: What decides.
+        curve: A figure beside that of the metrics.
+    """
+
+    name: str
+    title: str
+    claim: str
+    section: str
+    expected: str
+    cost: float
+    scale: str
+    common: Sequence[str]
+    arms: Mapping[str, Sequence[str]]
+    tuning: Tuning | None
+    seeds: int
+    metrics: Mapping[str, Metric]
+    comparisons: Sequence[Comparison]
+    curve: Curve | None
+
+    @classmethod
+    def at(cls, name: str, node: Any, scale: str) -> Self:
+        """Reads what a file says of a claim at a scale: `scales.SCALE` over the rest.
+
+        Words are added, everything else is replaced.
+
+        Raises:
+            UserError: If a key is unknown, missing, or has a value that cannot be.
+        """
+
+        if not isinstance(node, Mapping):
+            raise UserError(f"claim {name}: its file must have keys, got {node!r}")
+        scales = node.get("scales") or {}
+        if not isinstance(scales, Mapping) or scale not in scales:
+            told = ", ".join(scales) if isinstance(scales, Mapping) else scales
+            raise UserError(f"claim {name} has no scale {scale}; it has {told or 'none'}")
+        own = dict(scales[scale] or {})
+        common = [*words_of(node.get("common", []), name), *words_of(own.pop("common", []), name)]
+        if isinstance(node.get("tuning"), Mapping) and isinstance(own.get("tuning"), Mapping):
+            own["tuning"] = {**node["tuning"], **own["tuning"]}
+        merged = {k: v for k, v in node.items() if k != "scales"} | own | {"common": common}
+
+        return cls.of({"name": name, "scale": scale, **merged})
+
+    @classmethod
+    def of(cls, node: Mapping[str, Any]) -> Self:
+        """Reads a claim at its scale, as `written` wrote it, or from a file."""
+
+        name = str(node.get("name"))
+        given = {"tuning": None, "curve": None, "common": []}
+        found = filled(cls, node, given, f"claim {name}")
+        if not NAME.fullmatch(name):
+            raise UserError(f"a claim is named by letters, digits and _, got {name}")
+        if found["scale"] not in SCALES:
+            raise wrong(name, "scale", f"one of {', '.join(SCALES)}", found["scale"])
+        if not isinstance(found["arms"], Mapping) or not found["arms"]:
+            raise wrong(name, "arms", "a name and words for each arm", found["arms"])
+        for arm in found["arms"]:
+            if not NAME.fullmatch(str(arm)):
+                raise wrong(name, "arms", "named by letters, digits and _", arm)
+        if found["seeds"] < 1:
+            raise wrong(name, "seeds", "at least 1", found["seeds"])
+
+        arms = {str(arm): words_of(words, name) for arm, words in found["arms"].items()}
+        metrics = {str(k): Metric.read(v, str(k), name) for k, v in found["metrics"].items()}
+        comparisons = [
+            Comparison.read(each, name, list(arms), metrics) for each in found["comparisons"]
+        ]
+        if not any(each.role == "decides" for each in comparisons):
+            raise wrong(name, "comparisons", "at least one that decides", "none")
+        curve = found["curve"]
+        if curve is not None:
+            given = {"where": {}, "log_x": False, "arms": list(arms)}
+            curve = Curve(**filled(Curve, curve, given, f"claim {name}: curve"))
+            for arm in curve.arms:
+                if arm not in arms:
+                    raise wrong(name, "curve.arms", f"of {', '.join(arms)}", arm)
+
+        return cls(
+            **found
+            | {
+                "common": words_of(found["common"], name),
+                "arms": arms,
+                "tuning": found["tuning"] and Tuning.read(found["tuning"], name),
+                "metrics": metrics,
+                "comparisons": comparisons,
+                "curve": curve,
+            }
+        )
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The claim as plain values, from which `of` makes it again."""
+
+        return json.loads(json.dumps(asdict(self)))
+
+    @property
+    def identity(self) -> str:
+        """A hash of what decides: not of the prose."""
+
+        prose = ("title", "claim", "section", "expected", "cost", "curve")
+        decisive = {key: value for key, value in self.written.items() if key not in prose}
+        for each in (*decisive["metrics"].values(), *decisive["comparisons"]):
+            each.pop("words")
+        text = json.dumps(decisive, sort_keys=True)
+
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,95 @@
+"""Tables as files: CSV for programs, with all digits; LaTeX for papers, with booktabs."""
+
+__all__ = ["csv_text", "escape", "latex"]
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from .document import Cell, Column, Table
+
+SPECIAL = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "[": "{[}", "]": "{]}",
+}  # fmt: skip
+"""What LaTeX does not take as it is; a bracket after a line break would be an argument of it."""
+
+SYMBOLS = {
+    "±": r"\pm", "−": "-", "×": r"\times", "·": r"\cdot", "≤": r"\leq", "≥": r"\geq",
+    "≈": r"\approx", "≠": r"\neq", "∞": r"\infty", "→": r"\to", "‖": r"\Vert", "∈": r"\in",
+    "√": r"\surd", "∑": r"\sum", "Σ": r"\Sigma", "α": r"\alpha", "β": r"\beta", "γ": r"\gamma",
+    "δ": r"\delta", "ε": r"\varepsilon", "η": r"\eta", "θ": r"\theta", "κ": r"\kappa",
+    "λ": r"\lambda", "μ": r"\mu", "π": r"\pi", "ρ": r"\rho", "σ": r"\sigma", "τ": r"\tau",
+    "φ": r"\varphi", "ψ": r"\psi", "ω": r"\omega",
+}  # fmt: skip
+
+PLAIN = {"–": "--", "—": "---", "…": r"\ldots{}", "\N{COMBINING CIRCUMFLEX ACCENT}": ""}
+
+LATEX = str.maketrans(
+    SPECIAL | PLAIN | {sign: f"\\ensuremath{{{name}}}" for sign, name in SYMBOLS.items()}
+)
+
+
+def csv_text(table: Table) -> str:
+    """Returns a table as CSV: a column for each number of a cell."""
+
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([name for column in table.columns for name in column.names or (column.head,)])
+    for row in table.rows:
+        writer.writerow(
+            [
+                value
+                for column, cell in zip(table.columns, row, strict=True)
+                for value in _values(column, cell)
+            ]
+        )
+
+    return file.getvalue()
+
+
+def latex(table: Table) -> str:
+    """Returns a table as LaTeX, to be taken in by \\input; it asks for booktabs."""
+
+    places = "".join("r" if column.number else "l" for column in table.columns)
+    lines = [
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{escape(table.caption)}}}",
+        rf"  \label{{tab:{table.name}}}",
+        rf"  \begin{{tabular}}{{{places}}}",
+        r"    \toprule",
+        _row([column.head for column in table.columns]),
+        r"    \midrule",
+        *(_row([cell.text for cell in row]) for row in table.rows[: table.shown]),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+
+    return "\n".join(lines) + "\n"
+
+
+def escape(value: str) -> str:
+    """Returns a text as LaTeX sets it."""
+
+    return " ".join(value.split()).translate(LATEX)
+
+
+def _row(texts: Sequence[str]) -> str:
+    told = (escape("; ".join(each.splitlines())) for each in texts)
+
+    return f"    {' & '.join(told)} \\\\"
+
+
+def _values(column: Column, cell: Cell) -> list[Any]:
+    """Returns the values of a cell, one for each name of its column."""
+
+    values = list(cell.values) or ["; ".join(cell.text.splitlines())]
+    width = len(column.names or (column.head,))
+    told = ["" if value is None or value != value else value for value in values]
+
+    return (told + [""] * width)[:width]

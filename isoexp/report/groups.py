@@ -1,0 +1,120 @@
+"""Groups: runs of a study that differ by their seed alone, and what tells one group from another."""
+
+__all__ = ["Group", "best", "grouped", "scores", "settled"]
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .reading import Entry, seeded
+
+SCORES = ("accuracy", "r2", "loss")
+"""What networks are looked at by, the first that they have."""
+
+DEFAULT = "–"
+"""Stands for a setting that a run was not told."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ by their seed alone.
+
+    Arguments:
+        settings: What tells them from the other groups, by name.
+        runs: The runs, by their seeds.
+    """
+
+    settings: Mapping[str, str]
+    runs: Sequence[Entry]
+
+    @property
+    def label(self) -> str:
+        """The settings in a few words."""
+
+        return ", ".join(_short(key, value) for key, value in self.settings.items()) or "all"
+
+    @cached_property
+    def completed(self) -> list[Entry]:
+        """Those that have final numbers."""
+
+        return [run for run in self.runs if run.completed]
+
+    def values(self, name: str) -> np.ndarray:
+        """Returns a final number of each completed run that has it."""
+
+        return np.array([run.numbers[name] for run in self.completed if name in run.numbers])
+
+
+def grouped(runs: Iterable[Entry], names: Sequence[str] | None = None) -> list[Group]:
+    """Groups runs by what differs between them except the seed.
+
+    Arguments:
+        runs: The runs.
+        names: The settings that tell groups apart; those that differ unless given.
+    """
+
+    runs = list(runs)
+    names = settled(runs) if names is None else names
+    groups: dict[tuple[str, ...], list[Entry]] = {}
+    for run in runs:
+        key = tuple(run.settings.get(name, DEFAULT) for name in names)
+        groups.setdefault(key, []).append(run)
+
+    return [
+        Group(dict(zip(names, key, strict=True)), seeded(groups[key]))
+        for key in sorted(groups, key=_natural)
+    ]
+
+
+def settled(runs: Sequence[Entry]) -> list[str]:
+    """Returns the settings in which runs differ."""
+
+    known = dict.fromkeys(name for run in runs for name in run.settings)
+
+    return [name for name in known if len({run.settings.get(name, DEFAULT) for run in runs}) > 1]
+
+
+def scores(groups: Iterable[Group], split: str) -> list[str]:
+    """Returns the final numbers of a split that groups have, what they are judged by first."""
+
+    there = {name for group in groups for run in group.completed for name in run.numbers}
+
+    return [f"{split}/{score}" for score in SCORES if f"{split}/{score}" in there]
+
+
+def best(groups: Sequence[Group], n: int) -> list[Group]:
+    """Returns the groups that do best on the validation split, the best first.
+
+    Not on the test split: what is chosen by it has no number left that is not chosen.
+    """
+
+    names = scores(groups, "valid") or scores(groups, "test")
+    if not names:
+        return list(groups[:n])
+    sign = 1.0 if names[0].endswith("/loss") else -1.0
+    key: Callable[[Group], float] = lambda group: (
+        sign * float(np.mean(group.values(names[0]))) if len(group.values(names[0])) else np.inf
+    )
+
+    return sorted(groups, key=key)[:n]
+
+
+def _short(key: str, value: str) -> str:
+    """Returns a setting as a label has it: a choice by itself, a number with its name."""
+
+    return value if re.match(r"[A-Za-z]", value) and "." not in key else f"{key}={value}"
+
+
+def _natural(key: tuple[str, ...]) -> list[tuple[bool, float, str]]:
+    """Orders numbers as numbers, texts as texts."""
+
+    def part(value: str) -> tuple[bool, float, str]:
+        try:
+            return False, float(value), ""
+        except ValueError:
+            return True, 0.0, value
+
+    return [part(value) for value in key]

@@ -1,0 +1,134 @@
+"""A report as one HTML file that needs nothing else: no network, no script, no file beside it."""
+
+__all__ = ["html"]
+
+import base64
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
+
+from .cells import slug
+from .document import (
+    Block,
+    Cell,
+    Command,
+    Document,
+    Facts,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+)
+
+STYLE = Path(__file__).with_name("page.css")
+
+
+def html(document: Document) -> str:
+    """Returns a report as HTML."""
+
+    title = escape(document.title)
+    parts = [
+        "<!doctype html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="color-scheme" content="light dark">',
+        f"<title>{title}</title>",
+        f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>",
+        "</head>",
+        "<body>",
+        '<a class="skip" href="#main">To the results</a>',
+        f"<header><h1>{title}</h1></header>",
+        *_contents(document.sections),
+        '<main id="main">',
+        *(line for block in document.blocks for line in _block(block)),
+        *(line for section in document.sections for line in _section(section, 2)),
+        "</main>",
+        "<footer><p>Made by isoexp report from the files of the runs alone.</p></footer>",
+        "</body>",
+        "</html>",
+    ]
+
+    return "\n".join(parts) + "\n"
+
+
+def _contents(sections: Sequence[Section]) -> Iterator[str]:
+    if not sections:
+        return
+    yield '<nav aria-label="Contents"><ol>'
+    for section in sections:
+        yield f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>'
+    yield "</ol></nav>"
+
+
+def _section(section: Section, level: int) -> Iterator[str]:
+    heading = f"{section.anchor}-heading"
+    yield f'<section id="{section.anchor}" aria-labelledby="{heading}">'
+    yield f'<h{level} id="{heading}">{escape(section.title)}</h{level}>'
+    for block in section.blocks:
+        yield from _block(block)
+    for inner in section.sections:
+        yield from _section(inner, level + 1)
+    yield "</section>"
+
+
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Paragraph(text, kind, verdict):
+            front = f"{_badge(verdict)} " if verdict else ""
+            how = ' class="warning" role="note"' if kind == "warning" else ""
+            yield f"<p{how}>{front}{escape(text)}</p>"
+        case Command(text):
+            yield f"<pre><code>{escape(text)}</code></pre>"
+        case Facts(facts):
+            yield "<dl>"
+            for term, told in facts:
+                yield f"<div><dt>{escape(term)}</dt><dd>{escape(told)}</dd></div>"
+            yield "</dl>"
+        case Figure(_, svg, alt, caption):
+            source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+            yield f'<figure><img alt="{escape(alt)}" src="{source}">'
+            yield f"<figcaption>{escape(caption)}</figcaption></figure>"
+        case Table():
+            yield from _table(block)
+
+
+def _table(table: Table) -> Iterator[str]:
+    # Who moves by keys alone can only scroll what they can reach.
+    label = f"{table.name}-caption"
+    yield f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0"><table>'
+    yield f'<caption><span id="{label}">{escape(table.caption)}</span></caption>'
+    heads = "".join(
+        f'<th scope="col"{_right(column.number)}>{escape(column.head)}</th>'
+        for column in table.columns
+    )
+    yield f"<thead><tr>{heads}</tr></thead>"
+    yield "<tbody>"
+    for row in table.rows[: table.shown]:
+        first, *rest = zip(table.columns, row, strict=True)
+        cells = "".join(
+            f"<td{_right(column.number)}>{_cell(cell)}</td>" for column, cell in rest
+        )
+        yield f'<tr><th scope="row"{_right(first[0].number)}>{_cell(first[1])}</th>{cells}</tr>'
+    yield "</tbody></table></div>"
+
+
+def _right(number: bool) -> str:
+    return ' class="number"' if number else ""
+
+
+def _cell(cell: Cell) -> str:
+    told = "<br>".join(escape(line) for line in cell.text.splitlines())
+    if cell.kind == "code":
+        told = f"<code>{told}</code>"
+    elif cell.kind:
+        told = _badge(cell.kind, told)
+
+    return f'<a href="#{cell.link}">{told}</a>' if cell.link else told
+
+
+def _badge(verdict: str, told: str | None = None) -> str:
+    kind = " ".join(("verdict", slug(verdict.partition(" larger")[0])))
+
+    return f'<strong class="{kind}">{escape(verdict) if told is None else told}</strong>'

@@ -1,0 +1,113 @@
+"""A report as Markdown, as GitHub and pandoc read it; its figures are files beside it."""
+
+__all__ = ["code", "escape", "markdown", "of_table"]
+
+import re
+from collections.abc import Iterator, Sequence
+
+from .document import (
+    Block,
+    Cell,
+    Command,
+    Document,
+    Facts,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+)
+
+SPECIAL = re.compile(
+    r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
+)
+"""What means something else than itself; _ inside a word and [0.1, 0.2] do not."""
+
+OPENING = re.compile(r"^(\d+)([.)])(?=\s|$)|^([-+>]|#+(?=\s|$)|=+$)")
+"""What makes a list, a heading or a quotation of a line that begins with it."""
+
+
+def markdown(document: Document) -> str:
+    """Returns a report as Markdown."""
+
+    lines = [f"# {escape(document.title)}", ""]
+    for block in document.blocks:
+        lines += _block(block)
+    for section in document.sections:
+        lines += _section(section, 2)
+
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def escape(value: str) -> str:
+    """Returns a text on one line, that means itself."""
+
+    told = SPECIAL.sub(r"\\\g<0>", " ".join(value.split()))
+
+    return OPENING.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", told)
+
+
+def code(value: str) -> str:
+    """Returns what is typed, in a fence of more backticks than it has."""
+
+    told = " ".join(value.split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", told)), default=0))
+    space = " " if told.startswith("`") or told.endswith("`") else ""
+
+    return f"{fence}{space}{told}{space}{fence}"
+
+
+def of_table(table: Table, linked: bool = True) -> list[str]:
+    """Returns the lines of a table, without its caption.
+
+    Arguments:
+        table: The table.
+        linked: Whether links are to sections of the same file.
+    """
+
+    heads = [escape(column.head) or " " for column in table.columns]
+    rules = ["---:" if column.number else "---" for column in table.columns]
+    rows = [[_cell(cell, linked) for cell in row] for row in table.rows[: table.shown]]
+
+    return [f"| {' | '.join(row)} |" for row in (heads, rules, *rows)]
+
+
+def _section(section: Section, level: int) -> Iterator[str]:
+    yield from (f'<a id="{section.anchor}"></a>', "")
+    yield from (f"{'#' * level} {escape(section.title)}", "")
+    for block in section.blocks:
+        yield from _block(block)
+    for inner in section.sections:
+        yield from _section(inner, level + 1)
+
+
+def _block(block: Block) -> Sequence[str]:
+    match block:
+        case Paragraph(text, kind, verdict):
+            told = f"**{escape(verdict)}**: {escape(text)}" if verdict else escape(text)
+            return [f"> **{told}**" if kind == "warning" else told, ""]
+        case Command(text):
+            return [*(f"    {line}" for line in text.splitlines()), ""]
+        case Facts(facts):
+            return [*(f"- {escape(term)}: {escape(told)}" for term, told in facts), ""]
+        case Figure(name, _, alt, caption):
+            return [f"![{_linking(escape(alt))}](figures/{name}.svg)", "", f"*{escape(caption)}*", ""]
+        case Table():
+            files = f"[csv](tables/{block.name}.csv), [tex](tables/{block.name}.tex)"
+            return [f"*{escape(block.caption)}* {files}", "", *of_table(block), ""]
+
+
+def _cell(cell: Cell, linked: bool) -> str:
+    lines = cell.text.splitlines() or [""]
+    if cell.kind == "code":  # a bar ends a cell, in code as well
+        told = "<br>".join(code(line).replace("|", "\\|") for line in lines)
+    else:
+        told = "<br>".join(escape(line) for line in lines)
+        told = f"**{told}**" if cell.kind else told
+
+    return f"[{_linking(told)}](#{cell.link})" if cell.link and linked else told
+
+
+def _linking(told: str) -> str:
+    """Returns what is between the brackets of a link, without brackets of its own."""
+
+    return re.sub(r"(?<!\\)[\[\]]", r"\\\g<0>", told)

@@ -1,0 +1,103 @@
+"""Tuning: each arm gets the settings that are best for it on the validation split.
+
+The grid is the same for all arms, and so is the number of networks. They have seeds of their own,
+so that what was lucky in the choice is not met again in the comparison.
+"""
+
+__all__ = ["TUNING_SEED", "Tried", "Tuned", "choose", "combinations", "scored"]
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from statistics import fmean
+from typing import Any
+
+from ..report.claims import Tuning
+
+TUNING_SEED = 1_000_000
+"""The first seed of networks that are trained to tune; claims themselves begin at 0."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One combination of a grid.
+
+    Arguments:
+        values: The value of each setting.
+        score: The mean of the metric over its networks; None if one of them has failed.
+        networks: The number of its networks.
+        failed: How many of them failed, by divergence for one.
+    """
+
+    values: Mapping[str, Any]
+    score: float | None
+    networks: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """How an arm was tuned.
+
+    Arguments:
+        chosen: The value of each setting.
+        edges: Those of them at an end of their grid: the best may lie beyond.
+        tried: All combinations.
+    """
+
+    chosen: Mapping[str, Any]
+    edges: Sequence[str]
+    tried: Sequence[Tried]
+
+    @property
+    def words(self) -> list[str]:
+        """What was chosen, as words of a command line."""
+
+        return [f"{key}={value}" for key, value in self.chosen.items()]
+
+
+def combinations(tuning: Tuning, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns what is tried for an arm: all combinations of what its words leave open."""
+
+    set_by_arm = {word.partition("=")[0].lstrip("+") for word in words}
+    grid = {key: values for key, values in tuning.grid.items() if key not in set_by_arm}
+
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+
+def choose(tuning: Tuning, tried: Sequence[Tried]) -> Tuned | None:
+    """Returns the best combination, the first of equals; None if networks of all have failed.
+
+    One whose networks did not all end is not chosen: a rate at which training diverges now and
+    then is not a good one, however well the rest does.
+    """
+
+    whole = [each for each in tried if each.score is not None]
+    if not whole:
+        return None
+    best = max(whole, key=lambda each: tuning.sign * (each.score or 0.0))
+    edges = [
+        key
+        for key, value in best.values.items()
+        if len(tuning.grid[key]) > 2 and value in (tuning.grid[key][0], tuning.grid[key][-1])
+    ]
+
+    return Tuned(best.values, edges, tried)
+
+
+def scored(
+    values: Mapping[str, Any], summaries: Sequence[Mapping[str, Any] | None], metric: str
+) -> Tried:
+    """Returns how a combination did.
+
+    Arguments:
+        values: The combination.
+        summaries: The final numbers of its networks; None of those that failed.
+        metric: The key of the metric.
+    """
+
+    scores = [None if each is None else each.get(metric) for each in summaries]
+    known = [score for score in scores if score is not None]
+    failed = len(scores) - len(known)
+
+    return Tried(values, None if failed or not known else fmean(known), len(scores), failed)
