@@ -16,7 +16,11 @@ isoexp train model=transformer model.attention=iso_tanh data=text steps=30 regul
 isoexp audit activation=tanh,iso_tanh optimizer=adam,muon
 isoexp train activation=tanh snapshots=3 steps=200 probe=[spectrum] name=probed
 isoexp probe runs/probed probe=all
-isoexp ls
+isoexp reproduce static_refraction symmetry_connected_basins accuracy --smoke
+isoexp reproduce static_refraction --smoke | grep '0 to be trained\|12 done before'
+isoexp report runs
+test -s runs/report/index.html
+isoexp ls > ls.txt
 isoexp train activation=iso_tanh model=mlp | grep 'done before'
 isoexp show runs/main/*model-mlp*
 python -c "import isoexp; print(isoexp.read('runs').groupby(['study', 'activation'])['valid/accuracy'].max())"

@@ -25,12 +25,13 @@ from isoexp.report.statistics import (
 def test_sign_flips_are_those_of_scipy(n: int) -> None:
     values = np.random.default_rng(n).normal(0.5, 1, n)
     peer = stats.permutation_test(
-        (values,), np.sum, permutation_type="samples", n_resamples=inf, vectorized=False
+        (values,), np.sum, permutation_type="samples", n_resamples=10_000, vectorized=False
     )
     found = sign_flips(values)
 
     assert found.p == pytest.approx(peer.pvalue)
     assert found.smallest == 2 / 2**n
+    assert sign_flips(-values) == found
 
 
 @pytest.mark.parametrize(("n", "k"), [(2, 3), (3, 3), (1, 5)])
@@ -74,7 +75,7 @@ def test_random_permutations_agree_with_the_t_test() -> None:
     found = permutation(x, y + 0.4)
 
     assert found.method.startswith("9999 random")
-    assert found.p == pytest.approx(stats.ttest_ind(x, y + 0.4).pvalue, abs=0.02)
+    assert found.p == pytest.approx(stats.ttest_ind(x, y + 0.4)[1], abs=0.02)
 
 
 def test_the_most_extreme_draw_is_not_zero() -> None:
@@ -141,7 +142,7 @@ def test_aggregates_are_those_of_rliable() -> None:
 
 
 def test_iqm_forgets_the_tails() -> None:
-    assert iqm([[0, 1, 2, 3, 4, 5, 6, 1e9]]).estimate == 3.5
+    assert iqm([[0, 1, 2, 3, 5, 8, 13, 1e9]]).estimate == (2 + 3 + 5 + 8) / 4
 
 
 def test_runs_are_drawn_within_their_task() -> None:

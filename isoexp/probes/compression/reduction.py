@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from ...activations import Activation
 from ..copies import ORTHOGONAL, preserves, rounding
-from ..junctions import Junction, find_junctions, relative_error
+from ..junctions import Junction, find_junctions
 from ..subject import Subject, Unsuitable
 
 
@@ -100,7 +100,9 @@ def unrolled(subject: Subject) -> tuple[list[Junction], nn.Sequential]:
         linear = linear_maps(row)
         if len(linear) == len(maps) and linear[0].in_features == x[0].numel():
             y = model(x)
-            if relative_error(row(x).reshape(y.shape), y) <= rounding(y):
+            if (row(x).reshape(y.shape) - y).norm() <= rounding(
+                y
+            ) * y.norm():  # 0 ≤ 0, of all zeros
                 return junctions, row
 
     raise Unsuitable(

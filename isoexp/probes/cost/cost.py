@@ -13,13 +13,13 @@ again to the bit; forms are timed in turn, so that their ratios can be compared.
 __all__ = ["Cost"]
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from ...records import Rows, Schema
 from ..layers import Layer
@@ -35,12 +35,14 @@ FORWARD, BOTH = "forward", "both"
 class Cost:
     """Measures time and memory of each activation of a network, forward alone and back again too.
 
-    `form` is own, the layer's function, or a control on the same vectors: torch.tanh, torch.relu.
+    `form` is own, the layer's function, or a control on the same vectors, called alike: tanh, relu.
     `pass` is forward, without anything kept, or both, f(x) and Jᵀv of a random v. time_s is the
     median over repeats, between the quartiles time_low_s and time_high_s; the first rounds are not
-    timed. saved_bytes is what is kept for the pass back beyond x itself; peak_bytes the most that
-    was held at once, of CUDA only. One that works in place is given a copy, which counts. Nothing
-    is compiled, whatever the run was. n is the number of vectors.
+    timed. saved_bytes is what is kept for the pass back beyond x itself; saves_input says whether x
+    is kept too, which tanh and relu let go: they keep what they give, as a linear map behind them
+    does anyway. peak_bytes is the most that was held at once, of CUDA only. One that works in place
+    is given a copy, which counts. Nothing is compiled, whatever the run was. n is the number of
+    vectors.
 
     Cost: 0.4 s for two layers of 32, on one core; 1 s once in a process, for PyTorch's imports.
 
@@ -64,6 +66,7 @@ class Cost:
         "time_low_s": float,
         "time_high_s": float,
         "saved_bytes": int,
+        "saves_input": bool,
         "peak_bytes": float,
         "n": int,
     }
@@ -91,11 +94,8 @@ class Cost:
     ) -> None:
         """Appends a row for each form and pass."""
 
-        forms = {
-            OWN: Form(layer, x, layer.module),
-            TANH: Form(torch.tanh, x),
-            RELU: Form(torch.relu, x),
-        }
+        modules = {OWN: layer.module, TANH: nn.Tanh(), RELU: nn.ReLU()}
+        forms = {name: Form(replace(layer, module=m), x, m) for name, m in modules.items()}
         runs: dict[tuple[str, str], Callable[[], None]] = {}
         for name, form in forms.items():
             v = torch.randn(form.f(x).shape, generator=generator).to(x)
@@ -104,10 +104,10 @@ class Cost:
 
         quartiles = torch.tensor([0.5, 0.25, 0.75], dtype=torch.float64)
         for (form, way), times in times_s(runs, self.repeats, x.device, generator).items():
-            saved = saved_bytes(forms[form]) if way == BOTH else 0
+            saved = saved_bytes(forms[form]) if way == BOTH else (0, False)
             peak = peak_bytes(runs[form, way], x.device)
             key = (layer.name, layer.width, form, way)
-            row = (*key, *times.quantile(quartiles).tolist(), saved, peak, len(x))
+            row = (*key, *times.quantile(quartiles).tolist(), *saved, peak, len(x))
             for column, value in zip(self.schema, row, strict=True):
                 rows[column].append(value)
 

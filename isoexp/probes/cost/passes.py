@@ -55,10 +55,11 @@ class Form:
 
 
 @torch.enable_grad()
-def saved_bytes(form: Form) -> int:
-    """Returns how many bytes are kept for the pass back, beyond x, parameters and buffers.
+def saved_bytes(form: Form) -> tuple[int, bool]:
+    """Returns how many bytes are kept for the pass back, and whether x is kept beside them.
 
-    Tensors that share memory count once. What f gives counts, if it is kept.
+    Beyond x, parameters and buffers; tensors that share memory count once. What f gives counts, if
+    it is kept.
     """
 
     storages = {}  # held, so that no address is used again
@@ -73,8 +74,9 @@ def saved_bytes(form: Form) -> int:
 
     module = form.module or nn.Identity()
     there = [t.untyped_storage().data_ptr() for t in (x, *module.parameters(), *module.buffers())]
+    saved = sum(each.nbytes() for at, each in storages.items() if at not in there)
 
-    return sum(each.nbytes() for at, each in storages.items() if at not in there)
+    return saved, there[0] in storages
 
 
 def peak_bytes(run: Callable[[], None], device: torch.device) -> float:

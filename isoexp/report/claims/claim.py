@@ -133,6 +133,8 @@ class Claim:
         ]
         if not any(each.role == "decides" for each in comparisons):
             raise wrong(name, "comparisons", "at least one that decides", "none")
+        if found["tuning"]:
+            _check_margins(comparisons, metrics, name)
         curve = found["curve"]
         if curve is not None:
             given = {"where": {}, "log_x": False, "arms": list(arms)}
@@ -170,3 +172,19 @@ class Claim:
         text = json.dumps(decisive, sort_keys=True)
 
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _check_margins(
+    comparisons: Sequence[Comparison], metrics: Mapping[str, Metric], claim: str
+) -> None:
+    """Checks that what is compared at tuned settings has a margin.
+
+    All seeds of an arm share what was chosen for it, so that their spread does not show how lucky
+    the choice was. A margin covers that; without one, luck alone decides one claim in six.
+    """
+
+    for each in comparisons:
+        least = 1.0 if metrics[each.metric].log else 0.0
+        if each.expects in ("greater", "less") and each.margin <= least:
+            told = f"above {least:g} where arms are tuned: a lucky choice must not decide"
+            raise wrong(claim, "comparisons.margin", told, each.margin)

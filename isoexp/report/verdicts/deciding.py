@@ -108,7 +108,7 @@ def _of_every(values: Float[np.ndarray, " n"], expects: str, margin: float, leve
     n, sizes = len(values), np.abs(values)
     worst = values[sizes.argmax() if expects == "within" else sizes.argmin()]
     met = sizes <= margin if expects == "within" else sizes > margin
-    words = f"{met.sum()} of {n} are {asked(expects, margin)}; the worst is {worst:.3g}"
+    words = f"{met.sum()} of {n}, expected {asked(expects, margin)}; the worst is {worst:.3g}"
 
     return Answer(
         *(expects, margin, n, float(worst), float(values.min()), float(values.max()), level),

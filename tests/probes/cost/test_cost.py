@@ -46,7 +46,7 @@ class Remembering(Activation):
 
 
 def saved(f: Activation, vectors: int = 10) -> int:
-    return saved_bytes(Form(f, torch.randn(vectors, f.width), f))
+    return saved_bytes(Form(f, torch.randn(vectors, f.width), f))[0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -55,7 +55,7 @@ def test_elementwise_functions_keep_what_they_give(n: int, dtype: torch.dtype) -
     x = torch.randn(10, n, dtype=dtype)
 
     for f in (torch.tanh, torch.relu):
-        assert saved_bytes(Form(f, x)) == 10 * n * dtype.itemsize
+        assert saved_bytes(Form(f, x)) == (10 * n * dtype.itemsize, False)
     assert saved(Identity(n)) == 0
 
 
@@ -67,6 +67,7 @@ def test_isotropic_functions_keep_some_numbers_more_a_vector(F: type[Activation]
 
     assert more[0] > 0
     assert len(set(more)) == 1
+    assert saved_bytes(Form(F(8), torch.randn(10, 8)))[1]
 
 
 def test_what_shares_memory_is_kept_once() -> None:
@@ -76,15 +77,15 @@ def test_what_shares_memory_is_kept_once() -> None:
 
     x = torch.randn(10, 6)
 
-    assert saved_bytes(Form(f, x)) == x.nbytes
-    assert saved_bytes(Form(lambda x: x * x, x)) == 0, "the input is there anyhow"
+    assert saved_bytes(Form(f, x)) == (x.nbytes, False)
+    assert saved_bytes(Form(lambda x: x * x, x)) == (0, True)
 
 
 def test_what_a_function_has_learnt_is_not_kept_for_the_pass() -> None:
     f, x = nn.PReLU(6), torch.randn(10, 6)
 
-    assert saved_bytes(Form(f, x, f)) == 0
-    assert saved_bytes(Form(f, x)) == f.weight.nbytes
+    assert saved_bytes(Form(f, x, f)) == (0, True)
+    assert saved_bytes(Form(f, x)) == (f.weight.nbytes, True)
 
 
 def test_times_are_those_of_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +179,7 @@ def test_a_row_for_each_form_and_pass() -> None:
     assert dict(table.groupby("layer")["width"].first()) == dict(zip(layers, (16, 12), strict=True))
     kept = table["pass"].map({"both": 1, "forward": 0}) * 300 * table["width"] * 4
     assert table["saved_bytes"].tolist() == kept.tolist()
+    assert not table["saves_input"].any()
     times = table[["time_low_s", "time_s", "time_high_s"]]
     assert (times > 0).all(axis=None)
     assert (times.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)

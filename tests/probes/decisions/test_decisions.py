@@ -191,6 +191,15 @@ def test_float32_is_measured_in_float64() -> None:
     assert found["angle_max_rad"] <= 1e-12
 
 
+def test_what_functions_have_learnt_is_taken_to_float64_too() -> None:
+    model = nn.Sequential(nn.Linear(6, 7), nn.PReLU(7), nn.Linear(7, 4)).float()
+    it = subject(model)
+    single = replace(it, x=it.x.float())
+    double = replace(it, model=deepcopy(model).double(), x=single.x.double())
+
+    pd.testing.assert_frame_equal(measured(single), measured(double), rtol=1e-12)
+
+
 def test_a_network_of_a_user_on_pictures() -> None:
     model = nn.Sequential(
         nn.Flatten(), nn.Linear(12, 8, bias=False), IsoTanh(8), nn.Dropout(0.5),
@@ -244,6 +253,16 @@ def test_the_network_is_left_as_it_was() -> None:
     assert all(torch.equal(w, before[key]) for key, w in model.state_dict().items())
     assert all(p.requires_grad and p.grad is None for p in model.parameters())
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_a_network_that_says_nothing_of_its_first_samples_is_measured() -> None:
+    it = subject(chain(IsoReLU))
+    quiet = replace(it, x=torch.cat([1e-6 * it.x[:64], it.x[64:]]))
+
+    value = measured(quiet)["value"]
+
+    assert value["undecided"] >= 64 / 300
+    assert value["agreement"] == 1
 
 
 def test_the_figure_shows_every_number() -> None:

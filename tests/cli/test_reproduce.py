@@ -1,0 +1,203 @@
+"""isoexp reproduce: a claim is registered, tuned, run and decided; nothing of it is done twice."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from isoexp.cli import main
+from isoexp.records import read_json
+from isoexp.runs import Run, runs_below
+
+from ..commands import Command
+
+CLAIM = """\
+# is a network that was trained better than one that was not?
+title: Training helps
+claim: A network that was trained is more accurate than one that made a single update.
+section: none
+expected: supported
+common: [model=mlp, "model.widths=[8]", probe=none, schedule=constant]
+arms:
+  trained: steps=60 epochs=null
+  longer: steps=61 epochs=null
+  untrained: [steps=1, epochs=null]
+tuning: {grid: {optimizer.lr: [1e-5, 1e-2, 3e-2]}, metric: valid/accuracy, seeds: 2}
+seeds: 4
+metrics:
+  accuracy: test/accuracy
+comparisons:
+  - {contrast: trained - untrained, metric: accuracy, expects: greater, margin: 0.05}
+  - {contrast: longer - trained, metric: accuracy, expects: equal, margin: 0.2}
+  - {contrast: trained - untrained, metric: accuracy, expects: less, margin: 0.05, role: beside}
+cost: 0.1
+scales: {smoke: {seeds: 2}, laptop: {}}
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study of a claim of one's own, done once."""
+
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "mine" / "claim").mkdir(parents=True)
+    (folder / "mine" / "claim" / "training.yaml").write_text(CLAIM)
+    assert main(words(folder)) == 0
+
+    return folder
+
+
+def words(folder: Path) -> list[str]:
+    options = [f"--config-dir={folder}/mine", f"out={folder}/runs", "name=mine"]
+    return ["reproduce", "training", *options]
+
+
+def registered(folder: Path) -> Path:
+    (found,) = (folder / "runs" / "mine" / "claims").iterdir()
+    return found
+
+
+def states(folder: Path) -> dict[str, float]:
+    return {run.folder.name: run.state["ended"] for run in runs_below(folder / "runs")}
+
+
+def test_the_verdict_is_that_of_an_independent_computation(study: Path) -> None:
+    verdict = read_json(registered(study) / "verdict.json")
+    arms = read_json(registered(study) / "runs.json")["arms"]
+    found = {run.state["identity"]: run.summary for run in runs_below(study / "runs")}
+    a, b, c = (
+        [found[identity]["test/accuracy"] for identity in arms[arm]["runs"].values()]
+        for arm in ("trained", "untrained", "longer")
+    )
+
+    assert verdict["verdict"] == "supported"
+    assert [each["verdict"] for each in verdict["comparisons"]] == [
+        *("supported", "supported"), "contradicted",
+    ]  # fmt: skip
+    first = verdict["comparisons"][0]
+    interval = stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert first["n"] == 4
+    assert first["estimate"] == pytest.approx(sum(a) / 4 - sum(b) / 4, abs=1e-12)
+    assert (first["low"], first["high"]) == pytest.approx((interval.low, interval.high), abs=1e-9)
+    assert c != a, "the arms are networks of their own"
+
+
+def test_the_claim_was_written_down_before_any_run(study: Path) -> None:
+    claim = read_json(registered(study) / "claim.json")
+    first = min(run.state["started"] for run in runs_below(study / "runs"))
+
+    assert claim["registered"] < first
+    assert claim["claim"]["seeds"] == 4
+    assert claim["versions"]["torch"]
+
+
+def test_arms_are_tuned_on_seeds_that_are_not_compared(study: Path) -> None:
+    found = read_json(registered(study) / "runs.json")
+    compared = {i for arm in found["arms"].values() for i in arm["runs"].values()}
+    others = [r for r in runs_below(study / "runs") if r.state["identity"] not in compared]
+
+    assert len(compared) == 12
+    assert len(others) == 3 * 3 * 2
+    assert {r.state["columns"]["seed"] for r in others} == {1_000_000, 1_000_001}
+    assert found["tuned"]["trained"]["chosen"]["optimizer.lr"] in (0.01, 0.03)
+    assert any(w.startswith("optimizer.lr=") for w in found["arms"]["trained"]["words"])
+    assert len(found["tuned"]["trained"]["tried"]) == 3
+
+
+def test_done_again_it_changes_nothing(study: Path, isoexp: Command) -> None:
+    before, verdict = states(study), (registered(study) / "verdict.json").read_bytes()
+    claim = (registered(study) / "claim.json").read_bytes()
+
+    done = isoexp(*words(study))
+
+    assert done.code == 0, done.err
+    assert "training: supported" in done.out
+    assert states(study) == before
+    assert (registered(study) / "verdict.json").read_bytes() == verdict
+    assert (registered(study) / "claim.json").read_bytes() == claim
+
+
+def test_a_run_that_is_gone_is_the_only_one_trained_again(study: Path, isoexp: Command) -> None:
+    before = states(study)
+    identity = read_json(registered(study) / "runs.json")["arms"]["longer"]["runs"]["2"]
+    gone = next(r for r in runs_below(study / "runs") if r.state["identity"] == identity)
+    summary = gone.summary
+    shutil.rmtree(gone.folder)
+
+    assert isoexp(*words(study)).code == 0
+
+    after = states(study)
+    assert {name for name in after if after[name] != before.get(name)} == {gone.folder.name}
+    assert Run(gone.folder).summary["test/loss"] == pytest.approx(summary["test/loss"], rel=1e-5)
+
+
+def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: Path) -> None:
+    from isoexp.report.decisions import decided
+    from isoexp.report.evidence import Evidence
+
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    identity = read_json(registered(copy) / "runs.json")["arms"]["untrained"]["runs"]["1"]
+    run = next(r for r in runs_below(copy / "runs") if r.state["identity"] == identity)
+    run.write_state("failed", reason="diverged: the loss is nan")
+
+    decision = decided(Evidence(registered(copy)))
+
+    assert decision.verdict.verdict == "inconclusive"
+    assert not decision.complete
+    assert [(m.arm, m.seed, m.reason) for m in decision.missing] == [
+        ("untrained", 1, "failed: diverged: the loss is nan")
+    ]
+    assert decision.answers[1].answer.verdict == "supported", "it does not rest on that arm"
+
+
+def test_a_claim_that_is_changed_is_registered_beside_the_first(
+    study: Path, tmp_path: Path, isoexp: Command
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    path = copy / "mine" / "claim" / "training.yaml"
+    path.write_text(path.read_text().replace("margin: 0.05}", "margin: 0.9}", 1))
+
+    done = isoexp(*words(copy))
+
+    claims = sorted((copy / "runs" / "mine" / "claims").iterdir())
+    assert done.code == 0
+    assert len(claims) == 2
+    margins = [read_json(c / "claim.json")["claim"]["comparisons"][0]["margin"] for c in claims]
+    assert sorted(margins) == [0.05, 0.9]
+    assert states(copy) == states(study), "the runs are the same, so none is done again"
+
+
+def test_the_plan_is_shown_and_nothing_is_trained(isoexp: Command, folder: Path) -> None:
+    done = isoexp("reproduce", "static_refraction", "--smoke", "--dry-run")
+
+    assert done.code == 0
+    assert "12 jobs, 12 runs, 0 done before" in done.out
+    assert not runs_below(folder / "runs")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("reproduce", "needs a claim"),
+        ("reproduce acuracy", "no claim acuracy; did you mean accuracy"),
+        ("reproduce accuracy scale=huge", "scale must be one of smoke, laptop, gpu"),
+        ("reproduce accuracy epochs=3", "epochs=3 would change that"),
+        ("reproduce accuracy --smok", "did you mean --smoke"),
+        ("train claim=accuracy", "isoexp reproduce accuracy"),
+    ],
+)
+def test_mistakes_are_one_line(isoexp: Command, line: str, told: str) -> None:
+    done = isoexp(*line.split())
+
+    assert done.code == 2
+    assert told in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_what_is_written_is_strict_json(study: Path) -> None:
+    for path in registered(study).glob("*.json"):
+        json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(name))
