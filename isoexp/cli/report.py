@@ -58,7 +58,7 @@ def _report(roots: Sequence[Path], out: str | None, readme: str | None) -> int:
     found = page(roots)
     if readme:
         rewrite(Path(readme), found.chapters)
-    folder = Path(out) if out else Path(os.path.commonpath(roots)) / "report"
+    folder = Path(out) if out else _above(roots) / "report"
     written = write(found.document, folder)
 
     told = [[each.decision.evidence.claim.name, outcome(each.decision)] for each in found.chapters]
@@ -81,6 +81,15 @@ def _compare(roots: Sequence[Path], out: str | None) -> int:
     print(write(compare(first, second), folder))
 
     return 0
+
+
+def _above(roots: Sequence[Path]) -> Path:
+    """Returns the folder, or what several have in common."""
+
+    if len(roots) == 1:
+        return roots[0]
+
+    return Path(os.path.relpath(os.path.commonpath([root.resolve() for root in roots])))
 
 
 def _folder(text: str) -> Path:

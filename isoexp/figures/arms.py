@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DOT: dict[str, Any] = {"s": 12, "alpha": 0.55, "linewidths": 0}
+DOT: dict[str, Any] = {"s": 16, "alpha": 0.7, "linewidths": 0, "zorder": 3}
 
 MANY = 2_000
 """Dots that a drawing holds one by one; more of them are a picture in it."""
@@ -26,8 +26,11 @@ MANY = 2_000
 SPREAD = 0.25
 """How far the dots of an arm are spread, of the distance to the next arm."""
 
-SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "isoexp", "text.parse_math": False}
-"""Letters stay letters, a dollar stays a dollar, and the same numbers give the same file."""
+BESIDE = 0.4
+"""How far an axis goes beyond the means for the sake of intervals, of the means' range."""
+
+SETTINGS: dict[Any, str] = {"svg.fonttype": "none", "svg.hashsalt": "isoexp"}
+"""Letters stay letters, and the same numbers give the same file."""
 
 STYLES = ("-", "--", ":", "-.")
 
@@ -54,15 +57,15 @@ def dots(table: "pd.DataFrame", figure: "Figure") -> None:
             if len(own):
                 _arm(axes, own, place, color, raster)
         if part["log"].any() and (part["value"] > 0).all():
-            axes.set_xscale("log")
-        axes.set_xlabel(metric, fontsize=8)
-        axes.tick_params(labelsize=8)
+            _be_logarithmic(axes)
+        axes.set_xlabel(_plain(metric), fontsize=8)
+        axes.tick_params(which="both", labelsize=8)
         axes.grid(axis="x", color="0.92")
         axes.set_axisbelow(True)
     for axes in figure.axes[len(metrics) :]:
         axes.set_axis_off()
     first = figure.axes[0]
-    first.set_yticks(range(len(arms)), arms)
+    first.set_yticks(range(len(arms)), [_plain(arm) for arm in arms])
     first.set_ylim(len(arms) - 0.5, -0.5)
 
 
@@ -83,18 +86,19 @@ def curves(table: "pd.DataFrame", figure: "Figure") -> None:
         for place, (arm, color) in enumerate(zip(arms, _colors(len(arms)), strict=True)):
             own = part[part["arm"] == arm].sort_values("x")
             style = STYLES[place // len(COLORS) % len(STYLES)]
-            axes.plot(own["x"], own["mean"], style, color=color, label=arm, linewidth=1.4)
+            axes.plot(own["x"], own["mean"], style, color=color, label=_plain(arm), lw=1.4)
             bounded = own[np.isfinite(own["low"]) & np.isfinite(own["high"])]
             axes.fill_between(
                 bounded["x"], bounded["low"], bounded["high"], color=color, alpha=0.15, lw=0
             )
-        axes.set_xlabel(part["x_name"].iloc[0], fontsize=9)
-        axes.set_ylabel(panel, fontsize=9)
+        axes.set_xlabel(_plain(part["x_name"].iloc[0]), fontsize=9)
+        axes.set_ylabel(_plain(panel), fontsize=9)
         axes.tick_params(labelsize=8)
         if part["log_x"].any():
             axes.set_xscale("log")
-        if part["log_y"].any() and (part["mean"] > 0).all():
-            axes.set_yscale("log")
+        log = bool(part["log_y"].any() and (part["mean"] > 0).all())
+        axes.set_yscale("log" if log else "linear")
+        axes.set_ylim(*_bounds(part, log))
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, loc="outside right upper", frameon=False)
 
@@ -115,18 +119,62 @@ def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") 
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(content, format="svg", metadata=nothing)
 
-    return re.sub(rb"<!DOCTYPE[^>]*>\s*", b"", content.getvalue())
+    return _small(content.getvalue().decode()).encode()
+
+
+def _small(drawing: str) -> str:
+    """Returns a drawing in half the letters: hundredths of a point, no comments, no indents."""
+
+    drawing = re.sub(r"<!DOCTYPE[^>]*>|<!--.*?-->", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r">\s+<", ">\n<", drawing)
+    hundredths = lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", re.sub(r"\s+", " ", tag[0]))
+
+    return re.sub(r"<[^>]*>", hundredths, drawing)
 
 
 def _arm(axes: "Axes", own: "pd.DataFrame", place: int, color: str, raster: bool) -> None:
-    """Draws the dots of an arm, spread so that equal ones are seen, and its mean below them."""
+    """Draws the mean of an arm, and above it the dots, spread so that equal ones are seen."""
 
     around = np.linspace(-SPREAD, SPREAD, len(own)) if len(own) > 1 else np.zeros(1)
-    axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
     mean, low, high = (float(own[key].iloc[0]) for key in ("mean", "low", "high"))
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([low, high], [place, place], color="black", linewidth=1.2)
-    axes.plot([mean], [place], "|", color="black", markersize=9, markeredgewidth=1.6)
+    axes.plot([mean], [place], "|", color="black", markersize=11, markeredgewidth=1.2)
+    axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
+
+
+def _bounds(part: "pd.DataFrame", log: bool) -> tuple[float, float]:
+    """Returns the ends of an axis: intervals of few seeds may be far wider than all means."""
+
+    forth, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
+    means = forth(part["mean"].dropna())
+    room = BESIDE * (np.ptp(means) or 1.0)
+    with np.errstate(divide="ignore"):
+        least = np.clip(part["low"], 0.0, None) if log else part["low"]
+        low, high = np.nanmin(forth(least)), np.nanmax(forth(part["high"]))
+    ends = max(low, means.min() - room) - room / 10, min(high, means.max() + room) + room / 10
+
+    return float(back(ends[0])), float(back(ends[1]))
+
+
+def _be_logarithmic(axes: "Axes") -> None:
+    """Makes an axis of values logarithmic; within two decades 2 and 5 are told, too."""
+
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    if high < 100 * low:
+        told = FuncFormatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_major_formatter(told)
+        axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        axes.xaxis.set_minor_formatter(told)
+
+
+def _plain(text: str) -> str:
+    """Returns a text whose dollars are no formula."""
+
+    return text.replace("$", r"\$")
 
 
 def _colors(n: int) -> list[str]:

@@ -23,7 +23,9 @@ def outcome(decision: Decision) -> str:
         if each.answer.verdict == NULL
     }
 
-    return f"no effect larger than {margins.pop()}" if found == NULL and len(margins) == 1 else found
+    return (
+        f"no effect larger than {margins.pop()}" if found == NULL and len(margins) == 1 else found
+    )
 
 
 def line(decision: Decision) -> str:
@@ -97,13 +99,14 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
     against = f" against {asked.against:g}" if asked.against else ""
     what = f"{answered.metric.words}, as a ratio" if answered.log else answered.metric.words
     effect = answer.effect
-    spread = (effect.estimate, effect.low, effect.high) if effect else (None, None, None)
+    spread = (effect.estimate, effect.low, effect.high) if effect else ()
     needed = answer.seeds_needed
 
     return [
         (Column("", ("comparison",), number=True), count(place)),
         (Column("contrast"), code(asked.contrast + against)),
         (Column("of"), text(asked.words or what)),
+        (Column("verdict"), verdict(answer.verdict)),
         (Column("role"), text(asked.role)),
         (Column("expected"), text(answered.asked)),
         (
@@ -121,10 +124,9 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
         ),
         (
             Column("d_z", ("d_z", "d_z low", "d_z high"), number=True),
-            Cell(interval(*spread) if effect else "–", spread),
+            Cell(interval(*spread), spread) if spread else Cell("–", (None, None, None)),
         ),
         (Column("p (equivalence)", number=True), p_value(answer.p_equivalence)),
-        (Column("verdict"), verdict(answer.verdict)),
         (
             Column("seeds needed", number=True),
             Cell("–" if needed is None else str(needed), (needed,)),

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..figures import arms as drawing
-from .cells import code, count, interval, measured, number, of_mean, text
+from .cells import code, interval, measured, number, of_mean, text
 from .claims import Curve, Metric
+from .curves import over_seeds
 from .document import Cell, Column, Figure, Table
 from .evidence import Evidence
 from .tables import matching
@@ -38,7 +39,8 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
         if claim.tuning is not None:
             tuned = evidence.tuned.get(arm) or {}
             chosen = [f"{key}={value}" for key, value in (tuned.get("chosen") or {}).items()]
-            row += [code(" ".join(chosen)), text(", ".join(tuned.get("edges") or ()) or "no")]
+            edges = ", ".join(tuned.get("edges") or ()) or "no"
+            row += [code(" ".join(chosen)), text(edges if chosen else "")]
         for key, metric in claim.metrics.items():
             own = values[key][arm]
             triple, n = of_mean(own, metric.log), int(np.isfinite(own).sum())
@@ -72,7 +74,9 @@ def tuning_table(evidence: Evidence, name: str) -> Table | None:
         "combination of the grid. The best of each arm is what was compared."
     )
 
-    return Table(name, caption, [Column("settings"), *(Column(a, number=True) for a in tuned)], rows)
+    return Table(
+        name, caption, [Column("settings"), *(Column(a, number=True) for a in tuned)], rows
+    )
 
 
 def metrics_figure(evidence: Evidence, values: Values, name: str) -> Figure | None:
@@ -111,17 +115,11 @@ def curve_figure(evidence: Evidence, name: str) -> Figure | None:
     parts = [each.assign(arm=arm) for arm, each in zip(curve.arms, found, strict=True) if len(each)]
     if not parts:
         return None
-    table = pd.concat(parts).assign(
-        panel=curve.y, x_name=curve.x, log_x=curve.log_x, log_y=False
-    )
-    ends = [
-        f"{arm} from {number(each['mean'].iloc[0], 3)} to {number(each['mean'].iloc[-1], 3)}"
-        for arm, each in table.groupby("arm", sort=False)
-    ]
-    alt = (
-        f"{curve.y} against {curve.x}, from {number(table['x'].min(), 3)} to "
-        f"{number(table['x'].max(), 3)}: {_several(ends)}."
-    )
+    table = pd.concat(parts).assign(panel=curve.y, x_name=curve.x, log_x=curve.log_x, log_y=False)
+    ends = [_ends(arm, part) for arm, part in zip(curve.arms, found, strict=True) if len(part)]
+    x = table["x"].to_numpy(dtype=float)
+    reach = f"from {number(x.min(), 3)} to {number(x.max(), 3)}"
+    alt = f"{curve.y} against {curve.x}, {reach}: {_several(ends)}."
     conditions = ", ".join(f"{key} {value}" for key, value in curve.where.items())
     of = f"the table of {curve.of}" + (f" where {conditions}" if conditions else "")
     caption = f"{curve.y} in {of}: the mean over seeds of each arm with its 95 % t interval."
@@ -130,23 +128,21 @@ def curve_figure(evidence: Evidence, name: str) -> Figure | None:
 
 
 def _curve(evidence: Evidence, curve: Curve, arm: str) -> pd.DataFrame:
-    """Returns x, mean, low and high of an arm; rows of one x are averaged within a seed first."""
+    """Returns the curve of an arm."""
 
-    columns = pd.Index(["x", "mean", "low", "high"])
-    seeds = []
-    for run in evidence.runs[arm].values():
-        frame = evidence.tables.frame(run, curve.of) if run and run.status == "completed" else None
-        if frame is None or curve.x not in frame or curve.y not in frame:
-            continue
-        rows = matching(frame, curve.where)
-        x = rows[curve.x].map(lambda value: float(f"{value:.6g}"))  # equal but for rounding
-        seeds.append(rows[curve.y].groupby(x).mean())
-    if not seeds:
-        return pd.DataFrame(columns=columns)
-    wide = pd.concat(seeds, axis=1).sort_index()
-    rows = [(x, *of_mean(own)) for x, own in zip(wide.index, wide.to_numpy(), strict=True)]
+    runs = [run for run in evidence.runs[arm].values() if run and run.status == "completed"]
+    frames = [evidence.tables.frame(run, curve.of) for run in runs]
+    found = [matching(frame, curve.where) for frame in frames if frame is not None]
 
-    return pd.DataFrame(rows, columns=columns)
+    return over_seeds(found, curve.x, curve.y)
+
+
+def _ends(arm: str, part: Any) -> str:
+    """Returns where a curve begins and where it ends."""
+
+    means: Any = part["mean"]
+
+    return f"{arm} from {number(means.iloc[0], 3)} to {number(means.iloc[-1], 3)}"
 
 
 def _score(tried: Mapping[str, Any], best: bool) -> Cell:

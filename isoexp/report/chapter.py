@@ -16,9 +16,7 @@ from .origin import code as code_of
 from .origin import origin
 from .reading import Entry, entry
 
-SMOKE = (
-    "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
-)
+SMOKE = "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
 
 MISSING_SHOWN = 50
 
@@ -79,7 +77,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
             [
                 ("seeds", f"{claim.seeds} of each arm"),
                 ("words of all arms", " ".join(claim.common) or "none"),
-                ("registered with", _registered_with(evidence)),
+                ("registered by", f"code {code_of(evidence.registration.get('code'))}"),
                 *origin([*compared, *tuned]),
             ]
         ),
@@ -126,14 +124,9 @@ def _earlier(evidence: Evidence) -> list[tuple[str, str]]:
         f"{other.folder.name} of {moment(other.registration.get('registered'))}" for other in others
     )
 
-    return [("registered otherwise, too", f"{told}: it was changed, and its verdict is of the last")]
-
-
-def _registered_with(evidence: Evidence) -> str:
-    facts = evidence.registration
-    versions = ", ".join(f"{name} {told}" for name, told in (facts.get("versions") or {}).items())
-
-    return f"code {code_of(facts.get('code'))}; {versions}"
+    return [
+        ("registered otherwise, too", f"{told}: it was changed, and its verdict is of the last")
+    ]
 
 
 def _missing(decision: Decision, name: str) -> Table | None:

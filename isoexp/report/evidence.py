@@ -166,6 +166,8 @@ class Evidence:
             probe = metric.column.split("/")[1] if "/" in metric.column else metric.of
             told = (run.state.get("unmeasured") or {}).get(probe)
             return float("nan"), f"not measured: {told or reason}"
+        if metric.log and value <= 0:
+            return float("nan"), f"{metric.column} is {value:g}, and ratios are of what is above 0"
 
         return float(value), None
 

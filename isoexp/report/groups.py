@@ -1,4 +1,4 @@
-"""Groups: runs of a study that differ by their seed alone, and what tells one group from another."""
+"""Groups: runs of a study that differ by their seed alone, and what tells groups apart."""
 
 __all__ = ["Group", "best", "grouped", "scores", "settled"]
 

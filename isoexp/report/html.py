@@ -3,6 +3,7 @@
 __all__ = ["html"]
 
 import base64
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from .cells import slug
 from .document import (
     Block,
     Cell,
+    Column,
     Command,
     Document,
     Facts,
@@ -19,6 +21,9 @@ from .document import (
     Section,
     Table,
 )
+
+LONG = 36
+"""Texts of more letters are set in several lines."""
 
 STYLE = Path(__file__).with_name("page.css")
 
@@ -76,7 +81,7 @@ def _section(section: Section, level: int) -> Iterator[str]:
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph(text, kind, verdict):
-            front = f"{_badge(verdict)} " if verdict else ""
+            front = f"{_badge(verdict)}: " if verdict else ""
             how = ' class="warning" role="note"' if kind == "warning" else ""
             yield f"<p{how}>{front}{escape(text)}</p>"
         case Command(text):
@@ -86,36 +91,53 @@ def _block(block: Block) -> Iterator[str]:
             for term, told in facts:
                 yield f"<div><dt>{escape(term)}</dt><dd>{escape(told)}</dd></div>"
             yield "</dl>"
-        case Figure(_, svg, alt, caption):
+        case Figure(name, svg, alt, caption):
             source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
-            yield f'<figure><img alt="{escape(alt)}" src="{source}">'
-            yield f"<figcaption>{escape(caption)}</figcaption></figure>"
+            yield f"<figure>{_scroll(f'{name}-caption')}"
+            yield f'<img alt="{escape(alt)}" src="{source}"></div>'
+            yield f'<figcaption id="{name}-caption">{escape(caption)}</figcaption></figure>'
         case Table():
             yield from _table(block)
 
 
 def _table(table: Table) -> Iterator[str]:
-    # Who moves by keys alone can only scroll what they can reach.
     label = f"{table.name}-caption"
-    yield f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0"><table>'
+    rows = table.rows[: table.shown]
+    kinds = [
+        _kind(table.columns[place], [row[place] for row in rows])
+        for place in range(len(table.columns))
+    ]
+    yield f"{_scroll(label)}<table>"
     yield f'<caption><span id="{label}">{escape(table.caption)}</span></caption>'
     heads = "".join(
-        f'<th scope="col"{_right(column.number)}>{escape(column.head)}</th>'
-        for column in table.columns
+        f'<th scope="col"{kind}>{_breakable(escape(column.head))}</th>'
+        for column, kind in zip(table.columns, kinds, strict=True)
     )
     yield f"<thead><tr>{heads}</tr></thead>"
     yield "<tbody>"
-    for row in table.rows[: table.shown]:
-        first, *rest = zip(table.columns, row, strict=True)
+    for row in rows:
+        first, *rest = map(_cell, row)
         cells = "".join(
-            f"<td{_right(column.number)}>{_cell(cell)}</td>" for column, cell in rest
+            f"<td{kind}>{told}</td>" for kind, told in zip(kinds[1:], rest, strict=True)
         )
-        yield f'<tr><th scope="row"{_right(first[0].number)}>{_cell(first[1])}</th>{cells}</tr>'
+        yield f'<tr><th scope="row"{kinds[0]}>{first}</th>{cells}</tr>'
     yield "</tbody></table></div>"
 
 
-def _right(number: bool) -> str:
-    return ' class="number"' if number else ""
+def _scroll(label: str) -> str:
+    """Returns what begins a part that moves by itself, and can be reached by keys."""
+
+    return f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">'
+
+
+def _kind(column: Column, cells: Sequence[Cell]) -> str:
+    """Returns how a column is set: numbers to the right, long texts in lines of some length."""
+
+    if column.number:
+        return ' class="number"'
+    longest = max((len(line) for cell in cells for line in cell.text.splitlines()), default=0)
+
+    return ' class="long"' if longest > LONG else ""
 
 
 def _cell(cell: Cell) -> str:
@@ -126,6 +148,12 @@ def _cell(cell: Cell) -> str:
         told = _badge(cell.kind, told)
 
     return f'<a href="#{cell.link}">{told}</a>' if cell.link else told
+
+
+def _breakable(told: str) -> str:
+    """Returns what may be broken where a name has parts: probe/refraction/theta_max_rad."""
+
+    return re.sub(r"(?<=[/_.,=])(?=\w)", "<wbr>", told)
 
 
 def _badge(verdict: str, told: str | None = None) -> str:

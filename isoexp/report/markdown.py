@@ -17,9 +17,7 @@ from .document import (
     Table,
 )
 
-SPECIAL = re.compile(
-    r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
-)
+SPECIAL = re.compile(r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """What means something else than itself; _ inside a word and [0.1, 0.2] do not."""
 
 OPENING = re.compile(r"^(\d+)([.)])(?=\s|$)|^([-+>]|#+(?=\s|$)|=+$)")
@@ -90,7 +88,12 @@ def _block(block: Block) -> Sequence[str]:
         case Facts(facts):
             return [*(f"- {escape(term)}: {escape(told)}" for term, told in facts), ""]
         case Figure(name, _, alt, caption):
-            return [f"![{_linking(escape(alt))}](figures/{name}.svg)", "", f"*{escape(caption)}*", ""]
+            return [
+                f"![{_linking(escape(alt))}](figures/{name}.svg)",
+                "",
+                f"*{escape(caption)}*",
+                "",
+            ]
         case Table():
             files = f"[csv](tables/{block.name}.csv), [tex](tables/{block.name}.tex)"
             return [f"*{escape(block.caption)}* {files}", "", *of_table(block), ""]

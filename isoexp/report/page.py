@@ -102,7 +102,9 @@ def _chapters(claims: Sequence[Evidence]) -> list[Chapter]:
     found = []
     for each in claims:
         several = often[each.claim.name] > 1
-        anchor = _anchor([each.study.name, each.claim.name] if several else [each.claim.name], taken)
+        anchor = _anchor(
+            [each.study.name, each.claim.name] if several else [each.claim.name], taken
+        )
         title = f"{each.claim.title} ({each.study.name})" if several else each.claim.title
         # From the folder anew: what was read of one claim is not kept while others are read.
         found.append(chapter(Evidence(each.folder), anchor, title))

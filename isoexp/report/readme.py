@@ -72,8 +72,8 @@ def lines(chapters: Sequence[Chapter]) -> list[str]:
 def _row(chapter: Chapter) -> list[Cell]:
     claim, decision = chapter.decision.evidence.claim, chapter.decision
     gpu = claim.scale == "gpu"
-    took = f"{minutes(chapter.cost.busy_s)} on a GPU" if gpu else minutes(
-        chapter.cost.busy_s / CORES
+    took = (
+        f"{minutes(chapter.cost.busy_s)} on a GPU" if gpu else minutes(chapter.cost.busy_s / CORES)
     )
     smoke = " (smoke: means nothing)" if claim.scale == "smoke" else ""
 

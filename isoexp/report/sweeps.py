@@ -2,7 +2,7 @@
 
 __all__ = ["failures_table", "sweep"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from ..figures import arms as drawing
 from .cells import code, count, interval, measured, of_mean, plural, text
 from .cost import cost
+from .curves import over_seeds
 from .document import Block, Cell, Column, Facts, Figure, Paragraph, Section, Table
 from .groups import Group, best, grouped, scores
 from .origin import origin
@@ -28,9 +29,6 @@ CURVES = 6
 
 SEEDS = 50
 """Seeds that a curve is from, at most: each is a file to be read."""
-
-POINTS = 200
-"""Updates at which a curve is drawn, at most."""
 
 
 def sweep(title: str, runs: Sequence[Entry], anchor: str) -> Section:
@@ -165,40 +163,26 @@ def _curves(groups: Sequence[Group], name: str) -> Figure | None:
         group.label: [
             frame
             for run in group.completed[:SEEDS]
-            if (frame := tables.frame(run.run, "metrics")) is not None and "step" in frame
+            if (frame := tables.frame(run.run, "metrics")) is not None
         ]
         for group in drawn
     }
     parts = [
-        _curve(own, column).assign(arm=label, panel=column, x_name="update", log_x=False)
+        over_seeds(own, "step", column).assign(arm=label, panel=column)
         for column in ("valid/loss", "valid/accuracy", "valid/r2")
         for label, own in frames.items()
     ]
     parts = [part for part in parts if len(part)]
     if not parts:
         return None
-    table = pd.concat(parts)
+    table = pd.concat(parts).assign(x_name="update", log_x=False)
     table["log_y"] = table["panel"] == "valid/loss"
     ends: Any = table.groupby(["panel", "arm"], sort=False)["mean"].last()
-    told = "; ".join(f"{panel} of {arm} ends at {value:.4g}" for (panel, arm), value in ends.items())
+    told = "; ".join(
+        f"{panel} of {arm} ends at {value:.4g}" for (panel, arm), value in ends.items()
+    )
     few = f" The {CURVES} best of {len(groups):,} groups." if len(groups) > CURVES else ""
     most = f" Of the first {SEEDS} seeds." if any(len(g.completed) > SEEDS for g in drawn) else ""
     caption = f"Over training, the mean over seeds with its 95 % t interval.{few}{most}"
 
     return Figure(name, drawing.svg(drawing.curves, table), f"Curves. {told}.", caption)
-
-
-def _curve(frames: Sequence[pd.DataFrame], column: str) -> pd.DataFrame:
-    """Returns x, mean, low and high of a column over training."""
-
-    found: list[Mapping[str, float]] = []
-    seeds = [frame.set_index("step")[column].dropna() for frame in frames]
-    seeds = [seed[~seed.index.duplicated(keep="last")] for seed in seeds if len(seed)]
-    if seeds:
-        wide = pd.concat(seeds, axis=1).sort_index()
-        thinned = wide.iloc[:: -(-len(wide) // POINTS)]
-        for x, own in zip(thinned.index, thinned.to_numpy(), strict=True):
-            mean, low, high = of_mean(own)
-            found.append({"x": float(x), "mean": mean, "low": low, "high": high})
-
-    return pd.DataFrame(found)

@@ -114,7 +114,12 @@ class Study:
             arms[arm] = {"words": words, "runs": identities}
             jobs += own
 
-        content = {"tuned": {arm: asdict(each) for arm, each in tuned.items()}, "arms": arms}
+        trials = {
+            arm: [each for _, own in tried for job in own for each in job.identities.values()]
+            for arm, tried in self.trials.items()
+        }
+        found = {arm: asdict(each) for arm, each in tuned.items()}
+        content = {"tuned": found, "trials": trials, "arms": arms}
         write_json(self.evidence.folder / "runs.json", content)
 
         return jobs
