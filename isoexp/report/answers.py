@@ -9,7 +9,7 @@ from .decisions import Answered, Decision
 from .document import Column, Table
 from .verdicts import NULL
 
-SHOWN = 3
+SHOWN = 2
 """Effects that the table of claims shows of one."""
 
 
@@ -48,18 +48,24 @@ def line(decision: Decision) -> str:
     return "; ".join(_told(each) for each in telling[:SHOWN]) + f"{more}."
 
 
-def effects(decision: Decision) -> Cell:
-    """Returns the effects that decide, each with its interval and n."""
+def effects(decision: Decision, shown: int = SHOWN) -> Cell:
+    """Returns the effects that decide, each with its interval and n: first those that did.
 
+    Arguments:
+        decision: The decision.
+        shown: How many are shown; the rest is counted.
+    """
+
+    first = decision.verdict.verdict
     told = []
-    for each in _deciding(decision):
-        answer = each.answer
+    for each in sorted(_deciding(decision), key=lambda each: each.answer.verdict != first):
+        asked, answer = each.comparison, each.answer
         found = interval(*(each.shown(v) for v in (answer.estimate, answer.low, answer.high)))
-        of = f"{each.comparison.contrast}, {each.comparison.metric}: "
-        told.append(f"{of}{'× ' if each.log else ''}{found}, n = {answer.n}")
-    more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
+        of = asked.words or f"{asked.contrast}{each.against}, {each.metric.words}"
+        told.append(f"{of}: {'× ' if each.log else ''}{found}, n = {answer.n}")
+    more = [f"and {len(told) - shown} more"] if len(told) > shown else []
 
-    return Cell("\n".join(told[:SHOWN] + more), ("; ".join(told),))
+    return Cell("\n".join(told[:shown] + more), ("; ".join(told),))
 
 
 def comparisons_table(decision: Decision, name: str) -> Table:
@@ -96,7 +102,6 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
 
     asked, answer = answered.comparison, answered.answer
     triple = [answered.shown(each) for each in (answer.estimate, answer.low, answer.high)]
-    against = f" against {asked.against:g}" if asked.against else ""
     what = f"{answered.metric.words}, as a ratio" if answered.log else answered.metric.words
     effect = answer.effect
     spread = (effect.estimate, effect.low, effect.high) if effect else ()
@@ -104,7 +109,7 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
 
     return [
         (Column("", ("comparison",), number=True), count(place)),
-        (Column("contrast"), code(asked.contrast + against)),
+        (Column("contrast"), code(asked.contrast + answered.against)),
         (Column("of"), text(asked.words or what)),
         (Column("verdict"), verdict(answer.verdict)),
         (Column("role"), text(asked.role)),

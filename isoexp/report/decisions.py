@@ -66,6 +66,12 @@ class Answered:
         return told.format(self.comparison.margin).removesuffix(any_size)
 
     @property
+    def against(self) -> str:
+        """What the contrast is compared with, if not with nothing."""
+
+        return f" against {self.comparison.against:g}" if self.comparison.against else ""
+
+    @property
     def line(self) -> str:
         """What was measured, with its interval, and what was asked."""
 
@@ -73,8 +79,7 @@ class Answered:
         estimate, low, high = (
             f"{self.shown(each):.4g}" for each in (answer.estimate, answer.low, answer.high)
         )
-        against = f" against {asked.against:g}" if asked.against else ""
-        of = asked.words or f"{asked.contrast}{against}, {self.metric.words}"
+        of = asked.words or f"{asked.contrast}{self.against}, {self.metric.words}"
 
         return f"{of}: {estimate} [{low}, {high}], n = {answer.n}; asked was {self.asked}"
 

@@ -82,5 +82,5 @@ def _row(chapter: Chapter) -> list[Cell]:
         code(command(decision)),
         text(took),
         verdict(outcome(decision) + smoke),
-        effects(decision),
+        effects(decision, shown=1),
     ]
