@@ -1,12 +1,14 @@
 """Kills a sweep at random, and holds it to what it promises.
 
-    python benchmarks/kill.py --jobs 200 --kills 20
+    python benchmarks/kill.py --jobs 200 --kills 20               as one, as many as is fastest
+    python benchmarks/kill.py --jobs 96 --kills 16 --batch 8 --steps 300
+    python benchmarks/kill.py --jobs 200 --kills 20 --batch 1     each by itself
 
 Processes of `isoexp train -m` are killed (kill -9) at random: the one that was started, its workers
 and what they are forked from. Where the first is killed, the same command is given again. In the
 end all jobs must be completed, none trained again that was, and the numbers those of a sweep that
 nobody disturbs: to the last bit with --batch 1, else to rounding, since a group that was killed
-goes on in two parts. Linux only.
+goes on in two parts, and one that is completed in part is cut anew. Linux only.
 """
 
 import argparse
@@ -32,6 +34,9 @@ WAIT_S = (0.1, 3.0)
 
 ROUNDING = 1e-3
 """How far numbers may be apart, relatively, that were computed in groups of different sizes."""
+
+ZERO = 1e-6
+"""Columns that stay below are rounding as a whole: the angles by which iso_tanh turns rays."""
 
 
 def main() -> int:
@@ -131,7 +136,7 @@ def _name(victim: int, head: int) -> str:
 
 
 def _apart(a: Path, b: Path, table: str) -> float:
-    """Returns how far the numbers of two sweeps are apart at most, relatively."""
+    """Returns how far the numbers of two sweeps are apart at most, relative to their column."""
 
     first, second = (
         isoexp.read(each, table)
@@ -150,7 +155,7 @@ def _apart(a: Path, b: Path, table: str) -> float:
             assert np.array_equal(x, y), name
             continue
         assert np.array_equal(np.isnan(x), np.isnan(y)), name
-        scale = np.nanmax(np.abs(x), initial=0) or 1
+        scale = max(np.nanmax(np.abs(x), initial=0), ZERO)
         apart = max(apart, float(np.nanmax(np.abs(x - y), initial=0) / scale))
 
     return apart

@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import processes
@@ -76,9 +76,7 @@ def execute(
     if not todo:
         return
 
-    for job, _ in todo:
-        check(job.job.config)
-    benches = [job.bench() for job, _ in todo]
+    benches = _benches([job for job, _ in todo])
     if processes.size() > 1:
         from .following import check_shares
 
@@ -104,6 +102,25 @@ def execute(
         for member in trained:
             missing = member.job.missing(member.record.run)
             yield from probed(member.bench, member.record, missing)
+
+
+def _benches(jobs: Sequence[Prepared]) -> "list[Bench]":
+    """Returns the bench of each job; those that differ in the seed alone share one.
+
+    Raises:
+        UserError: If a part refuses its settings.
+    """
+
+    found: dict[str, Bench] = {}
+    benches = []
+    for job in jobs:
+        alike = repr(({**job.job.config, "seed": 0}, replace(job.settings, seed=0)))
+        if alike not in found:
+            check(job.job.config)
+            found[alike] = job.bench()
+        benches.append(found[alike])
+
+    return benches
 
 
 def _claim(

@@ -85,14 +85,14 @@ def _mates(member: Member) -> list[str] | None:
 def _trainable(members: Sequence[Member]) -> list[list[Member]]:
     """Divides runs of one structure into those that can be trained as one."""
 
-    each = list({id(member.job): member for member in members}.values())
+    each = list({id(member.bench): member for member in members}.values())
     parts: list[set[int]] = []
     for kind in kinds([member.bench for member in each]):
         alike = [each[i] for i in kind]
         found = divided([m.job.job.config for m in alike], lambda i, alike=alike: alike[i].bench)
-        parts += [{id(alike[i].job) for i in part} for part in found]
+        parts += [{id(alike[i].bench) for i in part} for part in found]
 
-    return [[member for member in members if id(member.job) in part] for part in parts]
+    return [[member for member in members if id(member.bench) in part] for part in parts]
 
 
 def _even(members: Sequence[Member], most: int) -> list[list[Member]]:

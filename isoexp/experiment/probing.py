@@ -10,6 +10,7 @@ __all__ = ["ProbeFailed", "Probed", "Trained", "TwinTraining", "Unmeasured", "pu
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from torch import Generator, nn
 
@@ -22,6 +23,7 @@ from ..streams import stream
 from ..training import batches, fit
 from .bench import Bench
 from .record import Record
+from .untrained import Untrained
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,12 @@ class Trained:
         (network,) = _trained(bench, ensemble, [seed], 0, bench.steps, bench.schedule)
 
         return cls(bench, seed, network)
+
+    @cached_property
+    def untrained(self) -> Untrained:
+        """The network as it was before its first update."""
+
+        return Untrained.of(self.bench, self.seed)
 
     def stages(self, over: str) -> Iterator[tuple[str, int, nn.Module]]:
         """Yields what a network is called, the number of its updates, and the network.
@@ -194,7 +202,11 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
             network = against.bench.network(against.seed) if untrained else against.network
             other = against.subject(network, stream(against.seed, "probe", name))
         noise = stream(trained.seed, "probe", name)
-        found = probe(trained.subject(model, noise, other))
+        subject = partial(trained.subject, model, noise, other)
+        if which == "untrained" and other is None:
+            found = trained.untrained.measured(name, probe, subject)
+        else:
+            found = probe(subject())
 
         length = len(next(iter(found.values()), []))
         rows["network"] += [which] * length

@@ -30,6 +30,7 @@ class Sweeping:
     fail_fast: bool
     timeout: float | None
     batch: int | None
+    fresh: bool
     zip: list[str | list[str]]
     union: list[str]
     exclude: list[str]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..runs import HEARTBEAT_DEAD_S, find, held
+from .events import Back
 from .units import Unit, perform
-from .workers import Back
 
 CERTAIN_S = HEARTBEAT_DEAD_S + 5
 """So long after its process is gone, a run that seems to be worked on is another process's."""

@@ -17,6 +17,7 @@ from ..experiment.preparation import Prepared, prepare_all, undone
 from ..experiment.sweeping import Sweeping
 from ..experiment.validation import validate
 from .pace import Pace, measure
+from .serving import context
 from .units import Unit, bundles
 
 MEASURED = 16
@@ -31,7 +32,8 @@ class Plan:
         jobs: All jobs.
         units: What is to be done of them, in the order in which it is begun.
         workers: The number of units that are done at once.
-        threads: The threads of each worker.
+        threads: The threads of each worker: one, as of a run by itself, or its last bits would be
+            others; a share of the cores beside a device.
         devices: The CUDA devices that workers share.
         sweeping: The settings of the sweep.
     """
@@ -94,14 +96,16 @@ def planned(every: Iterable[Prepared], workers: int | None = None) -> Plan:
     if not todo:
         return Plan(jobs, [], 1, 1, (), sweeping)
 
+    if not workers:
+        context()  # what workers are forked from imports torch while this process does
     validate(todo)
     devices = () if workers else _devices(todo[0].settings.device)
     workers = sweeping.workers or workers or len(devices) or _cores()
-    units = bundles(todo, _paces(todo, workers, sweeping.batch), workers)
+    units = bundles(todo, _paces(todo, workers, sweeping.batch), workers, sweeping.fresh)
 
-    return Plan(
-        jobs, units, min(workers, len(units)), max(1, _cores() // workers), devices, sweeping
-    )
+    threads = max(1, _cores() // workers) if devices else 1
+
+    return Plan(jobs, units, min(workers, len(units)), threads, devices, sweeping)
 
 
 def undrawn(job: Prepared) -> Prepared:

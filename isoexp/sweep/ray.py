@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 from .clusters import Cluster, attempt, environment
+from .events import Back
 from .units import Unit
-from .workers import Back
 
 PATIENCE_S = 10.0
 """How long a task that is cancelled may take to leave its runs resumable."""

@@ -1,38 +1,28 @@
 """Running: units are sent out until every run has come to its end, whatever happens on the way.
 
-What became of a run is read from its folder. So it does not matter who did it, in which process or
-on which machine, or whether this is the first time that the sweep is started.
+Who does them, processes of this machine or of a cluster, is of no account here.
 """
 
-__all__ = ["FINAL", "Beat", "Ended", "Event", "Hands", "Left", "Retried", "Sent", "run"]
+__all__ = ["Hands", "run"]
 
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from ..experiment.preparation import Prepared
 from ..experiment.sweeping import Sweeping
-from ..identity import columns, label, telling
-from ..records import write_bytes
-from ..runs import Busy, Run, Study, claim, find, held, status
+from ..runs import held
+from .attempts import FINAL, Attempts, each, only
+from .events import Back, Beat, Ended, Event, Left, Retried, Sent
 from .units import Unit, halves
-from .workers import Back
 
 BEAT_S = 0.5
 """How often the folders of runs that are being done are looked at."""
 
 PATIENCE_S = 2.0
 """How often those are that another process does."""
-
-UNDONE = 20
-"""So often a run may come back as it was, without a reason."""
-
-FINAL = ("diverged", "pruned")
-"""What the reasons of failures begin with that would be the same again."""
 
 
 class Hands(Protocol):
@@ -65,46 +55,6 @@ class Hands(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A unit is being done."""
-
-    unit: Unit
-
-
-@dataclass(frozen=True)
-class Beat:
-    """How far the units are that are being done: updates made, and updates to be made."""
-
-    units: dict[Unit, tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A run has come to its end: completed, or failed for a reason."""
-
-    run: Run
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Retried:
-    """Runs are tried again, for a reason."""
-
-    networks: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Left:
-    """Runs are being done by other processes, which are waited for."""
-
-    networks: int
-
-
-Event = Sent | Beat | Ended | Retried | Left
-
-
 def run(units: Sequence[Unit], hands: Hands, sweeping: Sweeping) -> Generator[Event, None, None]:
     """Sends units out until every run of them is completed, or has failed too often.
 
@@ -119,7 +69,7 @@ def run(units: Sequence[Unit], hands: Hands, sweeping: Sweeping) -> Generator[Ev
         while sweep.waiting or sweep.working or sweep.elsewhere:
             yield from sweep.send()
             yield from sweep.hear() if sweep.working else sweep.look_elsewhere()
-            if sweeping.fail_fast and sweep.failed:
+            if sweeping.fail_fast and sweep.attempts.failed:
                 return
     finally:
         hands.close()
@@ -130,25 +80,11 @@ class _Sweep:
 
     def __init__(self, units: Sequence[Unit], hands: Hands, sweeping: Sweeping) -> None:
         self.hands, self.sweeping = hands, sweeping
+        self.attempts = Attempts(units, sweeping.retries)
         self.waiting = deque(units)
         self.working: dict[Unit, float] = {}  # since when
         self.elsewhere: list[Unit] = []
-        self.failed = False
-
-        self._ended: set[str] = set()
-        self._tried: Counter[str] = Counter()
-        self._undone: Counter[str] = Counter()
-        self._given_up: dict[str, str] = {}  # for which reason
         self._look_at = 0.0
-
-        studies: dict[Path, Study] = {}
-        self._runs: dict[str, Run] = {}
-        for job, seed in _each(units):
-            folder, each = job.settings.study, job.identities[seed]
-            study = studies.get(folder) or studies.setdefault(folder, Study.of(folder))
-            new = Run(folder / f"{_label(job, seed)}-{each[:8]}")
-            self._runs[_key(job, seed)] = study.find(each) or new
-        self._before = {key: run.state.get("heartbeat") for key, run in self._runs.items()}
 
     def send(self) -> Iterator[Event]:
         """Sends what can be sent."""
@@ -193,45 +129,40 @@ class _Sweep:
     def _look(self) -> Iterator[Event]:
         """Says how far units are, and which of their runs have come to their end."""
 
-        made = {}
+        far = {}
         for unit in self.working:
-            made[unit], begun = (0, 0), False
-            for job, seed in _each([unit]):
-                key = _key(job, seed)
-                if key in self._ended:
+            far[unit], begun = (0, 0), False
+            for job, seed in each([unit]):
+                if self.attempts.has_ended(job, seed):
                     begun = True
                     continue
-                run = self._runs[key]
-                state = run.state
-                begun |= self._touched(key, state) and status(state) != "interrupted"
-                if self._done(job, key, state):
-                    yield self._end(key)
-                elif self._fails(key, state) and _reason(state).startswith(FINAL):
-                    yield self._end(key, _reason(state))
+                end, at_work, made = self.attempts.look(job, seed)
+                begun |= at_work
+                if end is not None:
+                    yield end
                 else:
-                    made[unit] = (state.get("step", 0), state.get("steps", 0))
+                    far[unit] = made
             if self.hands.queues and not begun:
                 self.working[unit] = time.monotonic()
-        yield Beat(made)
+        yield Beat(far)
 
     def _settle(self, back: Back) -> Iterator[Event]:
         """Decides what becomes of the runs of a unit that is no longer worked on."""
 
         left: list[tuple[Prepared, int, str | None]] = []
         elsewhere: list[Prepared] = []
-        for job, seed in _each([back.unit]):
-            key = _key(job, seed)
-            if key in self._ended:
+        for job, seed in each([back.unit]):
+            if self.attempts.has_ended(job, seed):
                 continue
-            run = self._found(job, seed)
-            if self._done(job, key, run.state):
-                yield self._end(key)
-            elif held(run):
-                elsewhere.append(_only(job, seed))
+            end = self.attempts.done(job, seed)
+            if end is not None:
+                yield end
+            elif held(self.attempts.found(job, seed)):
+                elsewhere.append(only(job, seed))
             else:
-                left.append((job, seed, self._failure(job, key, run) or back.reason))
+                left.append((job, seed, self.attempts.failure(job, seed) or back.reason))
             if back.final and back.reason:
-                self._given_up.setdefault(key, back.reason)
+                self.attempts.give_up(job, seed, back.reason)
         if elsewhere:
             self.elsewhere.append(replace(back.unit, jobs=tuple(elsewhere)))
 
@@ -241,13 +172,11 @@ class _Sweep:
         shared = {r for r, count in reasons.items() if count > 1 and not r.startswith(FINAL)}
         again: list[Prepared] = []
         for job, seed, reason in left:
-            key = _key(job, seed)
-            if self._is_over(key, reason, reason in shared):
-                why = reason or "it came back undone, again and again"
-                self._runs[key] = _marked_failed(job, seed, self._runs[key], why, back.said)
-                yield self._end(key, why)
+            found = self.attempts.again(job, seed, reason, reason in shared, back.said)
+            if isinstance(found, Ended):
+                yield found
             else:
-                again.append(self._once_more(_only(job, seed), key))
+                again.append(found)
 
         if again:
             unit = replace(back.unit, jobs=tuple(again))
@@ -255,116 +184,3 @@ class _Sweep:
             self.waiting.extendleft(reversed(units))
             if reasons:
                 yield Retried(len(again), next(iter(reasons)))
-
-    def _found(self, job: Prepared, seed: int) -> Run:
-        """Returns the run of a seed, though another process may have made its folder."""
-
-        key, each = _key(job, seed), job.identities[seed]
-        run = self._runs[key]
-        if run.state.get("identity") != each:
-            run = self._runs[key] = find(job.settings.study, each) or run
-
-        return run
-
-    def _done(self, job: Prepared, key: str, state: Mapping[str, Any]) -> bool:
-        """Whether a run is done; one that is to be repeated, since the sweep began."""
-
-        new = not job.settings.force or self._touched(key, state)
-
-        return new and state.get("state") == "completed" and job.done(self._runs[key])
-
-    def _fails(self, key: str, state: Mapping[str, Any]) -> bool:
-        """Whether a run has failed since it was sent."""
-
-        return state.get("state") == "failed" and self._touched(key, state)
-
-    def _touched(self, key: str, state: Mapping[str, Any]) -> bool:
-        return state.get("heartbeat") != self._before[key]
-
-    def _failure(self, job: Prepared, key: str, run: Run) -> str | None:
-        """Returns why a run is not done, if it is its own failure."""
-
-        state = run.state
-        if self._fails(key, state):
-            return _reason(state)
-        if state.get("state") == "completed":
-            for name in job.missing(run):
-                error = run.folder / "probes" / f"{name}.error.txt"
-                if error.exists():
-                    return f"the probe {name} failed; see {error}"
-
-        return self._given_up.get(key)
-
-    def _is_over(self, key: str, reason: str | None, shared: bool) -> bool:
-        """Whether a run that is not done is given up; counts the attempt that it had."""
-
-        if reason is None:  # nobody's fault: another process had it a moment ago, for one
-            self._undone[key] += 1
-            return self._undone[key] > UNDONE
-        if key in self._given_up or reason.startswith(FINAL):
-            return True
-        self._tried[key] += not shared
-
-        return self._tried[key] > self.sweeping.retries
-
-    def _end(self, key: str, reason: str | None = None) -> Ended:
-        self._ended.add(key)
-        self.failed |= reason is not None
-
-        return Ended(self._runs[key], reason)
-
-    def _once_more(self, job: Prepared, key: str) -> Prepared:
-        """Returns a job to be tried again: what was begun in this sweep is gone on with."""
-
-        state = self._runs[key].state
-        begun = self._touched(key, state)
-        self._before[key] = state.get("heartbeat")
-
-        return replace(job, settings=replace(job.settings, force=False)) if begun else job
-
-
-def _each(units: Sequence[Unit]) -> Iterator[tuple[Prepared, int]]:
-    """Yields each run of units: its job, and its seed."""
-
-    for unit in units:
-        for job in unit.jobs:
-            for seed in job.identities:
-                yield job, seed
-
-
-def _key(job: Prepared, seed: int) -> str:
-    """Returns what tells a run of this sweep from others: one may be in two studies, or be asked
-    for with two sets of probes."""
-
-    return " ".join([str(job.settings.study), job.identities[seed], *job.probes.values()])
-
-
-def _only(job: Prepared, seed: int) -> Prepared:
-    return replace(job, identities={seed: job.identities[seed]})
-
-
-def _label(job: Prepared, seed: int) -> str:
-    return label(job.job.choices, job.job.words, seed)
-
-
-def _reason(state: Mapping[str, Any]) -> str:
-    return str(state.get("reason"))
-
-
-def _marked_failed(job: Prepared, seed: int, run: Run, reason: str, said: str) -> Run:
-    """Returns a run that is given up, once it is written down why."""
-
-    if run.state.get("state") == "failed" and _reason(run.state) == reason:
-        return run  # by whoever did it, with all that is known
-    claimed = claim(job.settings.study, _label(job, seed), job.identities[seed])
-    with (
-        suppress(Busy, OSError),
-        claimed as run,
-    ):  # it has failed for all that, in a full disk for one
-        if run.state.get("state") != "completed":
-            own = columns(job.job.choices, job.settings.name, job.identities[seed], seed)
-            words = telling(job.job.choices, job.job.words)
-            run.write_state("failed", reason=reason, columns=own, words=words)
-            write_bytes(run.folder / "error.txt", f"{reason}\n\n{said}".strip().encode())
-
-    return run

@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 
 from ..errors import UserError
 from .clusters import Cluster, attempt, environment
+from .events import Back
 from .units import Unit
-from .workers import Back
 
 SEND_AGAIN_S = 60.0
 """So long after a queue would not take jobs they are sent again, once it has taken some."""

@@ -22,10 +22,12 @@ class Unit:
     Arguments:
         jobs: The jobs.
         pace: How their networks are trained.
+        fresh: Whether its process is to do nothing else.
     """
 
     jobs: tuple[Prepared, ...]
     pace: Pace
+    fresh: bool = False
 
     @property
     def networks(self) -> int:
@@ -40,7 +42,9 @@ class Unit:
         return self.networks * self.pace.training_s
 
 
-def bundles(jobs: Iterable[Prepared], paces: Mapping[str, Pace], workers: int) -> list[Unit]:
+def bundles(
+    jobs: Iterable[Prepared], paces: Mapping[str, Pace], workers: int, fresh: bool = False
+) -> list[Unit]:
     """Returns the units of a sweep, the longest first.
 
     Runs of one structure go together: as many as its pace says, but fewer where a worker would be
@@ -50,6 +54,7 @@ def bundles(jobs: Iterable[Prepared], paces: Mapping[str, Pace], workers: int) -
         jobs: The jobs, with the runs that are to be done.
         paces: The pace of each structure.
         workers: The number of units that are worked on at once.
+        fresh: Whether each has a process of its own.
     """
 
     # One run may be in two studies, or be asked for with two sets of probes: not in one unit.
@@ -64,7 +69,7 @@ def bundles(jobs: Iterable[Prepared], paces: Mapping[str, Pace], workers: int) -
         shares = max(1, round(workers * costs[kind] / sum(costs.values())))
         pace = paces[kind[0]]
         most = min(pace.most, -(-_networks(group) // shares))
-        units += [Unit(tuple(part), pace) for part in _parts(group, most)]
+        units += [Unit(tuple(part), pace, fresh) for part in _parts(group, most)]
 
     return sorted(units, key=lambda unit: unit.training_s, reverse=True)
 

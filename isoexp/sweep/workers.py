@@ -4,29 +4,23 @@ One that is killed takes no other with it, and its unit comes back with what is 
 None outlives the process that started it.
 """
 
-__all__ = ["Back", "Workers"]
+__all__ = ["Workers"]
 
-import faulthandler
-import multiprocessing
 import os
-import shutil
 import signal
-import sys
-import threading
 import time
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
-from multiprocessing.context import BaseContext
+from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..errors import UserError
-from .units import Unit, perform
+from .events import Back
+from .serving import TERMINATED, context, serve
+from .units import Unit
 
 PATIENCE_S = 10.0
 """How long workers that are told to stop may take to leave their runs resumable."""
@@ -36,28 +30,6 @@ STARTS = 5
 
 LAST_WORDS = 10_000
 """So many characters of what a process that died had printed are kept."""
-
-TERMINATED = 128 + signal.SIGTERM
-"""How a worker ends that was told to, in the middle of a unit."""
-
-
-@dataclass(frozen=True)
-class Back:
-    """A unit is no longer worked on.
-
-    Arguments:
-        unit: The unit.
-        reason: Why it was left, if it was not gone through.
-        killed: Whether its process was.
-        final: Whether it would be the same again.
-        said: All that is known of the reason: an exception, or what the process had printed.
-    """
-
-    unit: Unit
-    reason: str | None = None
-    killed: bool = False
-    final: bool = False
-    said: str = ""
 
 
 class Workers:
@@ -74,7 +46,7 @@ class Workers:
     def __init__(self, count: int, threads: int = 1, devices: Sequence[str] = ()) -> None:
         self.count, self.devices, self.threads = count, devices, threads
         self._slots: list[_Slot | None] = [None] * count
-        self._context = _context()
+        self._context = context()
         self._folder = TemporaryDirectory(prefix="isoexp-", ignore_cleanup_errors=True)
 
     @property
@@ -140,7 +112,7 @@ class Workers:
         for left in reversed(range(STARTS)):
             here, there = self._context.Pipe()
             process: Any = self._context.Process(  # pyright: ignore[reportAttributeAccessIssue]
-                target=_serve,
+                target=serve,
                 args=(there, log, environment),
                 name=f"isoexp worker {k}",
                 daemon=True,
@@ -171,7 +143,7 @@ class Workers:
                     slot.begun = True
                     return None
                 slot.unit = None
-                if said.broken:
+                if said.broken or unit.fresh:
                     self._slots[k] = None
                     self._end(slot)
                 return Back(unit, said.reason, said=said.whole)
@@ -223,109 +195,6 @@ class _Slot:
     unit: Unit | None = None
     begun: bool = False
     deaths: int = 0
-
-
-@dataclass(frozen=True)
-class _Said:
-    """What a worker says of a unit: why it was left, and all that is known of that; whether the
-    worker can do nothing more."""
-
-    reason: str | None = None
-    whole: str = ""
-    broken: bool = False
-
-
-def _context() -> BaseContext:
-    """Returns how processes are started: forked from one that has imported torch, where that is
-    safe."""
-
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-
-    forkserver.set_forkserver_preload(["isoexp.experiment.trial"])
-    if threading.current_thread() is not threading.main_thread():
-        forkserver.ensure_running()
-    else:  # Ctrl-C is for the one who started it; this is passed on
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    return multiprocessing.get_context("forkserver")
-
-
-def _serve(pipe: connection.Connection, log: Path, environment: Mapping[str, str]) -> None:
-    """Does units as they come, until there is nobody to send any."""
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_follow_parent, args=(log.parent,), daemon=True).start()
-    os.environ.clear()
-    os.environ.update(environment)
-    try:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    except OSError:  # a full disk; or there is nobody any more
-        output = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):  # of a terminal that shows a table
-        os.dup2(output, stream)
-    sys.stdout = sys.stderr = os.fdopen(output, "w", buffering=1, errors="replace")
-    faulthandler.enable(2)
-
-    while True:
-        try:
-            unit = pipe.recv()
-        except (EOFError, OSError):
-            return
-        with suppress(OSError):
-            os.ftruncate(output, 0)
-        pipe.send(None)
-        said = _outcome(unit)
-        pipe.send(said)
-        if said.broken:
-            return
-
-
-def _outcome(unit: Unit) -> _Said:
-    """Does a unit."""
-
-    reason, whole = None, ""
-    try:
-        perform(unit)
-    except KeyboardInterrupt:
-        sys.exit(TERMINATED)
-    except SystemExit as error:
-        reason, whole = f"it called sys.exit({error.code})", traceback.format_exc()
-    except UserError as error:
-        reason = str(error)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        whole = traceback.format_exc()
-
-    return _Said(reason, whole, _broken())
-
-
-def _broken() -> bool:
-    """Whether this process can do nothing more, as after some errors of CUDA."""
-
-    torch: Any = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_initialized():
-        return False
-    try:
-        torch.cuda.synchronize()
-    except RuntimeError:
-        return True
-
-    return False
-
-
-def _follow_parent(folder: Path) -> None:
-    """Ends this process when the one that started it does, however that ends."""
-
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
 
 
 def _last_words(log: Path) -> str:

@@ -107,6 +107,26 @@ def test_each_is_its_solo_run(name: str) -> None:
     assert set(isoexp.read("together")["optimizer.lr"]) == rates
 
 
+def test_what_differs_in_the_seed_alone_is_built_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And trained as by itself for all that."""
+
+    build, built = Prepared.bench, []
+
+    def bench(job: Prepared) -> Any:
+        built.append(job.job.config["seed"])
+        return build(job)
+
+    words = [("seed=0",), ("seed=1",), ("seed=1", "optimizer.lr=1e-4")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Prepared, "bench", bench)
+        do(jobs("together", *words, base=SHORTEST))
+    for job in jobs("alone", *words, base=SHORTEST):
+        do([job], most=1)
+
+    assert built == [0, 1]
+    assert_alike("together", "alone", 1e-5)
+
+
 def test_what_is_written_down_is_of_each_run() -> None:
     """Its own settings, its own command; and what is done is not done again."""
 

@@ -63,3 +63,19 @@ def test_there_are_no_more_workers_than_units(tmp_path: Path) -> None:
     assert plan([*words, "sweep.workers=2"]).workers == 2
     assert plan([*words, "sweep.workers=9"]).workers == 3
     assert plan(words, workers=9).workers == 3
+
+
+def test_a_worker_has_one_thread_however_few_there_are(tmp_path: Path) -> None:
+    """As a run by itself has: with more its last bits would be others."""
+
+    found = plan([*WORDS, "seed=0,1", "sweep.batch=1", "sweep.workers=1", f"out={tmp_path}"])
+
+    assert found.threads == 1
+
+
+def test_units_have_processes_of_their_own_when_asked(tmp_path: Path) -> None:
+    words = [*WORDS, "seed=0,1", "sweep.batch=1", f"out={tmp_path}"]
+
+    for fresh in (False, True):
+        found = plan([*words, f"sweep.fresh={fresh}"])
+        assert [unit.fresh for unit in found.units] == [fresh] * 2

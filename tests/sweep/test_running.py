@@ -5,18 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from isoexp.ensemble import Ensemble
+from isoexp.experiment.group import Group
 from isoexp.experiment.preparation import Prepared
 from isoexp.experiment.sweeping import Sweeping
 from isoexp.runs import hold, runs_below
 from isoexp.sweep import Ended, Event, Left, Retried, Unit, run, running
-from isoexp.sweep.workers import Back
+from isoexp.sweep.events import Back
+from isoexp.sweep.units import perform
 
 from .jobs import jobs, seeds, unit, written
 
 SWEEPING = Sweeping(
-    workers=None, retries=1, fail_fast=False, timeout=None, batch=None, zip=[], union=[], exclude=[]
-)
+    workers=None, retries=1, fail_fast=False, timeout=None, batch=None, fresh=False, zip=[],
+    union=[], exclude=[],
+)  # fmt: skip
 
 Does = Callable[[Unit], Back | None]
 
@@ -342,6 +347,44 @@ def test_what_comes_back_undone_for_ever_ends_all_the_same(tmp_path: Path) -> No
 
     ((_, reason),) = ends(list(run([unit(tmp_path, 1)], hands, SWEEPING)))
     assert "undone" in str(reason)
+
+
+def test_what_ends_together_for_ever_ends_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if it were never taken apart."""
+
+    monkeypatch.setattr(running, "halves", lambda unit: [unit])
+    hands = Hands(lambda unit: Back(unit, "its process was killed", killed=True))
+
+    assert ends(list(run([unit(tmp_path, 2)], hands, SWEEPING))) == [
+        (k, "its process was killed") for k in (0, 1)
+    ]
+
+
+def test_a_group_that_does_not_fit_into_memory_is_done_in_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what does units elsewhere, on a device that holds two networks."""
+
+    whole = Group.ensemble
+
+    def ensemble(self: Group) -> Ensemble:
+        if len(self.benches) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(self)
+
+    def does(unit: Unit) -> Back:
+        perform(unit)
+        return Back(unit)
+
+    monkeypatch.setattr(Group, "ensemble", ensemble)
+    hands = Hands(does)
+    events = list(run([unit(tmp_path, 5)], hands, replace(SWEEPING, retries=0)))
+
+    assert hands.sent == [[0, 1, 2, 3, 4], [0, 1, 2], [0, 1], [2], [3, 4]]
+    assert ends(events) == [(k, None) for k in range(5)]
+    assert [it.status for it in runs_below(tmp_path)] == ["completed"] * 5
 
 
 def test_a_full_disk_is_a_failure_like_others(

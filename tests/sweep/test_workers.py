@@ -11,8 +11,8 @@ import pytest
 from isoexp.experiment.preparation import Prepared
 from isoexp.runs import Run, runs_below
 from isoexp.sweep import Unit, Workers
+from isoexp.sweep.events import Back
 from isoexp.sweep.pace import Pace
-from isoexp.sweep.workers import Back
 
 from .jobs import jobs
 
@@ -74,6 +74,18 @@ def test_a_worker_killed_while_idle_is_replaced(workers: Workers, tmp_path: Path
 
     assert [run.status for run in runs_below(tmp_path)] == ["completed"] * 2
     assert len({run.state["pid"] for run in runs_below(tmp_path)}) == 2
+
+
+def test_a_worker_may_be_asked_to_do_one_unit_only(workers: Workers, tmp_path: Path) -> None:
+    for job in jobs(tmp_path, 2):
+        workers.send(Unit((job,), Pace(), fresh=True))
+        assert back(workers).reason is None
+
+    pids = {run.state["pid"] for run in runs_below(tmp_path)}
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 @pytest.mark.parametrize("sign", ["SIGKILL", "SIGTERM"])

@@ -1,0 +1,128 @@
+"""The untrained network: what probes measure of it is shared by the runs that begin with it.
+
+Runs of one seed that differ in the learning rate alone begin with the same network, of which a
+probe with the same random numbers measures the same. It is measured once in a process, for as long
+as the data are there. A probe that asks for what is of one run is put to the network of each.
+"""
+
+__all__ = ["Untrained"]
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from ..ensemble import differences
+from ..probes import Probe, Subject
+from ..records import Rows
+from .bench import Bench
+
+MOST = 128
+"""The number of networks of which rows are kept."""
+
+OWN = frozenset({"name", "twin", "refit"})
+"""What a subject has of its run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Untrained:
+    """The untrained network of a seed.
+
+    Arguments:
+        bench: Its bench, without the data.
+        seed: The seed.
+        shown: What it is made of, as it is printed.
+        rows: What was measured of it, beside the probe, by the probe's name.
+    """
+
+    bench: Bench
+    seed: int
+    shown: str
+    rows: dict[str, tuple[Probe, Rows]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, bench: Bench, seed: int) -> "Untrained":
+        """Returns the network of a bench and a seed, with what was measured of it before."""
+
+        samples, _ = bench.splits["test"]
+        known = _known.setdefault(samples, OrderedDict())
+        new = cls(replace(bench, splits={}, factors={}), seed, repr(bench.network(seed)))
+        found = known.pop(new, new)
+        known[found] = found  # the last to be forgotten
+        if len(known) > MOST:
+            known.popitem(last=False)
+
+        return found
+
+    def measured(self, name: str, probe: Probe, subject: Callable[[], Subject]) -> Rows:
+        """Returns what a probe measures of the network.
+
+        Arguments:
+            name: The name of the probe.
+            probe: The probe.
+            subject: Returns the network as the probe is given it.
+        """
+
+        before, rows = self.rows.get(name, (None, {}))
+        if type(before) is type(probe) and before == probe:
+            return rows
+
+        given = subject()
+        watched = _Watched(**{each.name: getattr(given, each.name) for each in fields(Subject)})
+        rows = probe(watched)
+        if not watched.asked:
+            self.rows[name] = probe, rows
+
+        return rows
+
+    def __hash__(self) -> int:
+        return hash((self.seed, self.shown))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Untrained):
+            return False
+        if (self.seed, self.shown) != (other.seed, other.shown):
+            return False
+        a, b = self.bench, other.bench
+        if (a.device, a.settings.precision) != (b.device, b.settings.precision):
+            return False
+
+        return a.shape == b.shape and _same(a.network(self.seed), b.network(self.seed))
+
+
+_known: Any = WeakTensorKeyDictionary()
+"""The networks of which something was measured, by the samples that were put to them."""
+
+
+@dataclass(frozen=True)
+class _Watched(Subject):
+    """A subject that knows what it was asked for of its run."""
+
+    asked: set[str] = field(default_factory=set)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in OWN:
+            object.__getattribute__(self, "asked").add(name)
+
+        return super().__getattribute__(name)
+
+
+def _same(a: nn.Module, b: nn.Module) -> bool:
+    """Whether two networks are of one kind, with the same settings, weights and buffers."""
+
+    try:
+        if differences([a, b]):
+            return False
+    except ValueError:
+        return False
+
+    def tensors(network: nn.Module) -> dict[str, torch.Tensor]:
+        return {**dict(network.named_parameters()), **dict(network.named_buffers())}
+
+    ours, theirs = tensors(a), tensors(b)
+
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
