@@ -6,6 +6,7 @@ Nothing has started when there is a plan, and nothing in it is left that could n
 __all__ = ["Plan", "plan", "planned", "undrawn"]
 
 import os
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,13 @@ from .serving import context
 from .units import Unit, bundles
 
 MEASURED = 16
-"""So many structures are measured, those with the most networks; others are taken for alike."""
+"""So many structures of few networks are measured; others are taken for alike."""
+
+FEW = 4
+"""Fewer networks than these gain little from being trained as one."""
+
+MEASURING_S = 30.0
+"""So long structures are measured, beginning with those that have the most networks."""
 
 
 @dataclass(frozen=True)
@@ -125,14 +132,31 @@ def _paces(jobs: Sequence[Prepared], workers: int, most: int | None) -> Mapping[
     counts = {k: sum(len(job.identities) for job in group) for k, group in kinds.items()}
     order = sorted(kinds, key=counts.__getitem__, reverse=True)
 
-    paces = {k: measure(kinds[k][0].bench(), counts[k], workers, most) for k in order[:MEASURED]}
-    alike = Pace(
-        min(pace.most for pace in paces.values()),
-        all(pace.compile for pace in paces.values()),
-        fmean(pace.training_s for pace in paces.values()),
-    )
+    paces: dict[str, Pace] = {}
+    began = time.monotonic()
+    for kind in order:
+        few = counts[kind] < FEW and len(paces) >= MEASURED
+        if not few and (not paces or time.monotonic() - began < MEASURING_S):
+            paces[kind] = measure(kinds[kind][0].bench(), counts[kind], workers, most)
 
-    return {kind: paces.get(kind, alike) for kind in kinds}
+    return {kind: paces.get(kind) or _alike(kinds, kind, paces) for kind in kinds}
+
+
+def _alike(kinds: Mapping[str, Sequence[Prepared]], kind: str, paces: Mapping[str, Pace]) -> Pace:
+    """Returns what is taken for the pace of a structure: the slowest of models on the same data."""
+
+    def chosen(kind: str) -> tuple[str | None, ...]:
+        choices = kinds[kind][0].job.choices
+        return choices.get("model"), choices.get("data")
+
+    near = [pace for each, pace in paces.items() if chosen(each) == chosen(kind)]
+    near = near or list(paces.values())
+
+    return Pace(
+        min(pace.most for pace in near),
+        all(pace.compile for pace in near),
+        fmean(pace.training_s for pace in near),
+    )
 
 
 def _devices(device: str) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from isoexp.errors import UserError
-from isoexp.sweep import plan
+from isoexp.sweep import plan, planning
+from isoexp.sweep.pace import Pace
 
 from .jobs import WORDS, jobs, seeds, written
 
@@ -79,3 +80,24 @@ def test_units_have_processes_of_their_own_when_asked(tmp_path: Path) -> None:
     for fresh in (False, True):
         found = plan([*words, f"sweep.fresh={fresh}"])
         assert [unit.fresh for unit in found.units] == [fresh] * 2
+
+
+def test_every_structure_of_many_networks_is_measured_and_few_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+
+    def measure(bench: object, networks: int, workers: int, most: int | None) -> Pace:
+        measured.append(networks)
+        return Pace(networks, training_s=1.0)
+
+    monkeypatch.setattr(planning, "measure", measure)
+    monkeypatch.setattr(planning, "MEASURED", 2)
+    some = "sweep.union=['seed=0,1,2,3 batch_size=20,30,40','seed=0 batch_size=50,60,70,80']"
+    words = ["model.widths=[3]", "probe=none", "steps=9", f"out={tmp_path}", some]
+
+    units = plan(words).units
+
+    assert measured == [4, 4, 4]
+    assert sum(unit.networks for unit in units) == 16
+    assert all(unit.pace.most == 4 for unit in units), "the others are taken for alike"
