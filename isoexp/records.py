@@ -168,7 +168,7 @@ def write_table(
     fields, columns = [], []
     for name, value in constants.items():
         fields.append(pa.field(name, kinds[type(value)]))
-        columns.append(pa.array([value] * length, fields[-1].type))
+        columns.append(pa.repeat(pa.scalar(value, fields[-1].type), length))
     for name, kind in schema.items():
         fields.append(pa.field(name, kinds[kind]))
         columns.append(pa.array(rows.get(name) or [None] * length, fields[-1].type))
