@@ -4,14 +4,15 @@ import gc
 import os
 from collections.abc import Iterator
 
+import jaxtyping
 import pytest
-from jaxtyping import install_import_hook
 
-from . import typecheck  # noqa: F401  (the hook names it)
+from . import typecheck
 
 # The pure packages only, and before any of them is imported. torch.compile breaks under the
 # hook, so that compiled networks are tested in a python of their own.
-install_import_hook(
+jaxtyping.jaxtyped = typecheck.checked
+jaxtyping.install_import_hook(
     [
         "isoexp.geometry",
         "isoexp.activations",
@@ -33,18 +34,25 @@ install_import_hook(
     "tests.typecheck.check",
 )
 
-import torch  # noqa: E402
-
-# Compiled by the hook here, not deep inside a test: CPython's compiler counts recursion.
-from isoexp.experiment import execution, trial  # noqa: E402, F401
-from isoexp.symmetry import laws, training  # noqa: E402
-
 from .commands import folder, isoexp, undrawn  # noqa: E402, F401  (fixtures)
 
-torch.set_num_threads(1)
 
-# A part of the samples and the updates that symmetries are measured by, for time.
-laws.DRAWS, training.UPDATES = 800, 20
+def pytest_configure(config: pytest.Config) -> None:
+    """Imports what is tested, unless other processes do the tests: they wait for this one."""
+
+    if config.getoption("numprocesses", None):
+        return
+
+    import torch
+
+    # Compiled by the hook here, not deep inside a test: CPython's compiler counts recursion.
+    from isoexp.experiment import execution, trial  # noqa: F401
+    from isoexp.symmetry import laws, training
+
+    torch.set_num_threads(1)
+
+    # A part of the samples and the updates that symmetries are measured by, for time.
+    laws.DRAWS, training.UPDATES = 800, 20
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,6 +85,8 @@ def nobodys_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def known_state() -> Iterator[None]:
     """Seeds torch's global generator; gives back its state and the default dtype afterwards."""
 
+    import torch
+
     dtype, state = torch.get_default_dtype(), torch.get_rng_state()
     torch.manual_seed(0)
     yield
@@ -87,5 +97,7 @@ def known_state() -> Iterator[None]:
 @pytest.fixture
 def float64(known_state: None) -> None:
     """Makes float64 the default, for laws that are held to its rounding."""
+
+    import torch
 
     torch.set_default_dtype(torch.float64)

@@ -151,7 +151,9 @@ def test_traced_networks_are_the_same(
     tiny, form = NETWORKS[name]
     networks = [tiny.build(form) for _ in range(members)]
     plain = Ensemble(copy.deepcopy(networks), observe=True)
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setattr(
+        torch, "compile", partial(torch.compile, backend="aot_eager", fullgraph=True)
+    )
     traced = Ensemble(copy.deepcopy(networks), compile=True, observe=True)
 
     for update in range(2):
@@ -174,7 +176,9 @@ def test_compiled_runs_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Of compile=true, traced as above."""
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
+    monkeypatch.setattr(
+        torch, "compile", partial(torch.compile, backend="aot_eager", fullgraph=True)
+    )
     words = [*TINY, "steps=4", "probe=none", "seeds=2", "precision=float64", "model.widths=[8]"]
     run(*words, "out=plain")
     run(*words, "compile=true", "out=compiled")

@@ -29,6 +29,12 @@ from .memories import BuildOptimizer, built, remembered, restore
 
 Tensors = dict[str, Any]
 
+Stacked = tuple[Tensors, ...]
+"""Parameters, buffers and settings, of K networks each."""
+
+Passed = tuple[Tensor, list[Tensor]]
+"""What a network says, and what was observed on the way."""
+
 
 class Ensemble:
     """K networks of one shape.
@@ -150,7 +156,8 @@ class Ensemble:
     def _all(
         self, parameters: Tensors, buffers: Tensors, settings: Tensors, x: Tensor
     ) -> tuple[Tensor, list[Tensor]]:
-        def call(tensors: tuple[Tensors, ...], x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        # torch.compile cannot evaluate tuple[…] in a function that is made here.
+        def call(tensors: Stacked, x: Tensor) -> Passed:
             return self._call(partial(functional_call, self.template, tensors), x)
 
         # Noise that knows no keys would not be that of the solo run: better an error.

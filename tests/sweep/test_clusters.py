@@ -312,7 +312,7 @@ def test_an_exit_in_the_middle_leaves_a_run_resumable(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_job_called_away_goes_on_where_it_was(tmp_path: Path) -> None:
-    words = ("data.train=9600", "steps=5000", "epochs=null")
+    words = ("data.train=9600", "steps=2500", "epochs=null")
     does, one = made(tmp_path, LOCAL), unit(tmp_path, 1, *words)
     does.send(one)
     pid = 0
@@ -331,7 +331,7 @@ def test_a_job_called_away_goes_on_where_it_was(tmp_path: Path) -> None:
     (run,) = runs_below(tmp_path)
     assert (run.state["state"], run.state["attempt"]) == ("completed", 1)
     assert run.state["pid"] != pid
-    assert left(tmp_path)[0]["step"].tolist() == list(range(0, 5001, 250))
+    assert left(tmp_path)[0]["step"].tolist() == list(range(0, 2501, 125))
 
 
 def identities(root: Path) -> list[str]:
