@@ -1,8 +1,8 @@
 """How long a sweep takes by the ways there are: in parallel and as one, in parallel, one by one.
 
-    python benchmarks/sweep.py                    with the usual probes
-    python benchmarks/sweep.py probe=none         training alone
-    python benchmarks/sweep.py --repeats 1 --seeds 4 probe=none
+    python benchmarks/sweep.py
+    python benchmarks/sweep.py 'probe=[refraction,ood_magnitude,alignment]'
+    python benchmarks/sweep.py --repeats 1 --seeds 4
 
 96 jobs of the default network on the digits: two activations, three learning rates, sixteen seeds.
 The ways are

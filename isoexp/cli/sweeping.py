@@ -48,6 +48,9 @@ def sweep(words: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
     own = [word for word in words if not of_hydra(word)]
     found = plan(own, folders, CLUSTER if cluster else None)
     say_plan(found, cluster[0] if cluster else None)
+    if not any(job.probes for job in found.jobs) and not any("probe" in word for word in own):
+        study = found.jobs[0].settings.study
+        print(f"no probes: name some (probe=[alignment]), or put them later: isoexp probe {study}")
     if dry_run:
         return 0
 

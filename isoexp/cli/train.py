@@ -16,7 +16,8 @@ isoexp train [group=choice …] [key=value …]
 Trains networks, puts probes to them and writes everything to <out>/<name>/. What is finished is
 not done again; what was interrupted goes on where it was.
 
-  -m, --multirun      a job for each combination of the values given: activation=tanh,iso_tanh
+  -m, --multirun      a job for each combination of the values given: activation=tanh,iso_tanh;
+                      probes are put to them if they are named
   --dry-run           prints the plan of a sweep and trains nothing
   --config-dir DIR    choices of your own, laid out like conf/: DIR/activation/mine.yaml
   --allow PACKAGE     lets _target_ name classes of a package that you trust

@@ -23,7 +23,7 @@ from ..experiment.preparation import prepare, prepare_all, undone
 from ..experiment.sweeping import Sweeping
 from ..experiment.validation import validate
 from .choosing import of_hydra
-from .planning import undrawn
+from .planning import as_asked
 
 SCORES = ("valid/accuracy", "valid/r2")
 
@@ -40,7 +40,8 @@ def launch(words: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
     """
 
     if not any(word.lstrip("+~").startswith("hydra/sweeper") for word in words):
-        jobs = prepare_all(expand([word for word in words if not of_hydra(word)], folders))
+        own = [word for word in words if not of_hydra(word)]
+        jobs = [as_asked(job) for job in prepare_all(expand(own, folders))]
         sweeping = Sweeping.of(jobs[0].job.config["sweep"])
         if sweeping.zip or sweeping.union or sweeping.exclude:
             raise UserError("sweep.zip, union and exclude are not known to launchers of Hydra's")
@@ -84,7 +85,7 @@ def run_job(config: DictConfig) -> float | None:
 
     hydra = HydraConfig.get()
     choices = {str(k): str(v) for k, v in hydra.runtime.choices.items() if v and "/" not in str(k)}
-    prepared = undrawn(prepare(Job(plain(config), choices, tuple(hydra.overrides.task))))
+    prepared = as_asked(prepare(Job(plain(config), choices, tuple(hydra.overrides.task))))
 
     failures, done = [], []
     for event in execute([prepared]):

@@ -3,17 +3,18 @@
 Nothing has started when there is a plan, and nothing in it is left that could not start.
 """
 
-__all__ = ["Plan", "plan", "planned", "undrawn"]
+__all__ = ["Plan", "as_asked", "plan", "planned"]
 
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from ..experiment.composition import expand
+from ..experiment.composition import compose, expand
 from ..experiment.preparation import Prepared, prepare_all, undone
 from ..experiment.sweeping import Sweeping
 from ..experiment.validation import validate
@@ -92,7 +93,7 @@ def planned(every: Iterable[Prepared], workers: int | None = None) -> Plan:
     """Returns the plan of jobs, at least one, as `plan`."""
 
     found: dict[Any, Prepared] = {}  # what two jobs would both compute is planned once
-    for job in map(undrawn, every):
+    for job in map(as_asked, every):
         what = (job.settings.study, *job.identities.values(), *job.probes.items())
         found.setdefault(what, job)
     jobs = list(found.values())
@@ -115,12 +116,26 @@ def planned(every: Iterable[Prepared], workers: int | None = None) -> Plan:
     return Plan(jobs, units, min(workers, len(units)), threads, devices, sweeping)
 
 
-def undrawn(job: Prepared) -> Prepared:
-    """Returns a job that draws no figures, unless it was asked to: they take longer than probes."""
+def as_asked(job: Prepared) -> Prepared:
+    """Returns a job that draws no figures and puts no probes, unless it was asked to.
 
-    figures = bool(job.settings.figures)
+    Both take longer than training small networks as one, and can be had afterwards.
+    """
 
-    return replace(job, settings=replace(job.settings, figures=figures))
+    settings = replace(job.settings, figures=bool(job.settings.figures))
+    words = [word.lstrip("+~") for word in job.job.words]
+    if any(word.startswith("probe") for word in words) or job.job.config["probe"] != _usual():
+        return replace(job, settings=settings)
+    config = {**job.job.config, "probe": {}}
+
+    return replace(job, settings=settings, job=replace(job.job, config=config), probes={})
+
+
+@cache
+def _usual() -> Any:
+    """Returns the probes of a run by itself."""
+
+    return compose([]).config["probe"]
 
 
 def _paces(jobs: Sequence[Prepared], workers: int, most: int | None) -> Mapping[str, Pace]:

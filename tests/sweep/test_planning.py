@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from isoexp.errors import UserError
-from isoexp.sweep import plan, planning
+from isoexp.experiment.composition import compose
+from isoexp.experiment.preparation import prepare_all
+from isoexp.sweep import plan, planned, planning
 from isoexp.sweep.pace import Pace
 
 from .jobs import WORDS, jobs, seeds, written
@@ -101,3 +103,25 @@ def test_every_structure_of_many_networks_is_measured_and_few_of_the_others(
     assert measured == [4, 4, 4]
     assert sum(unit.networks for unit in units) == 16
     assert all(unit.pace.most == 4 for unit in units), "the others are taken for alike"
+
+
+@pytest.mark.parametrize(
+    ("words", "probes"),
+    [
+        (["probe=[alignment]"], ["alignment"]),
+        (["probe=none"], []),
+        (["probe.refraction.rays=9"], ["refraction", "ood_magnitude", "alignment"]),
+        (["experiment=causal_alignment"], ["alignment"]),
+        ([], []),
+    ],
+    ids=str,
+)
+def test_probes_are_put_where_they_are_named(
+    words: list[str], probes: list[str], tmp_path: Path
+) -> None:
+    (job,) = planned(
+        prepare_all([compose(["steps=9", "seeds=null", f"out={tmp_path}", *words])])
+    ).jobs
+
+    assert list(job.probes) == probes
+    assert list(job.job.config["probe"]) == probes
