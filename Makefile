@@ -1,5 +1,5 @@
-# make demo    the first run, from nothing          make test    the tests
-# make check   format, lint, types, layers           make smoke   a run, a sweep, a listing
+# make demo    the first run, from nothing          make test    the tests, but for the slow ones
+# make check   format, lint, types, layers           make smoke   a run, a sweep, a report; slow tests
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +15,7 @@ demo: .venv/ready
 	$(BIN)/isoexp train activation=iso_tanh model=mlp
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 check: .venv/dev
 	$(BIN)/ruff format --check .
@@ -25,6 +25,7 @@ check: .venv/dev
 
 smoke: .venv/dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/smoke.sh
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 format: .venv/dev
 	$(BIN)/ruff format .

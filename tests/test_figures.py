@@ -70,6 +70,7 @@ def test_a_probe_may_bring_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert plt.imread(drawn).shape[1] < 400
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_a_figure_is_drawn_again_without_torch() -> None:
     run(*TINY, "epochs=1", "probe=[equivariance]", "probe.equivariance.draws=1")

@@ -363,6 +363,7 @@ def training(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("behaviour", ["fail", "hang"])
 def test_a_server_that_goes_away_holds_up_neither_training_nor_exit(
     behaviour: Any, tmp_path: Path, stub: WandBStub

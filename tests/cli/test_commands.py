@@ -60,6 +60,7 @@ def test_looking_imports_nothing_heavy(words: list[str], folder: Path) -> None:
     subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_recognised_without_torch(isoexp: Command) -> None:
     isoexp("train", *QUICK)
     code = (
@@ -73,6 +74,7 @@ def test_a_finished_run_is_recognised_without_torch(isoexp: Command) -> None:
     assert "done before: runs/main/" in done.stdout
 
 
+@pytest.mark.slow
 def test_training_spares_the_compiler_and_needs_no_output(folder: Path) -> None:
     """torch._dynamo takes longer to import than torch; nothing here needs it."""
 

@@ -65,6 +65,7 @@ def test_a_run_probed_later_is_drawn_whatever_it_was_trained_with(isoexp: Comman
     assert len(drawn()) == 1
 
 
+@pytest.mark.slow
 def test_torch_is_not_needed(isoexp: Command) -> None:
     isoexp("train", *PROBED, "figures=false")
     code = (

@@ -112,6 +112,7 @@ def test_help(isoexp: Command) -> None:
     assert "--compare A B" in isoexp("report", "--help").out
 
 
+@pytest.mark.slow
 def test_torch_is_not_needed(isoexp: Command) -> None:
     leave_claim("runs/mine")
     code = (

@@ -94,6 +94,7 @@ def test_what_is_the_same_is_planned_once() -> None:
     assert len(apart) == 4
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_is_recognised_without_torch() -> None:
     words = [*TINY, "epochs=1", "probe=none", "seed=0,1"]
     jobs = plan(words).jobs

@@ -33,6 +33,7 @@ def test_a_lean_step_is_a_step(build: BuildOptimizer) -> None:
         assert torch.equal(torch.as_tensor(optimizers[0].state[lean][key]), torch.as_tensor(value))
 
 
+@pytest.mark.slow
 def test_the_compiler_is_spared() -> None:
     code = """
 import sys, torch

@@ -45,6 +45,7 @@ def final(search: Search) -> list[Told]:
         return trials.told()
 
 
+@pytest.mark.slow
 def test_killed_at_any_time_it_goes_on(folder: Path) -> None:
     """The same trials with the same values as an undisturbed search, and no run done twice."""
 

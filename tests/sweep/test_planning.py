@@ -25,6 +25,7 @@ def test_what_is_done_is_not_planned(tmp_path: Path) -> None:
     assert found.training_s > 0
 
 
+@pytest.mark.slow
 def test_where_all_is_done_torch_is_not_imported(tmp_path: Path) -> None:
     for job in jobs(tmp_path, 3):
         for seed in job.identities:

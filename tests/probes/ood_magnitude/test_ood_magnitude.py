@@ -164,7 +164,7 @@ def test_channels_on_another_axis_and_a_module_met_with_two_widths() -> None:
         assert rows[key] == pytest.approx(loss.item(), rel=1e-4), key
 
 
-@pytest.mark.parametrize("rows", [1, 70, 250])
+@pytest.mark.parametrize("rows", [23, 70, 250])
 def test_what_goes_through_at_once_changes_nothing(
     rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
