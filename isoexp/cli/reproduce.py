@@ -11,6 +11,7 @@ from .options import Parser, parse
 
 if TYPE_CHECKING:
     from ..experiment.preparation import Prepared
+    from ..report.claims import Claim
     from ..report.decisions import Decision
 
 HELP = """\
@@ -102,12 +103,14 @@ def _check_free(word: str) -> None:
 
 
 def _reproduce(
-    claims: Sequence[Any],
+    claims: "Sequence[Claim]",
     words: Sequence[str],
     folders: Sequence[Path],
     dry_run: bool,
     of_hydra: Sequence[str],
 ) -> int:
+    """Does the studies of claims and says what they show; returns the exit code."""
+
     from ..reproduce import Study
     from ..sweep import launcher
 
@@ -116,32 +119,38 @@ def _reproduce(
     studies = [Study.of(claim, own, folders) for claim in claims]
     minutes = sum(claim.cost for claim in claims)
     print(f"{len(claims)} claims, scale {claims[0].scale}, expected to take {minutes:g} min")
+    if not dry_run:
+        for study in studies:
+            study.register()
 
-    trials = [
-        job
-        for study in studies
-        for each in study.trials.values()
-        for _, jobs in each
-        for job in jobs
-    ]
+    trials = [job for study in studies for job in study.untried]
     if trials:
         print("\ntuning, on seeds of its own")
         _carry_out(trials, cluster, dry_run)
     if dry_run and trials:
         print("\nthe comparisons follow, once it is known at which rates")
         return 0
+    left = sum(len(study.untried) for study in studies)
+    if left:
+        print(f"\n{left} runs of the tuning not completed; the same command goes on with them")
+        return 1
 
     print("\ncomparing")
-    jobs = [job for study in studies for job in study.jobs(study.tune())]
-    left = _carry_out(jobs, cluster, dry_run)
+    compared = []
+    for study in studies:
+        tuned = study.tune()
+        jobs = study.jobs(tuned)
+        compared += [job for own in jobs.values() for job in own]
+        if not dry_run:
+            study.keep(tuned, jobs)
+    left = _carry_out(compared, cluster, dry_run)
     if dry_run:
         return 0
 
     print()
     for study in studies:
         say(study.conclude())
-    folder = studies[0].evidence.study
-    print(f"isoexp report {folder} makes a page of it")
+    print(f"isoexp report {studies[0].folder} makes a page of it")
     if left:
         print(f"\n{left} runs not completed; the same command goes on with them")
 

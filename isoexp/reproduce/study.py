@@ -17,7 +17,11 @@ from ..records import write_json
 from ..report.claims import Claim
 from ..report.decisions import Decision, decided
 from ..report.evidence import Evidence, register
+from ..sweep import FINAL
 from .tuning import TUNING_SEED, Tuned, choose, combinations, scored
+
+Trial = tuple[dict[str, Any], list[Prepared]]
+"""A combination of a grid, and the jobs that try it."""
 
 
 @dataclass(frozen=True)
@@ -25,41 +29,40 @@ class Study:
     """What decides a claim.
 
     Arguments:
-        evidence: The claim as registered, and what its runs measured.
+        claim: The claim.
+        folder: The folder of its runs.
         words: Words of all runs: where they are put, and how they are done.
         folders: Folders of the user's own choices.
     """
 
-    evidence: Evidence
+    claim: Claim
+    folder: Path
     words: Sequence[str]
     folders: Sequence[Path]
 
     @classmethod
     def of(cls, claim: Claim, words: Sequence[str], folders: Sequence[Path]) -> Self:
-        """Registers a claim, once every run of it is known to be possible.
+        """Returns the study of a claim; nothing is written.
 
         Raises:
             UserError: If the words of an arm do not fit.
         """
 
         first = [_jobs(claim, arm, {}, [0], words, folders)[0] for arm in claim.arms]
-        facts = {
-            key: value
-            for key, value in provenance().items()
-            if key in ("command", "versions", "code", "platform", "cpus")
-        }
 
-        return cls(register(first[0].settings.study, claim, facts), words, folders)
+        return cls(claim, first[0].settings.study, words, folders)
 
-    @property
-    def claim(self) -> Claim:
-        """The claim."""
+    def register(self) -> Evidence:
+        """Writes the claim down, unless it was before; returns what is known of it."""
 
-        return self.evidence.claim
+        told = ("command", "versions", "code", "platform", "cpus")
+        facts = {key: value for key, value in provenance().items() if key in told}
+
+        return register(self.folder, self.claim, facts)
 
     @cached_property
-    def trials(self) -> dict[str, list[tuple[dict[str, Any], list[Prepared]]]]:
-        """What is trained to tune each arm: its combinations, and their jobs."""
+    def trials(self) -> dict[str, list[Trial]]:
+        """What is trained to tune each arm."""
 
         tuning = self.claim.tuning
         if tuning is None:
@@ -72,6 +75,19 @@ class Study:
             if len(tried := combinations(tuning, [*self.claim.common, *words])) > 1
         }
 
+    @property
+    def untried(self) -> list[Prepared]:
+        """The jobs of trials that have not come to their end; to diverge is an end, too."""
+
+        listed = runs.Study.of(self.folder)
+        jobs = [job for tried in self.trials.values() for _, own in tried for job in own]
+
+        return [
+            job
+            for job in jobs
+            if not all(_ended(listed.find(each)) for each in job.identities.values())
+        ]
+
     def tune(self) -> dict[str, Tuned]:
         """Returns how each arm is tuned, by what its trials scored.
 
@@ -82,7 +98,7 @@ class Study:
         tuning, found = self.claim.tuning, {}
         if tuning is None:
             return {}
-        listed = runs.Study.of(self.evidence.study)
+        listed = runs.Study.of(self.folder)
         for arm, trials in self.trials.items():
             tried = [
                 scored(values, _summaries(listed, jobs), tuning.metric) for values, jobs in trials
@@ -98,47 +114,59 @@ class Study:
 
         return found
 
-    def jobs(self, tuned: Mapping[str, Tuned]) -> list[Prepared]:
-        """Returns what is measured, and writes down which runs they are.
+    def jobs(self, tuned: Mapping[str, Tuned]) -> dict[str, list[Prepared]]:
+        """Returns what is compared, by arm.
 
         Arguments:
-            tuned: How each arm is tuned.
+            tuned: How arms are tuned.
         """
 
-        jobs, arms = [], {}
-        for arm in self.claim.arms:
-            chosen = tuned[arm].chosen if arm in tuned else self._only(arm)
-            own = self._jobs(arm, chosen, range(self.claim.seeds))
-            words = [*self.claim.common, *self.claim.arms[arm], *_words(chosen)]
-            identities = {seed: each for job in own for seed, each in job.identities.items()}
-            arms[arm] = {"words": words, "runs": identities}
-            jobs += own
-
-        trials = {
-            arm: [each for _, own in tried for job in own for each in job.identities.values()]
-            for arm, tried in self.trials.items()
+        return {
+            arm: self._jobs(arm, self._chosen(arm, tuned), range(self.claim.seeds))
+            for arm in self.claim.arms
         }
-        found = {arm: asdict(each) for arm, each in tuned.items()}
-        content = {"tuned": found, "trials": trials, "arms": arms}
-        write_json(self.evidence.folder / "runs.json", content)
 
-        return jobs
+    def keep(self, tuned: Mapping[str, Tuned], jobs: Mapping[str, Sequence[Prepared]]) -> None:
+        """Writes down how arms were tuned, and which runs are compared."""
 
-    def _only(self, arm: str) -> dict[str, Any]:
-        """Returns the one combination of an arm for which there is nothing to choose."""
-
-        if self.claim.tuning is None:
-            return {}
-
-        return combinations(self.claim.tuning, [*self.claim.common, *self.claim.arms[arm]])[0]
+        content = {
+            "tuned": {arm: asdict(each) for arm, each in tuned.items()},
+            "trials": {
+                arm: [each for _, own in tried for job in own for each in job.identities.values()]
+                for arm, tried in self.trials.items()
+            },
+            "arms": {
+                arm: {
+                    "words": [
+                        *self.claim.common,
+                        *self.claim.arms[arm],
+                        *_words(self._chosen(arm, tuned)),
+                    ],
+                    "runs": {seed: each for job in own for seed, each in job.identities.items()},
+                }
+                for arm, own in jobs.items()
+            },
+        }
+        write_json(self.register().folder / "runs.json", content)
 
     def conclude(self) -> Decision:
         """Returns what the runs say, and writes it down."""
 
-        decision = decided(Evidence(self.evidence.folder))
-        write_json(self.evidence.folder / "verdict.json", decision.written)
+        evidence = self.register()
+        decision = decided(evidence)
+        write_json(evidence.folder / "verdict.json", decision.written)
 
         return decision
+
+    def _chosen(self, arm: str, tuned: Mapping[str, Tuned]) -> Mapping[str, Any]:
+        """Returns what is set of an arm beside its words: by tuning, if there was a choice."""
+
+        if arm in tuned:
+            return tuned[arm].chosen
+        if self.claim.tuning is None:
+            return {}
+
+        return combinations(self.claim.tuning, [*self.claim.common, *self.claim.arms[arm]])[0]
 
     def _jobs(
         self, arm: str, values: Mapping[str, Any], seeds: Sequence[int], probed: bool = True
@@ -168,6 +196,17 @@ def _jobs(
         return prepare_all(jobs)
     except UserError as error:
         raise UserError(f"claim {claim.name}: arm {arm}: {error}") from error
+
+
+def _ended(run: runs.Run | None) -> bool:
+    """Whether a trial is completed, or has failed in a way that it would again."""
+
+    if run is None:
+        return False
+    state = run.state
+    final = str(state.get("reason")).startswith(FINAL)
+
+    return state.get("state") == "completed" or (state.get("state") == "failed" and final)
 
 
 def _words(values: Mapping[str, Any]) -> list[str]:

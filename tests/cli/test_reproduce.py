@@ -133,6 +133,27 @@ def test_a_run_that_is_gone_is_the_only_one_trained_again(study: Path, isoexp: C
     assert Run(gone.folder).summary["test/loss"] == pytest.approx(summary["test/loss"], rel=1e-5)
 
 
+def test_a_trial_that_diverges_is_not_tried_again_and_one_that_is_gone_is(
+    study: Path, tmp_path: Path, isoexp: Command
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    trials = read_json(registered(copy) / "runs.json")["trials"]["trained"]
+    each = {run.state["identity"]: run for run in runs_below(copy / "runs")}
+    diverged, gone = each[trials[0]], each[trials[1]]
+    diverged.write_state("failed", reason="diverged: the loss is nan")
+    shutil.rmtree(gone.folder)
+    before = states(copy)
+
+    done = isoexp(*words(copy))
+
+    assert done.code == 0, done.err
+    after = states(copy)
+    assert {name for name in after if after[name] != before.get(name)} == {gone.folder.name}
+    tried = read_json(registered(copy) / "runs.json")["tuned"]["trained"]["tried"]
+    assert [trial["failed"] for trial in tried] == [1, 0, 0]
+
+
 def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: Path) -> None:
     from isoexp.report.decisions import decided
     from isoexp.report.evidence import Evidence
@@ -176,7 +197,7 @@ def test_the_plan_is_shown_and_nothing_is_trained(isoexp: Command, folder: Path)
 
     assert done.code == 0
     assert "12 jobs, 12 runs, 0 done before" in done.out
-    assert not runs_below(folder / "runs")
+    assert not (folder / "runs").exists()
 
 
 @pytest.mark.parametrize(
