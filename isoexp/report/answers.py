@@ -41,6 +41,11 @@ def line(decision: Decision) -> str:
         return f"a control did not show what it must, so that the rest means nothing yet. {told}."
     found, deciding = decision.verdict.verdict, _deciding(decision)
     telling = [each for each in deciding if each.answer.verdict == found]
+    if not telling:
+        null = [each for each in deciding if each.answer.verdict == NULL]
+        held = len(deciding) - len(null)
+        shown = "; ".join(_told(each) for each in null[:SHOWN])
+        return f"the comparisons disagree: {held} of {len(deciding)} are as expected, but {shown}."
     if found == "supported" and len(telling) > SHOWN:
         return f"all {len(telling)} comparisons that decide are as expected."
     more = f"; and {len(telling) - SHOWN} more, below" if len(telling) > SHOWN else ""

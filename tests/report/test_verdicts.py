@@ -170,7 +170,7 @@ NONE, OPEN = answer(0.1 * NOISE, "greater", 0.5), answer(NOISE, "greater", 0.1)
         ([YES, NO], ["decides", "decides"], "contradicted"),
         ([NO, OPEN], ["decides", "decides"], "contradicted"),
         ([NO, NONE], ["decides", "decides"], "contradicted"),
-        ([YES, NONE], ["decides", "decides"], NULL),
+        ([YES, NONE], ["decides", "decides"], "inconclusive"),
         ([NONE, NONE], ["decides", "decides"], NULL),
         ([YES, OPEN], ["decides", "decides"], "inconclusive"),
         ([NONE, OPEN], ["decides", "decides"], "inconclusive"),
@@ -192,6 +192,7 @@ def test_conclusion_says_why() -> None:
 
     assert "control, comparison 2, did not show what it must" in failed.words
     assert "as many as before" in failed.words
+    assert "the comparisons disagree: 1 of 2" in null.words
     assert "comparison 2, no effect larger than 0.5" in null.words
 
 

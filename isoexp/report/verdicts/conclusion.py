@@ -65,8 +65,13 @@ def conclude(answers: Sequence[Answer], roles: Sequence[str]) -> Verdict:
         outcome: Outcome = "supported"
     elif "contradicted" in found:
         outcome = "contradicted"
+    elif found == {NULL}:
+        outcome = NULL
     else:
-        outcome = NULL if found <= {"supported", NULL} else "inconclusive"
+        outcome = "inconclusive"
+    if found == {"supported", NULL}:
+        told = _those(deciding, "supported"), _those(deciding, NULL)
+        return Verdict(outcome, f"the comparisons disagree: {'. '.join(told)}")
 
     return Verdict(outcome, _those(deciding, outcome))
 
