@@ -10,7 +10,7 @@ from typing import Any
 
 from ..runs import Run, runs_below, status
 
-PROBED_LATER_S = 1800.0
+PROBED_LATER_S = 120.0
 """A state that was written so long after the training is of a probe that was put later."""
 
 UNTOLD = ("run", "study", "seed")

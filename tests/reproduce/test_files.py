@@ -92,3 +92,20 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         read_claim("broken", "smoke", [tmp_path])
     with pytest.raises(UserError, match="no claim acuracy; did you mean accuracy"):
         read_claim("acuracy", "smoke")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_claims_put_a_probe_with_the_same_settings(scale: str) -> None:
+    """A run that two of them share holds one table of it: else each would measure it anew."""
+
+    settings: dict[str, dict[tuple[str, ...], list[str]]] = {}
+    for name in NAMES:
+        claim = read_claim(name, scale)
+        for arm, words in claim.arms.items():
+            last = {word.partition("=")[0]: word for word in [*claim.common, *words]}
+            for probe in re.findall(r"\w+", last["probe"].partition("=")[2]):
+                own = tuple(sorted(w for w in last.values() if w.startswith(f"probe.{probe}.")))
+                settings.setdefault(probe, {}).setdefault(own, []).append(f"{name}.{arm}")
+
+    for probe, found in settings.items():
+        assert len(found) == 1, f"{probe}: {found}"
