@@ -8,6 +8,7 @@ import pytest
 from ..commands import Command
 
 
+@pytest.mark.slow
 def test_a_table_and_a_file(isoexp: Command, folder: Path) -> None:
     outcome = isoexp("audit", "clip", "activation=tanh,iso_tanh", "--out", "runs")
 
@@ -49,6 +50,7 @@ def test_both_faces_of_a_form_with_parameters(isoexp: Command) -> None:
     assert "with parameters  signed permutations" in out
 
 
+@pytest.mark.slow
 def test_choices_of_ones_own(isoexp: Command, folder: Path) -> None:
     (folder / "own" / "norm").mkdir(parents=True)
     (folder / "own" / "norm" / "mine.yaml").write_text(

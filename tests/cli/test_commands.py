@@ -239,6 +239,7 @@ def test_classes_of_ones_own(
     assert "done before" not in isoexp(*words, "--allow", "mylab").out
 
 
+@pytest.mark.slow
 def test_wandb_mirrors_offline(isoexp: Command) -> None:
     outcome = isoexp("train", *QUICK, "logger=wandb", "seeds=2")
 

@@ -155,6 +155,7 @@ class Stepwise(Here):
         return [Back(self.units.popleft())]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", "successive_halving"])
 def test_what_is_behind_is_stopped_and_nothing_else(
     folder: Path, pruner: str, monkeypatch: pytest.MonkeyPatch

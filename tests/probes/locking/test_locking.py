@@ -148,6 +148,7 @@ def test_convex_losses_hold_nobody(seed: int) -> None:
     assert table[none].isna().all(axis=None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("seed", range(2))
 def test_rotations_cost_an_isotropic_network_nothing(seed: int) -> None:
@@ -172,6 +173,7 @@ def test_rotations_cost_an_isotropic_network_nothing(seed: int) -> None:
     assert tanh["curvature"].abs().min() > 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", [IsoTanh, Tanh])
 def test_small_perturbations_return_and_large_ones_do_not(activation: type[nn.Module]) -> None:
     table = measure(Locking(0.01, 5.0, 2, 3, 50, 0.2), learnt(activation))
