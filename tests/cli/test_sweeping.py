@@ -157,7 +157,7 @@ def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch)
     assert {run.status for run in runs_below(Path("runs"))} <= {"interrupted", "pending"}
 
 
-LONG = (*TINY, "probe=none", "steps=800", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
+LONG = (*TINY, "probe=none", "steps=2000", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
 
 
 def head(folder: Path) -> subprocess.Popen[str]:
@@ -194,8 +194,8 @@ def running(pids: set[int]) -> set[int]:
 @pytest.mark.slow
 def test_heads_that_share_a_sweep_and_are_killed(isoexp: Command, folder: Path) -> None:
     """Two commands share the runs of a sweep. One is killed, the other interrupted from its
-    terminal; a third does the rest. No run is trained twice, and the numbers are those of a sweep
-    that nobody disturbs."""
+    terminal; a third does the rest. What was completed, or had a checkpoint, is not begun anew, and
+    the numbers are those of a sweep that nobody disturbs."""
 
     with head(folder) as one, head(folder) as two:
         first = running(set())
@@ -210,11 +210,15 @@ def test_heads_that_share_a_sweep_and_are_killed(isoexp: Command, folder: Path) 
     while any(Path(f"/proc/{pid}").exists() for pid in first | second):
         assert time.monotonic() < until, "a worker outlives the one that started it"
         time.sleep(0.05)
+    kept = {run.folder: run.state for run in runs_below(Path("runs")) if run.state.get("step")}
+    assert len(kept) >= 2
 
     assert isoexp("train", "-m", *LONG).code == 0
-    states = [run.state for run in runs_below(Path("runs"))]
-    assert [state["state"] for state in states] == ["completed"] * 4
-    assert [state["attempt"] for state in states] == [1] * 4
+    states = {run.folder: run.state for run in runs_below(Path("runs"))}
+    assert [state["state"] for state in states.values()] == ["completed"] * 4
+    for run, before in kept.items():
+        assert states[run]["attempt"] == 1
+        assert before["state"] != "completed" or states[run]["ended"] == before["ended"]
 
     assert isoexp("train", "-m", *LONG, "out=whole").code == 0
     tables = [package.read(root).drop(columns=["time_s"]) for root in ("runs", "whole")]
