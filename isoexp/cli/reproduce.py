@@ -30,6 +30,7 @@ is finished is not done again; what was interrupted goes on.
 
   out=runs name=…     where its runs are put: <out>/reproduce-<scale>/ unless named
   device=… sweep.workers=… hydra/launcher=… logger=…     how they are done, as of isoexp train -m
+  data.root=…         where a data set is that is not to be downloaded
 
   isoexp reproduce static_refraction --smoke
   isoexp reproduce all                                   hours on two cores
@@ -92,7 +93,7 @@ def _check_free(word: str) -> None:
     """
 
     key = word.partition("=")[0]
-    if key.startswith(("hydra/launcher", "hydra.launcher")):
+    if key.startswith(("hydra/launcher", "hydra.launcher")) or key == "data.root":
         return
     if key.partition(".")[0] not in FREE:
         near = did_you_mean(key, (*FREE, "scale"))

@@ -4,7 +4,7 @@ __all__ = ["Answered", "Decision", "decided"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import isfinite, log
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,10 @@ class Answered:
     def shown(self, value: float) -> float:
         """Returns an estimate or bound as a reader wants it: ratios instead of logarithms."""
 
-        return exp(value) if self.log else value
+        if not self.log:
+            return value
+        with np.errstate(over="ignore"):  # of two seeds, bounds may be beyond all numbers
+            return float(np.exp(value))
 
     @property
     def asked(self) -> str:
@@ -108,7 +111,7 @@ class Decision:
 
     @property
     def written(self) -> dict[str, Any]:
-        """The decision as plain values, for verdict.json."""
+        """The decision as plain values, for verdict.json; bounds that there are not are None."""
 
         claim = self.evidence.claim
         return {
@@ -126,9 +129,11 @@ class Decision:
                     "role": each.comparison.role,
                     "verdict": each.answer.verdict,
                     "n": each.answer.n,
-                    "estimate": each.shown(each.answer.estimate),
-                    "low": each.shown(each.answer.low),
-                    "high": each.shown(each.answer.high),
+                    **{
+                        key: value if isfinite(value) else None
+                        for key in ("estimate", "low", "high")
+                        for value in (each.shown(getattr(each.answer, key)),)
+                    },
                     "ratio": each.log,
                     "words": each.answer.words,
                 }

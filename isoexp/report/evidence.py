@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UserError
 from ..records import files_below, read_json, write_json
 from ..runs import Run, Study, status
 from .claims import Claim, Comparison, Metric
@@ -52,9 +53,19 @@ class Evidence:
 
     @cached_property
     def claim(self) -> Claim:
-        """The claim as it was registered."""
+        """The claim as it was registered.
 
-        return Claim.of(self.registration["claim"])
+        Raises:
+            UserError: If its file holds none.
+        """
+
+        found = self.registration.get("claim")
+        if not isinstance(found, dict):
+            raise UserError(
+                f"{self.folder}/claim.json must hold a claim, got none: remove the folder"
+            )
+
+        return Claim.of(found)
 
     @cached_property
     def registration(self) -> dict[str, Any]:

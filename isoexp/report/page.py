@@ -27,9 +27,10 @@ from .reading import Entry, by_study, entries
 from .sweeps import sweep
 
 HOW = (
-    "Each claim was written down before its runs: what is compared, the effect that counts, the "
-    "number of seeds, the rule. The rule gives the verdict: supported, contradicted, no effect "
-    "larger than the margin, or inconclusive. All four are answers."
+    "Each claim was written down by itself, before its runs unless it says otherwise: what is "
+    "compared, the effect that counts, the number of seeds, the rule. The rule gives the verdict: "
+    "supported, contradicted, no effect larger than the margin, or inconclusive. All four are "
+    "answers."
 )
 
 

@@ -105,6 +105,9 @@ class Study:
             ]
             tuned = choose(tuning, tried)
             if tuned is None:
+                _check_metric(
+                    self.claim, arm, [s for _, own in trials for s in _summaries(listed, own)]
+                )
                 raise UserError(
                     f"claim {self.claim.name}: networks of the arm {arm} must train with some "
                     f"values of {', '.join(tuning.grid)}, got failures with all of them: "
@@ -196,6 +199,19 @@ def _jobs(
         return prepare_all(jobs)
     except UserError as error:
         raise UserError(f"claim {claim.name}: arm {arm}: {error}") from error
+
+
+def _check_metric(claim: Claim, arm: str, found: Sequence[Mapping[str, Any] | None]) -> None:
+    """Checks that networks that were trained have the metric that they are tuned by."""
+
+    assert claim.tuning is not None
+    for summary in found:
+        if summary is not None and claim.tuning.metric not in summary:
+            there = ", ".join(key for key in summary if key.startswith("valid/"))
+            raise UserError(
+                f"claim {claim.name}: tuning.metric must be of the arm {arm}, got "
+                f"{claim.tuning.metric}; it has {there}"
+            )
 
 
 def _ended(run: runs.Run | None) -> bool:

@@ -49,12 +49,6 @@ class Tuned:
     edges: Sequence[str]
     tried: Sequence[Tried]
 
-    @property
-    def words(self) -> list[str]:
-        """What was chosen, as words of a command line."""
-
-        return [f"{key}={value}" for key, value in self.chosen.items()]
-
 
 def combinations(tuning: Tuning, words: Sequence[str]) -> list[dict[str, Any]]:
     """Returns what is tried for an arm: all combinations of what its words leave open."""

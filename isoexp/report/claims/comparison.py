@@ -76,6 +76,8 @@ class Comparison:
         if not (isfinite(found.margin) and found.margin >= least):
             told = f"at least {least:g}" + (", being of a ratio" if least else "")
             raise wrong(claim, "comparisons.margin", told, found.margin)
+        if metrics[found.metric].log and found.against < 0:
+            raise wrong(claim, "comparisons.against", "positive, being of a ratio", found.against)
         if found.expects == "equal" and found.margin == least:
             raise UserError(f"{where}: nothing is known to be equal to a margin of {least:g}")
 
