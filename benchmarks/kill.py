@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 import isoexp
-from isoexp.runs import runs_below
+from isoexp.store.study import runs_below
 
 SMALL = ("data=spheres", "data.train=64", "data.valid=16", "data.test=16", "batch_size=24")
 

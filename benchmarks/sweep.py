@@ -31,7 +31,7 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
-from isoexp.runs import runs_below
+from isoexp.store.study import runs_below
 
 SWEPT = ("activation=tanh,iso_tanh", "optimizer.lr=1e-3,3e-3,1e-2")
 JOBS = 6

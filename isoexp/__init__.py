@@ -12,7 +12,7 @@ __all__ = ["probe", "read"]
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .records import read as read
+from .store.tables import read as read
 
 if TYPE_CHECKING:
     from .probes import probe as probe

@@ -13,7 +13,7 @@ from isoexp import figures
 from isoexp.choices import groups
 from isoexp.figures.style import short, title, trained
 from isoexp.probes import Equivariance, probe
-from isoexp.records import write_table
+from isoexp.store.tables import write_table
 
 from .experiment.runs import TINY, run
 from .probes.subjects import subject

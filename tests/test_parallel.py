@@ -16,7 +16,7 @@ from isoexp.experiment.following import check_shares
 from isoexp.experiment.preparation import prepare
 from isoexp.noise import KEY, normal, uniform
 from isoexp.parallel import Share
-from isoexp.runs import runs_below
+from isoexp.store.study import runs_below
 
 from . import sharing
 from .commands import Command

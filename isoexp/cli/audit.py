@@ -70,7 +70,7 @@ def audit(arguments: Sequence[str]) -> int:
 
     from ..experiment.audit import SCHEMA, forms, measure, rows
     from ..experiment.construction import allow
-    from ..records import write_table
+    from ..store.tables import write_table
 
     if options.allow:
         allow(options.allow)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..experiment.execution import Aborted, AlreadyDone, HeldElsewhere
-from ..runs import Run
+from ..store.run import Run
 from .table import final_numbers, number, table
 
 LINES = 10

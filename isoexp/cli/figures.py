@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import UserError, did_you_mean
-from ..runs import Busy, Run, find_runs, hold
+from ..store.lock import Busy, hold
+from ..store.run import Run
+from ..store.study import find_runs
 
 HELP = """\
 isoexp figures RUN …
@@ -51,7 +53,7 @@ def _draw(runs: Sequence[Run], again: bool) -> int:
     """Draws the tables of runs, and says so; returns how many failed."""
 
     from ..figures import FIGURES, draw_beside, missing
-    from ..identity import command
+    from ..store.identity import command
 
     drawn, failed, unknown = 0, 0, set()
     for run in runs:

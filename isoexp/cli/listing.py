@@ -8,8 +8,9 @@ from typing import Any
 
 from ..choices import describe, groups
 from ..errors import UserError, did_you_mean
-from ..records import read_json
-from ..runs import Run, find_run, runs_below, status
+from ..store.files import read_json
+from ..store.run import Run, status
+from ..store.study import find_run, runs_below
 from .table import final_numbers, number, table
 
 

@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ..errors import UserError, did_you_mean
-from ..runs import Busy, find_runs
+from ..store.lock import Busy
+from ..store.study import find_runs
 from .options import Parser, parse
 
 HELP = """\

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..experiment.execution import terminable
-from ..runs import Run, Study
+from ..store.run import Run
+from ..store.study import Study
 from ..sweep import (
     Beat,
     Ended,

@@ -17,7 +17,7 @@ from .. import symmetry
 from ..choices import FORMS, groups
 from ..errors import UserError, did_you_mean
 from ..models import WEIGHTS
-from ..records import Rows, Schema
+from ..store.tables import Rows, Schema
 from ..symmetry import Measured, largest
 from .bench import set_threads
 from .composition import choice, expand

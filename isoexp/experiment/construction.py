@@ -30,7 +30,7 @@ MARKS = ("_target_", "_partial_")
 
 LABORATORY = (
     "activations", "models", "norms", "inits", "dropout", "stochastic", "optimizers",
-    "regularizers", "data", "probes", "tracking",
+    "regularizers", "data", "probes", "store",
 )  # fmt: skip
 SUPPLIED = {
     "activation": ("width",),

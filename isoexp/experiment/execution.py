@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import processes
 from ..errors import UserError
-from ..identity import label
-from ..runs import Busy, Run, claim, find
+from ..store.identity import label
+from ..store.lock import Busy, acquire
+from ..store.run import Run
+from ..store.study import find
 from .construction import check
 from .preparation import Prepared, completed, undone
 
@@ -135,7 +137,7 @@ def _claim(
     for seed, each in undone.items():
         try:
             run = stack.enter_context(
-                claim(settings.study, label(job.choices, job.words, seed), each)
+                acquire(settings.study, label(job.choices, job.words, seed), each)
             )
         except Busy as busy:
             yield HeldElsewhere(str(busy))

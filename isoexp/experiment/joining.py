@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from .. import checkpoint
+from ..store import checkpoint
 from .bench import Bench
 from .record import Record
 from .trying import divided, kinds

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import processes
 from ..errors import UserError
-from ..identity import (
+from ..store.identity import (
     columns,
     identities,
     identity,
@@ -21,7 +21,8 @@ from ..identity import (
     structure,
     telling,
 )
-from ..runs import Run, Study, find
+from ..store.run import Run
+from ..store.study import Study, find
 from .configuration import Config, Job, written
 from .construction import build, check, sources, targets
 from .settings import Settings

@@ -14,11 +14,11 @@ from functools import cached_property, partial
 
 from torch import Generator, nn
 
-from .. import checkpoint
 from ..ensemble import Ensemble
 from ..probes import Probe, Subject, Unsuitable
-from ..records import Rows
-from ..runs import Run
+from ..store import checkpoint
+from ..store.run import Run
+from ..store.tables import Rows
 from ..streams import stream
 from ..training import batches, fit
 from .bench import Bench

@@ -16,23 +16,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import checkpoint, figures
+from .. import figures
 from ..ensemble import Ensemble
-from ..identity import command
 from ..probes import Probe
-from ..provenance import provenance
-from ..records import (
-    METRICS,
-    Rows,
-    Schema,
-    append_line,
-    read_lines,
-    write_bytes,
-    write_json,
-    write_lines,
-    write_table,
-)
-from ..runs import Run
+from ..store import checkpoint
+from ..store.files import append_line, read_lines, write_bytes, write_json, write_lines
+from ..store.identity import command
+from ..store.provenance import provenance
+from ..store.run import Run
+from ..store.tables import METRICS, Rows, Schema, write_table
 from ..training import evaluate
 from .bench import Bench
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..records import read_json
-from ..runs import Run, hold
+from ..store.files import read_json
+from ..store.lock import hold
+from ..store.run import Run
 from .configuration import Job, read
 from .construction import check
 from .execution import Aborted, probed
@@ -43,7 +44,7 @@ def stored(run: Run, **changes: Any) -> Prepared:
     config = {
         "snapshots": 0,  # which older ones lack
         **config,
-        "logger": {"_target_": "isoexp.tracking.NoLogger"},
+        "logger": {"_target_": "isoexp.store.tracking.NoLogger"},
         "figures": None,  # whatever was wanted while it was trained
         **changes,
     }

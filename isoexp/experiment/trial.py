@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from .. import checkpoint, processes
+from .. import processes
 from ..ensemble import Ensemble, rates
+from ..store import checkpoint
 from ..training import Step, evaluate
 from . import probing
 from .bench import Bench

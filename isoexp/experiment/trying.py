@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ..ensemble import differences
-from ..identity import NOT_NUMBERS
 from ..processes import size
+from ..store.identity import NOT_NUMBERS
 from .bench import Bench
 from .configuration import Config
 from .group import Group

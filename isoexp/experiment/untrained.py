@@ -18,7 +18,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..ensemble import differences
 from ..probes import Probe, Subject
-from ..records import Rows
+from ..store.tables import Rows
 from .bench import Bench
 
 MOST = 128

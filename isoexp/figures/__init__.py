@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..records import write_bytes
+from ..store.files import write_bytes
 from . import (
     agreement,
     alignment,

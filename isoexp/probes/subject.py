@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from ..data import Factor
 from ..errors import UserError
-from ..records import Rows, Schema
+from ..store.tables import Rows, Schema
 from ..training import Objective, rows_at_once
 from .layers import Layer, Pair, find_layers, passed
 

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..records import files_below, read_json, write_json
-from ..runs import Run, Study, status
+from ..store.files import files_below, read_json, write_json
+from ..store.run import Run, status
+from ..store.study import Study
 from .claims import Claim, Comparison, Metric
 from .tables import Tables
 

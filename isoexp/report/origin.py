@@ -5,7 +5,7 @@ __all__ = ["code", "origin"]
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..records import read_json
+from ..store.files import read_json
 from .cells import plural
 from .reading import Entry
 

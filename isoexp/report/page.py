@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from ..records import write_bytes
+from ..store.files import write_bytes
 from .answers import effects, outcome
 from .cells import code, count, minutes, moment, plural, slug, text, verdict
 from .chapter import SMOKE, Chapter, chapter

@@ -8,7 +8,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from ..runs import Run, runs_below, status
+from ..store.run import Run, status
+from ..store.study import runs_below
 
 PROBED_LATER_S = 120.0
 """A state that was written so long after the training is of a probe that was put later."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UserError
-from ..records import write_bytes
+from ..store.files import write_bytes
 from .answers import effects, outcome
 from .cells import code, day, minutes, text, verdict
 from .chapter import Chapter, command

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..records import read_json, read_table
-from ..runs import Run
+from ..store.files import read_json
+from ..store.run import Run
+from ..store.tables import read_table
 from .claims import Metric
 
 if TYPE_CHECKING:

@@ -8,15 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from .. import runs
 from ..errors import UserError
 from ..experiment.composition import expand
 from ..experiment.preparation import Prepared, completed, prepare_all
-from ..provenance import provenance
-from ..records import write_json
 from ..report.claims import Claim
 from ..report.decisions import Decision, decided
 from ..report.evidence import Evidence, register
+from ..store.files import write_json
+from ..store.provenance import provenance
+from ..store.run import Run
+from ..store.study import Study as Listing
 from ..sweep import FINAL
 from .tuning import TUNING_SEED, Tuned, choose, combinations, scored
 
@@ -79,7 +80,7 @@ class Study:
     def untried(self) -> list[Prepared]:
         """The jobs of trials that have not come to their end; to diverge is an end, too."""
 
-        listed = runs.Study.of(self.folder)
+        listed = Listing.of(self.folder)
         jobs = [job for tried in self.trials.values() for _, own in tried for job in own]
 
         return [
@@ -98,7 +99,7 @@ class Study:
         tuning, found = self.claim.tuning, {}
         if tuning is None:
             return {}
-        listed = runs.Study.of(self.folder)
+        listed = Listing.of(self.folder)
         for arm, trials in self.trials.items():
             tried = [
                 scored(values, _summaries(listed, jobs), tuning.metric) for values, jobs in trials
@@ -214,7 +215,7 @@ def _check_metric(claim: Claim, arm: str, found: Sequence[Mapping[str, Any] | No
             )
 
 
-def _ended(run: runs.Run | None) -> bool:
+def _ended(run: Run | None) -> bool:
     """Whether a trial is completed, or has failed in a way that it would again."""
 
     if run is None:
@@ -229,7 +230,7 @@ def _words(values: Mapping[str, Any]) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
 
 
-def _summaries(listed: runs.Study, jobs: Sequence[Prepared]) -> list[Mapping[str, Any] | None]:
+def _summaries(listed: Listing, jobs: Sequence[Prepared]) -> list[Mapping[str, Any] | None]:
     """Returns the final numbers of each run of jobs; None of what is not completed."""
 
     found = [listed.find(each) for job in jobs for each in job.identities.values()]

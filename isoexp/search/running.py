@@ -18,8 +18,9 @@ from .. import sweep
 from ..errors import UserError
 from ..experiment.preparation import Prepared
 from ..experiment.validation import validate
-from ..records import read_lines
-from ..runs import Run, Study
+from ..store.files import read_lines
+from ..store.run import Run
+from ..store.study import Study
 from ..sweep import FINAL, Hands, Plan, planned
 from .keeping import Kept
 from .search import Search, Told

@@ -18,7 +18,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 from ..choices import groups
 from ..errors import UserError, did_you_mean
 from ..experiment.words import check_words, options
-from ..identity import NOT_NUMBERS
+from ..store.identity import NOT_NUMBERS
 
 
 @dataclass(frozen=True)

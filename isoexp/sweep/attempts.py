@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from ..experiment.preparation import Prepared
-from ..identity import columns, label, telling
-from ..records import write_bytes
-from ..runs import Busy, Run, Study, claim, find, status
+from ..store.files import write_bytes
+from ..store.identity import columns, label, telling
+from ..store.lock import Busy, acquire
+from ..store.run import Run, status
+from ..store.study import Study, find
 from .events import Ended
 from .units import Unit
 
@@ -212,10 +214,10 @@ def _marked_failed(job: Prepared, seed: int, run: Run, reason: str, said: str) -
 
     if run.state.get("state") == "failed" and _reason(run.state) == reason:
         return run  # by whoever did it, with all that is known
-    claimed = claim(job.settings.study, _label(job, seed), job.identities[seed])
+    taken = acquire(job.settings.study, _label(job, seed), job.identities[seed])
     with (
         suppress(Busy, OSError),
-        claimed as run,
+        taken as run,
     ):  # it has failed for all that, in a full disk for one
         if run.state.get("state") != "completed":
             own = columns(job.job.choices, job.settings.name, job.identities[seed], seed)

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from ..runs import HEARTBEAT_DEAD_S, find, held
+from ..store.lock import held
+from ..store.run import HEARTBEAT_DEAD_S
+from ..store.study import find
 from .events import Back
 from .units import Unit, perform
 

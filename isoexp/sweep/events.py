@@ -4,7 +4,7 @@ __all__ = ["Back", "Beat", "Ended", "Event", "Left", "Retried", "Sent"]
 
 from dataclasses import dataclass
 
-from ..runs import Run
+from ..store.run import Run
 from .units import Unit
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ..experiment.preparation import Prepared
 from ..experiment.sweeping import Sweeping
-from ..runs import held
+from ..store.lock import held
 from .attempts import FINAL, Attempts, each, only
 from .events import Back, Beat, Ended, Event, Left, Retried, Sent
 from .units import Unit, halves

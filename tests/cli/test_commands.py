@@ -13,7 +13,8 @@ import pytest
 import isoexp as package
 from isoexp.choices import describe, groups
 from isoexp.cli import main
-from isoexp.runs import Run, runs_below
+from isoexp.store.run import Run
+from isoexp.store.study import runs_below
 
 from ..commands import Command
 from ..experiment.runs import TINY

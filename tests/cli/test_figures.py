@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from isoexp import figures
-from isoexp.runs import Run, hold, runs_below
+from isoexp.store.lock import hold
+from isoexp.store.run import Run
+from isoexp.store.study import runs_below
 
 from ..commands import Command
 from ..experiment.runs import TINY

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from isoexp.choices import groups
-from isoexp.runs import runs_below
+from isoexp.store.study import runs_below
 
 from ..commands import Command
 from ..experiment.runs import TINY, run

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from isoexp.cli import main
-from isoexp.records import read_json
-from isoexp.runs import Run, runs_below
+from isoexp.store.files import read_json
+from isoexp.store.run import Run
+from isoexp.store.study import runs_below
 
 from ..commands import Command
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import isoexp as package
-from isoexp.runs import Run, runs_below
+from isoexp.store.run import Run
+from isoexp.store.study import runs_below
 
 from ..commands import Command
 from ..experiment.runs import TINY

@@ -12,7 +12,7 @@ from isoexp.errors import UserError
 from isoexp.experiment import composition
 from isoexp.experiment.composition import compose, expand
 from isoexp.experiment.configuration import Config, read, written
-from isoexp.identity import flat
+from isoexp.store.identity import flat
 
 CHOICES = (
     "activation=iso_relu", "activation=rotated", "model=cnn", "optimizer=sgd", "clip=norm",

@@ -15,8 +15,8 @@ from isoexp.experiment.composition import compose
 from isoexp.experiment.execution import AlreadyDone, HeldElsewhere, execute
 from isoexp.experiment.preparation import prepare
 from isoexp.experiment.trial import Ended
-from isoexp.identity import NUMBERS
-from isoexp.runs import runs_below
+from isoexp.store.identity import NUMBERS
+from isoexp.store.study import runs_below
 
 from .runs import BRIEF, TINY, assert_equal, left, run
 

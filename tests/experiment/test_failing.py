@@ -11,7 +11,7 @@ from isoexp.experiment import trial
 from isoexp.experiment.execution import Aborted
 from isoexp.experiment.record import Record
 from isoexp.experiment.trial import Ended
-from isoexp.runs import runs_below
+from isoexp.store.study import runs_below
 
 from .runs import TINY, left, run
 

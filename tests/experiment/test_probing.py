@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import isoexp
-from isoexp import tracking
 from isoexp.errors import UserError
 from isoexp.experiment import probing, trial
 from isoexp.experiment import record as record_module
@@ -19,8 +18,10 @@ from isoexp.experiment.probing import Probed, ProbeFailed, TwinTraining, Unmeasu
 from isoexp.experiment.stored import probe_stored, stored
 from isoexp.experiment.trial import Ended
 from isoexp.probes import OODMagnitude, Refraction, Subject, Unsuitable
-from isoexp.records import Rows, Schema
-from isoexp.runs import Run, runs_below
+from isoexp.store import tracking
+from isoexp.store.run import Run
+from isoexp.store.study import runs_below
+from isoexp.store.tables import Rows, Schema
 
 from .runs import TINY, assert_equal, composed, run
 

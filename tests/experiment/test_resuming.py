@@ -14,14 +14,14 @@ import pandas as pd
 import pytest
 import torch
 
-from isoexp import records
 from isoexp.errors import UserError
 from isoexp.experiment import trial
 from isoexp.experiment.composition import compose
 from isoexp.experiment.execution import execute
 from isoexp.experiment.preparation import prepare
 from isoexp.experiment.trial import Advance
-from isoexp.runs import runs_below
+from isoexp.store import files
+from isoexp.store.study import runs_below
 
 from .runs import TINY, assert_equal, composed, left, run
 
@@ -70,7 +70,7 @@ def test_killed_at_any_write_it_ends_with_the_same_bits(
     run(*words, "out=whole")
     request.getfixturevalue("checkpoints")
 
-    replace, append, writes = os.replace, records.append_line, count()
+    replace, append, writes = os.replace, files.append_line, count()
 
     def write(do, *args: object) -> None:
         shutil.copytree("killed", f"killed-at-{next(writes)}")

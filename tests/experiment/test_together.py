@@ -12,14 +12,14 @@ import pytest
 import torch
 
 import isoexp
-from isoexp import records
 from isoexp.experiment import group, trial
 from isoexp.experiment.execution import AlreadyDone, execute
 from isoexp.experiment.joining import _even
 from isoexp.experiment.preparation import Prepared, prepare
 from isoexp.experiment.trial import Advance, Ended
 from isoexp.experiment.trying import divided
-from isoexp.runs import runs_below
+from isoexp.store import files
+from isoexp.store.study import runs_below
 
 from .runs import TINY, composed
 
@@ -197,7 +197,7 @@ def test_killed_at_any_write_they_end_with_the_same_bits(
     monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
     monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
 
-    replace, append, writes = os.replace, records.append_line, count()
+    replace, append, writes = os.replace, files.append_line, count()
 
     def write(do: Any, *args: object) -> None:
         if (n := next(writes)) % 3 == 0:  # a third of them, for time

@@ -14,7 +14,7 @@ from isoexp.experiment import untrained
 from isoexp.experiment.execution import execute
 from isoexp.experiment.preparation import prepare
 from isoexp.probes import Subject
-from isoexp.records import Rows, Schema
+from isoexp.store.tables import Rows, Schema
 
 from .runs import TINY, composed
 

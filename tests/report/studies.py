@@ -5,10 +5,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from isoexp.records import METRICS, write_json, write_table
 from isoexp.report.claims import Claim
 from isoexp.report.evidence import Evidence, register
-from isoexp.runs import Run
+from isoexp.store.files import write_json
+from isoexp.store.run import Run
+from isoexp.store.tables import METRICS, write_table
 
 BEGAN = 1_800_000_000.0
 """When the first run was started: 2027-01-15 08:00 UTC."""

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoexp.records import write_json, write_table
 from isoexp.report.claims import Claim, Metric
 from isoexp.report.decisions import decided
 from isoexp.report.evidence import Evidence, earlier, find_evidence, register
 from isoexp.report.tables import Tables, matching
-from isoexp.runs import Run
+from isoexp.store.files import write_json
+from isoexp.store.run import Run
+from isoexp.store.tables import write_table
 
 from .test_claims import NODE
 

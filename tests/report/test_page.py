@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from isoexp.records import write_json
 from isoexp.report.document import Paragraph, Table, tables
 from isoexp.report.html import html
 from isoexp.report.page import Page, page, write
+from isoexp.store.files import write_json
 
 from .reading import Reader
 from .studies import BEGAN, NASTY, claimed, failed, finished, two_arms

@@ -12,10 +12,11 @@ import isoexp
 from isoexp.errors import UserError
 from isoexp.experiment.execution import execute
 from isoexp.experiment.trial import Logged
-from isoexp.runs import Run, runs_below
 from isoexp.search import Event, Search, Told, run
 from isoexp.search.running import scores
 from isoexp.search.trials import Trials
+from isoexp.store.run import Run
+from isoexp.store.study import runs_below
 from isoexp.sweep import Back, running
 
 from ..experiment.runs import TINY

@@ -5,8 +5,9 @@ from functools import cache
 from pathlib import Path
 
 from isoexp.experiment.preparation import Prepared, prepare_all
-from isoexp.identity import label
-from isoexp.runs import Run, claim
+from isoexp.store.identity import label
+from isoexp.store.lock import acquire
+from isoexp.store.run import Run
 from isoexp.sweep import Unit
 from isoexp.sweep.pace import Pace
 
@@ -45,7 +46,7 @@ def written(job: Prepared, seed: int, state: str, **facts: object) -> Run:
     """Returns a run as a process leaves it that has done it."""
 
     name = label(job.job.choices, job.job.words, seed)
-    with claim(job.settings.study, name, job.identities[seed]) as run:
+    with acquire(job.settings.study, name, job.identities[seed]) as run:
         run.write_state(state, **facts)
 
     return run

@@ -17,7 +17,7 @@ import pytest
 from isoexp.errors import UserError
 from isoexp.experiment.execution import execute, terminable
 from isoexp.experiment.trial import Advance
-from isoexp.runs import runs_below
+from isoexp.store.study import runs_below
 from isoexp.sweep import Unit, clusters, hands, launcher, slurm, submitting, wants_hydra
 from isoexp.sweep.submitting import Errand
 

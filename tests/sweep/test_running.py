@@ -11,7 +11,8 @@ from isoexp.ensemble import Ensemble
 from isoexp.experiment.group import Group
 from isoexp.experiment.preparation import Prepared
 from isoexp.experiment.sweeping import Sweeping
-from isoexp.runs import hold, runs_below
+from isoexp.store.lock import hold
+from isoexp.store.study import runs_below
 from isoexp.sweep import Ended, Event, Left, Retried, Unit, run, running
 from isoexp.sweep.events import Back
 from isoexp.sweep.units import perform
@@ -393,7 +394,7 @@ def test_a_full_disk_is_a_failure_like_others(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("isoexp.runs.write_json", full)
+    monkeypatch.setattr("isoexp.store.run.write_json", full)
     hands = Hands(lambda unit: Back(unit, "OSError: No space left on device"))
 
     assert ends(list(run([unit(tmp_path, 1)], hands, SWEEPING))) == [

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from isoexp.experiment.preparation import Prepared
-from isoexp.runs import Run, runs_below
+from isoexp.store.run import Run
+from isoexp.store.study import runs_below
 from isoexp.sweep import Unit, Workers
 from isoexp.sweep.events import Back
 from isoexp.sweep.pace import Pace

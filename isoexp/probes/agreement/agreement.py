@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..subject import Subject, Unsuitable
 from .correspondence import Measures, compared, translated
 from .words import Tokens, WordEmbedding, word_embedding

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from ...geometry import random_orthogonal
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..subject import Subject
 from .bases import directions, own_basis, seen_by_planes, seen_by_vectors
 from .curves import Curve, average, interval_95

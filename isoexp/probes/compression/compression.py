@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ...training import rows_at_once
 from ..copies import ORTHOGONAL, preserves
 from ..subject import Subject

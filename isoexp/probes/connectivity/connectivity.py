@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ...training import Objective, rows_at_once
 from ..barriers import barrier
 from ..copies import rounding

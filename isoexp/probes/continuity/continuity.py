@@ -21,7 +21,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..subject import Subject
 from .decoding import decoders, seen, tracks
 from .lumps import Reader, add_row, clumps, decoding, interpolation, path

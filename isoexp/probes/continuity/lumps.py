@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from ...records import Rows
+from ...store.tables import Rows
 from ..intervals import NORMAL_95
 from ..subject import Subject
 from .circular import (

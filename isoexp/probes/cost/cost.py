@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..layers import Layer
 from ..subject import Subject
 from .passes import Form, peak_bytes, saved_bytes, times_s

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...geometry import angle
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..compression.reduction import linear_maps, unrolled
 from ..subject import Subject, Unsuitable
 from .linear import chain_outputs, linear_part

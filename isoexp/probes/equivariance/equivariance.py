@@ -24,7 +24,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from ...activations import activations_of
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ...symmetry import GROUPS, Group
 from ..layers import conjugated, passed
 from ..subject import Subject

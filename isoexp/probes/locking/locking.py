@@ -22,7 +22,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..copies import ORTHOGONAL, preserves
 from ..junctions import Junction, find_junctions
 from ..subject import Subject, Unsuitable

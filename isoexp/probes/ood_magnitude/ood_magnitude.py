@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..subject import Subject
 from .deflections import deflections
 from .features import INPUT, learned

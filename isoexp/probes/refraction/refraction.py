@@ -27,7 +27,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...geometry import angle, unit
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..jacobian import exact, pushforward
 from ..layers import Layer
 from ..subject import Subject, Unsuitable

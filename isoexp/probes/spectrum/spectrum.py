@@ -24,7 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...geometry import eigenvalues, singular_values
-from ...records import Rows, Schema
+from ...store.tables import Rows, Schema
 from ..jacobian import exact, jacobian
 from ..layers import Layer
 from ..moments import Moments

@@ -1,4 +1,4 @@
-"""Tests for isoexp.runs."""
+"""Tests for isoexp.store.run, lock and study."""
 
 import os
 import socket
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from isoexp.runs import HEARTBEAT_DEAD_S, Busy, Run, Study, claim, find, runs_below
+from isoexp.store.lock import Busy, acquire
+from isoexp.store.run import HEARTBEAT_DEAD_S, Run
+from isoexp.store.study import Study, find, runs_below
 
 IDENTITY = "0123456789abcdef0123456789abcdef"
 
@@ -24,10 +26,10 @@ def dead_pid() -> int:
 
 
 def test_a_run_is_found_by_its_identity_whatever_its_label(tmp_path: Path) -> None:
-    with claim(tmp_path, "one", IDENTITY) as run:
+    with acquire(tmp_path, "one", IDENTITY) as run:
         pass
 
-    with claim(tmp_path, "another", IDENTITY) as again:
+    with acquire(tmp_path, "another", IDENTITY) as again:
         assert again.folder == run.folder
 
     assert run.folder.name == "one-01234567"
@@ -36,7 +38,7 @@ def test_a_run_is_found_by_its_identity_whatever_its_label(tmp_path: Path) -> No
 
 def test_identities_that_begin_alike_get_folders_of_their_own(tmp_path: Path) -> None:
     other = IDENTITY[:8] + "f" * 24
-    with claim(tmp_path, "one", IDENTITY) as a, claim(tmp_path, "one", other) as b:
+    with acquire(tmp_path, "one", IDENTITY) as a, acquire(tmp_path, "one", other) as b:
         assert a.folder != b.folder
 
     assert find(tmp_path, IDENTITY) == a
@@ -46,17 +48,17 @@ def test_identities_that_begin_alike_get_folders_of_their_own(tmp_path: Path) ->
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     with (
-        claim(tmp_path, "one", IDENTITY),
+        acquire(tmp_path, "one", IDENTITY),
         pytest.raises(Busy, match=f"process {os.getpid()}"),
-        claim(tmp_path, "one", IDENTITY),
+        acquire(tmp_path, "one", IDENTITY),
     ):
         pass
 
 
 def test_a_killed_process_frees_its_run(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from isoexp.runs import claim\n"
-        f"with claim(Path(sys.argv[1]), 'one', '{IDENTITY}') as run:\n"
+        "import sys, time; from pathlib import Path; from isoexp.store.lock import acquire\n"
+        f"with acquire(Path(sys.argv[1]), 'one', '{IDENTITY}') as run:\n"
         "    run.write_state('running'); print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
@@ -64,7 +66,7 @@ def test_a_killed_process_frees_its_run(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(Busy, match=f"process {process.pid}"), claim(tmp_path, "", IDENTITY):
+        with pytest.raises(Busy, match=f"process {process.pid}"), acquire(tmp_path, "", IDENTITY):
             pass
         process.kill()
 
@@ -72,7 +74,7 @@ def test_a_killed_process_frees_its_run(tmp_path: Path) -> None:
     assert run is not None
     assert run.state["state"] == "running"
     assert run.status == "interrupted"
-    with claim(tmp_path, "one", IDENTITY):
+    with acquire(tmp_path, "one", IDENTITY):
         pass
 
 
@@ -102,25 +104,25 @@ def test_a_run_is_running_while_someone_can_vouch_for_it(
 def test_a_run_on_another_host_is_left_alone(tmp_path: Path) -> None:
     Run(tmp_path / "x-01234567").write_state("running", identity=IDENTITY, pid=1, host="elsewhere")
 
-    with pytest.raises(Busy, match="on elsewhere"), claim(tmp_path, "x", IDENTITY):
+    with pytest.raises(Busy, match="on elsewhere"), acquire(tmp_path, "x", IDENTITY):
         pass
 
 
 def test_claiming_a_completed_run_leaves_it_completed(tmp_path: Path) -> None:
-    with claim(tmp_path, "one", IDENTITY) as run:
+    with acquire(tmp_path, "one", IDENTITY) as run:
         run.write_state("completed")
 
-    with claim(tmp_path, "one", IDENTITY) as again:
+    with acquire(tmp_path, "one", IDENTITY) as again:
         assert again.status == "completed"
 
 
 def test_a_study_that_is_listed_once_finds_what_was_there(tmp_path: Path) -> None:
     alike, later = IDENTITY[:8] + "f" * 24, "a" * 32
     for label, each in (("x-deadbeef-y", IDENTITY), ("b", alike)):
-        with claim(tmp_path, label, each):
+        with acquire(tmp_path, label, each):
             pass
     study = Study.of(tmp_path)
-    with claim(tmp_path, "late", later):
+    with acquire(tmp_path, "late", later):
         pass
 
     for each in (IDENTITY, alike):

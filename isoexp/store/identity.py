@@ -29,7 +29,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from .choices import defaults
+from ..choices import defaults
 
 NUMBERS = 1
 """Raised when a change of the package makes the same configuration compute other numbers."""

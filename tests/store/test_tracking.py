@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from isoexp import tracking
-from isoexp.tracking import Mirror, NoLogger, WandB
+from isoexp.store import tracking
+from isoexp.store.tracking import Mirror, NoLogger, WandB
 
-from .wandb_stub import WandBStub
+from ..wandb_stub import WandBStub
 
 KEY = "a" * 40
 
@@ -326,7 +326,7 @@ def test_a_figure_that_is_not_there_costs_a_line_and_no_more(
 TRAINING = """
 import sys, time
 from pathlib import Path
-from isoexp.tracking import WandB
+from isoexp.store.tracking import WandB
 
 folder, timeout_s = Path(sys.argv[1]), float(sys.argv[2])
 logger = WandB(timeout_s=timeout_s)

@@ -1,4 +1,4 @@
-"""Tests for isoexp.checkpoint."""
+"""Tests for isoexp.store.checkpoint."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from isoexp import checkpoint
+from isoexp.store import checkpoint
 
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:

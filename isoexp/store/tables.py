@@ -1,30 +1,16 @@
-"""Rows on disk: JSON lines while a run is going, parquet with an explicit schema once it is done.
+"""Tables of a run: parquet with an explicit schema, the configuration in the metadata.
 
-Every file appears whole or not at all: it is written beside its place and moved there. A study is
-read back as one table by `isoexp.read`, with the configuration beside the results.
+A study is read back as one table by `isoexp.read`, with the configuration beside the results.
 """
 
-__all__ = [
-    "METRICS",
-    "Rows",
-    "Schema",
-    "append_line",
-    "files_below",
-    "read",
-    "read_json",
-    "read_lines",
-    "read_table",
-    "write_bytes",
-    "write_json",
-    "write_lines",
-    "write_table",
-]
+__all__ = ["METRICS", "Rows", "Schema", "read", "read_table", "write_table"]
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .files import files_below, write_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,92 +38,6 @@ METRICS: Schema = {
 """The columns of metrics.parquet; those that a task has not are empty."""
 
 CONFIG_KEY = b"isoexp.config"
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content)
-    os.replace(beside, path)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON object whole or not at all."""
-
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object; {} where there is none, or what is there is not one."""
-
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-
-    return found if isinstance(found, dict) else {}
-
-
-def files_below(root: Path, name: str) -> Iterator[Path]:
-    """Yields the files of a name below a folder, ordered by path.
-
-    Where there is one nothing is looked for deeper: runs hold no runs. Neither hidden folders nor
-    links to folders are entered.
-
-    Arguments:
-        root: The folder.
-        name: The name of a file, or its path from where it is looked for.
-    """
-
-    folders = [os.fspath(root)]
-    while folders:
-        folder = folders.pop()
-        path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            yield Path(path)
-            continue
-        try:
-            with os.scandir(folder) as entries:
-                inner = [
-                    entry.path
-                    for entry in entries
-                    if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
-                ]
-        except OSError:  # not for us to read, or removed by another process just now
-            continue
-        folders += sorted(inner, reverse=True)
-
-
-def append_line(path: Path, row: Mapping[str, Any]) -> None:
-    """Appends a row as a line of JSON."""
-
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Reads rows back, up to the first that is cut short or broken."""
-
-    if not path.exists():
-        return []
-
-    whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
-    rows = []
-    for line in whole.splitlines():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:  # what follows a broken line has lost its context
-            break
-
-    return rows
-
-
-def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes rows as lines of JSON, whole or not at all."""
-
-    write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def write_table(

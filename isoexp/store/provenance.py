@@ -27,7 +27,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
         "host": socket.gethostname(),
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
-        "code": _git(Path(__file__).parent),
+        "code": _git(Path(__file__).parents[1]),
         "project": _git(Path.cwd()),
         **facts,
     }

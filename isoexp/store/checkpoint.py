@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from .errors import UserError
+from ..errors import UserError
 
 CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 SNAPSHOTS = "snapshots.pt"

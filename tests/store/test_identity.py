@@ -1,10 +1,10 @@
-"""Tests for isoexp.identity."""
+"""Tests for isoexp.store.identity."""
 
 import pytest
 
 from isoexp.experiment.composition import compose, expand
 from isoexp.experiment.preparation import prepare
-from isoexp.identity import command, identity, label, structure
+from isoexp.store.identity import command, identity, label, structure
 
 
 def identity_of(*words: str) -> str:
@@ -111,7 +111,7 @@ GOLDEN = {
 
 @pytest.mark.parametrize("words", GOLDEN)
 def test_finished_runs_stay_finished(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isoexp.identity._torch_minor", lambda: "2.13")
+    monkeypatch.setattr("isoexp.store.identity._torch_minor", lambda: "2.13")
 
     config = compose(words.split()).config
     assert identity(config, 3, "data", {"mine.A": "00"}) == GOLDEN[words]

@@ -1,4 +1,4 @@
-"""Tests for isoexp.records."""
+"""Tests for isoexp.store.tables and files."""
 
 import os
 from pathlib import Path
@@ -10,9 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import isoexp
-from isoexp.records import (
-    METRICS,
-    Schema,
+from isoexp.store.files import (
     append_line,
     files_below,
     read_json,
@@ -20,8 +18,8 @@ from isoexp.records import (
     write_bytes,
     write_json,
     write_lines,
-    write_table,
 )
+from isoexp.store.tables import METRICS, Schema, write_table
 
 SCHEMA: Schema = {"step": int, "loss": float, "layer": str}
 
