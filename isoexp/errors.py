@@ -1,6 +1,6 @@
 """What is said to a user who asked for something that cannot be."""
 
-__all__ = ["UserError", "did_you_mean", "suggest"]
+__all__ = ["UserError", "did_you_mean", "one_line", "suggest"]
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -28,3 +28,9 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     near = suggest(word, choices)
 
     return f"; did you mean {near}?" if near else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Returns the message of an exception in one line; its class where it has none."""
+
+    return " ".join(str(error).split()) or type(error).__name__

@@ -4,7 +4,7 @@ Process 0 decides, evaluates and writes, and tells the others; they take their s
 (isoexp.parallel). torch is not imported before there is something to say.
 """
 
-__all__ = ["connected", "hear", "local_rank", "local_size", "rank", "size", "tell"]
+__all__ = ["connected", "cores", "hear", "local_rank", "local_size", "rank", "size", "tell"]
 
 import atexit
 import os
@@ -39,6 +39,12 @@ def local_rank() -> int:
     """Returns which of the processes on this machine this is, from 0."""
 
     return _told("LOCAL_RANK", 0)
+
+
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def tell(value: Any) -> None:

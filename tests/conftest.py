@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     import torch
 
     # Compiled by the hook here, not deep inside a test: CPython's compiler counts recursion.
-    from isoexp.experiment import execution, trial  # noqa: F401
+    from isoexp.experiment import run, train  # noqa: F401
     from isoexp.symmetry import laws, training
 
     torch.set_num_threads(1)

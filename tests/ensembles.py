@@ -25,6 +25,7 @@ from isoexp.activations import (
 from isoexp.ensemble import Ensemble
 from isoexp.inits import Default
 from isoexp.models import MLP
+from isoexp.models.blocks import Forms
 from isoexp.optimizers import (
     ClipNorm,
     ClipValue,
@@ -141,7 +142,9 @@ def networks(case: Case, seeds: Sequence[int]) -> list[nn.Module]:
     for seed in seeds:
         with seeded(seed, "weights"):
             bias = case.bias
-            made.append(MLP((6,), 3, [8, 7], case.activation, case.norm, Default(), bias=bias))
+            made.append(
+                MLP((6,), 3, Forms(case.activation, case.norm, Default()), [8, 7], bias=bias)
+            )
 
     return made
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from isoexp import parallel, processes
 from isoexp.cli import main
-from isoexp.experiment import group, trial
+from isoexp.experiment import batching, train
 
 ENDED_AT = 10
 """The share at which training ends: the first three are those of a try."""
@@ -50,8 +50,8 @@ def do(lines: list[list[str]]) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield x, y
 
-    group.shares = shares
-    trial.SAVE_EVERY_S, trial.SAVE_SHARE = 0.0, float("inf")
+    batching.shares = shares
+    train.SAVE_EVERY_S, train.SAVE_SHARE = 0.0, float("inf")
 
     for words in lines:
         left -= 1

@@ -21,14 +21,14 @@ from isoexp import (
     regularizers,
 )
 from isoexp.activations import Activation
-from isoexp.choices import CONF, defaults, groups, root_keys
+from isoexp.config.axes import SweepSettings
+from isoexp.config.build import check
+from isoexp.config.compose import compose
+from isoexp.config.groups import CONF, choices, defaults, root_keys
+from isoexp.config.settings import Settings
 from isoexp.data import Source
 from isoexp.errors import UserError
-from isoexp.experiment.composition import compose
-from isoexp.experiment.construction import check
-from isoexp.experiment.preparation import prepare
-from isoexp.experiment.settings import Settings
-from isoexp.experiment.sweeping import Sweeping
+from isoexp.experiment.job import prepare
 
 OFFLINE = {
     "digits", "mnist5k", "mnist1d", "spheres", "xor", "teacher", "modular", "text", "waveforms",
@@ -42,7 +42,7 @@ ABSTRACT = {
 WHOLE = {"claim", "data", "experiment"}
 """What says more than one choice, or asks for others; claims are composed in tests/reproduce."""
 
-CHOICES = {group: sorted(choices) for group, choices in groups().items() if group not in WHOLE}
+CHOICES = {group: sorted(choices) for group, choices in choices().items() if group not in WHOLE}
 
 TOGETHER = [
     [f"{group}={choices[k % len(choices)]}" for group, choices in CHOICES.items()]
@@ -53,7 +53,7 @@ TOGETHER = [
 ALONE = [
     *([f"data={name}"] for name in sorted(OFFLINE - {"text", "languages"})),
     *([f"data={name}", "model=rnn"] for name in ("text", "languages")),
-    *([f"experiment={name}"] for name in sorted(groups()["experiment"])),
+    *([f"experiment={name}"] for name in sorted(choices()["experiment"])),
 ]
 
 
@@ -62,23 +62,23 @@ def test_every_choice_builds(words: list[str]) -> None:
     job = compose(words)
 
     check(job.config)
-    prepare(job).bench()
+    prepare(job).lab()
 
 
 def test_no_choice_is_left_out() -> None:
     named = {word for words in (*TOGETHER, *ALONE) for word in words}
-    every = {f"{group}={name}" for group, choices in groups().items() for name in choices}
-    absent = {f"data={name}" for name in set(groups()["data"]) - OFFLINE}
+    every = {f"{group}={name}" for group, choices in choices().items() for name in choices}
+    absent = {f"data={name}" for name in set(choices()["data"]) - OFFLINE}
 
-    assert every - named == absent | {f"claim={name}" for name in groups()["claim"]}
+    assert every - named == absent | {f"claim={name}" for name in choices()["claim"]}
 
 
-@pytest.mark.parametrize("name", sorted(set(groups()["data"]) - OFFLINE))
+@pytest.mark.parametrize("name", sorted(set(choices()["data"]) - OFFLINE))
 def test_data_that_is_not_here_composes(name: str, tmp_path: Path) -> None:
     job = compose([f"data={name}", f"data.root={tmp_path}"])
 
     with pytest.raises(UserError, match="holds no"):
-        prepare(job).bench()
+        prepare(job).lab()
 
 
 def named(package: ModuleType, base: type) -> set[str]:
@@ -106,7 +106,7 @@ def named(package: ModuleType, base: type) -> set[str]:
     ],
 )
 def test_every_class_has_a_file(package: ModuleType, base: type, group: str) -> None:
-    texts = " ".join(path.read_text() for path in groups()[group].values())
+    texts = " ".join(path.read_text() for path in choices()[group].values())
     missing = {name for name in named(package, base) if f"_target_: {name}\n" not in texts}
 
     assert missing <= ABSTRACT, missing
@@ -125,5 +125,5 @@ def test_the_keys_read_as_text_are_the_keys() -> None:
 
     assert root_keys() == [key for key in root if key not in ("defaults", "hydra")]
     assert set(root_keys()) == {*Settings.__dataclass_fields__, "search", "sweep"}
-    assert set(root["sweep"]) == set(Sweeping.__dataclass_fields__)
-    assert defaults().keys() <= groups().keys()
+    assert set(root["sweep"]) == set(SweepSettings.__dataclass_fields__)
+    assert defaults().keys() <= choices().keys()

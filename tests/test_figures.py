@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from isoexp import figures
-from isoexp.choices import groups
+from isoexp.config.groups import choices
 from isoexp.figures.style import short, title, trained
 from isoexp.probes import Equivariance, probe
 from isoexp.store.tables import write_table
@@ -20,7 +20,7 @@ from .probes.subjects import subject
 
 
 def test_every_probe_has_a_figure() -> None:
-    assert set(figures.FIGURES) == set(groups()["probe"]) - {"all", "none"}
+    assert set(figures.FIGURES) == set(choices()["probe"]) - {"all", "none"}
 
 
 def test_titles_say_which_network_and_how_many() -> None:

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from isoexp.errors import UserError
-from isoexp.experiment.following import check_shares
-from isoexp.experiment.preparation import prepare
+from isoexp.experiment.job import prepare
+from isoexp.experiment.train import check_shares
 from isoexp.noise import KEY, normal, uniform
 from isoexp.parallel import Share
 from isoexp.store.study import runs_below
@@ -167,7 +167,7 @@ def test_mistakes_are_found_before_anything_is_shared(
     own: str, message: str, started: None
 ) -> None:
     with pytest.raises(UserError, match=message):
-        check_shares(prepare(composed((*TINY, "device=cpu", "probe=none", own))).bench())
+        check_shares(prepare(composed((*TINY, "device=cpu", "probe=none", own))).lab())
 
 
 def test_other_commands_are_refused(started: None, isoexp: Command) -> None:

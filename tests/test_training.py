@@ -15,6 +15,7 @@ from isoexp.dropout import ElementwiseDropout
 from isoexp.ensemble import Ensemble
 from isoexp.inits import Default
 from isoexp.models import MLP, Autoencoder
+from isoexp.models.blocks import Forms
 from isoexp.optimizers import ClipNorm, ClipValue, Constant, Cosine, NoClip
 from isoexp.regularizers import L2, NoRegularizer
 from isoexp.streams import seeded
@@ -39,7 +40,7 @@ def identity(n: int) -> nn.Module:
 
 def mlp(seed: int, outputs: int = 3) -> MLP:
     with seeded(seed, "weights"):
-        return MLP((6,), outputs, [8], IsoTanh, identity, Default())
+        return MLP((6,), outputs, Forms(IsoTanh, identity, Default()), [8])
 
 
 # --- batches --------------------------------------------------------------------------------
@@ -316,7 +317,7 @@ def test_it_learns() -> None:
 
 def test_an_autoencoder_is_trained_to_reconstruct() -> None:
     x = torch.randn(40, 1, 2, 3)
-    model = Autoencoder((1, 2, 3), 0, [8], 6, IsoTanh, identity, Default())
+    model = Autoencoder((1, 2, 3), 0, Forms(IsoTanh, identity, Default()), [8], 6)
     ensemble = Ensemble([model])
     optimizers = ensemble.optimizers(lambda p: Adam(p, 0.02))
     order = batches(x, torch.zeros(40, dtype=torch.long), [0], 20, 200)
@@ -328,7 +329,7 @@ def test_an_autoencoder_is_trained_to_reconstruct() -> None:
 def noisy(seed: int) -> MLP:
     with seeded(seed, "weights"):
         return MLP(
-            (6,), 3, [8], IsoTanh, identity, Default(), partial(ElementwiseDropout, keep=0.5)
+            (6,), 3, Forms(IsoTanh, identity, Default(), partial(ElementwiseDropout, keep=0.5)), [8]
         )
 
 

@@ -115,7 +115,7 @@ def every_dropout(n: int) -> nn.Module:
     return nn.Sequential(*(build(n) for build in DROPOUTS))
 
 
-def others(inputs: object, outputs: object, **form: object) -> nn.Module:
+def others(inputs: object, outputs: object, forms: Forms, bias: bool) -> nn.Module:
     return Everything(TRACED)
 
 
@@ -192,13 +192,13 @@ def test_attention_is_one_of_two() -> None:
         Transformer(
             (4, 2),
             3,
+            forms(),
             width=6,
             depth=1,
             heads=2,
             hidden=5,
             patch=1,
             attention="odd",  # pyright: ignore[reportArgumentType]
-            **forms()._asdict(),
         )
 
 

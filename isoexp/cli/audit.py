@@ -69,11 +69,8 @@ def audit(arguments: Sequence[str]) -> int:
         raise UserError(f"--seed must not be negative, got {options.seed}")
 
     from ..experiment.audit import SCHEMA, forms, measure, rows
-    from ..experiment.construction import allow
     from ..store.tables import write_table
 
-    if options.allow:
-        allow(options.allow)
     folders = [Path(folder) for folder in options.config_dir]
     chosen = list(forms(options.words, folders, options.kind))
 

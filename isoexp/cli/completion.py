@@ -4,7 +4,7 @@ __all__ = ["complete", "completion"]
 
 from collections.abc import Sequence
 
-from ..choices import COMMANDS, CONF, FORMS, defaults, groups, keys, root_keys
+from ..config.groups import COMMANDS, CONF, GROUPS, choices, defaults, keys, root_keys
 from ..errors import UserError, did_you_mean
 from ..report.claims import SCALES
 from .reproduce import FREE
@@ -64,7 +64,7 @@ def complete(arguments: Sequence[str]) -> int:
 
 
 def _candidates(before: Sequence[str], word: str) -> list[str]:
-    known = groups()
+    known = choices()
     commands = [w for w in before if w in COMMANDS]
 
     if not commands:
@@ -104,7 +104,8 @@ def _candidates(before: Sequence[str], word: str) -> list[str]:
         return [head + choice for choice in known[group]]
 
     if commands[0] == "audit":
-        return [*FORMS, "attention", *[f"{g}=" for g in FORMS]]
+        forms = [group.name for group in GROUPS.values() if group.symmetry]
+        return [*forms, "attention", *[f"{g}=" for g in forms]]
 
     if commands[0] == "probe":
         return ["probe=", "device=", "force="]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..choices import describe, groups
+from ..config.groups import choices, describe
 from ..errors import UserError, did_you_mean
 from ..store.files import read_json
 from ..store.run import Run, status
@@ -18,7 +18,7 @@ def list_choices(arguments: Sequence[str]) -> int:
     """isoexp list [GROUP] [--config-dir DIR]: every choice, with its equation or one line."""
 
     words, folders = _config_dirs(arguments)
-    known = groups(folders)
+    known = choices(folders)
     if len(words) > 1:
         raise UserError(f"isoexp list takes one group, got {' '.join(words)}")
     for word in words:

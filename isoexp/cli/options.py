@@ -9,11 +9,7 @@ from ..errors import UserError, did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of a command's options and words, with those that every command has.
-
-    Arguments:
-        command: The name of the command.
-    """
+    """A parser of a command's arguments, with the options that every command has."""
 
     def __init__(self, command: str) -> None:
         super().__init__(prog=f"isoexp {command}", add_help=False, allow_abbrev=False)
@@ -28,7 +24,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Returns the options and words of a command line.
+    """Parses a command line; packages that are allowed are from here on.
 
     Raises:
         UserError: If an option is unknown, or lacks its value.
@@ -41,5 +37,10 @@ def parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
             f"{parser.prog} has no option {unknown[0]}"
             f"{did_you_mean(unknown[0], known) or f'; {parser.prog} --help shows them'}"
         )
+
+    if options.allow:
+        from ..config.targets import allow
+
+        allow(options.allow)
 
     return options

@@ -59,14 +59,9 @@ def probe(arguments: Sequence[str]) -> int:
                 f"{word} cannot be set of a run that is trained: {', '.join(SETTINGS)} can{near}"
             )
 
-    if options.allow:
-        from ..experiment.construction import allow
-
-        allow(options.allow)
-
-    from ..experiment.composition import compose
-    from ..experiment.stored import probe_stored, stored
-    from .console import Console
+    from ..config.compose import compose
+    from ..experiment.probing import probe_stored, stored
+    from .progress import RunProgress
 
     asked = words if any(w.startswith("probe=") for w in words) else ["probe=all", *words]
     config = compose(asked, [Path(folder) for folder in options.config_dir]).config
@@ -88,20 +83,20 @@ def probe(arguments: Sequence[str]) -> int:
     jobs = [(stored(run, **changes), run) for run in runs]  # all are looked at before the first
     failed = 0
     for job, run in jobs:
-        console = Console(quiet=True, probing=True)
+        progress = RunProgress(probing=True)
         print(run.folder)
         with closing(probe_stored(job, run, twin)) as events:
             try:
                 for event in events:
-                    console.show(event)
+                    progress.show(event)
             except Busy as busy:
-                console.failed.append(str(busy))
-                console.say(f"  not probed: {busy}", sys.stderr)
+                progress.failed.append(str(busy))
+                progress.say(f"  not probed: {busy}", sys.stderr)
         known = run.state.get("probes") or {}
-        before = [name for name in job.probes if name in known and name not in console.asked]
-        if before and not console.failed:
-            console.say(f"  asked before: {', '.join(before)}")
-        failed += len(console.failed)
+        before = [name for name in job.probes if name in known and name not in progress.asked]
+        if before and not progress.failed:
+            progress.say(f"  asked before: {', '.join(before)}")
+        failed += len(progress.failed)
     for parent in sorted({str(run.folder.parent) for run in runs}):
         names = [run.folder.name for run in runs if str(run.folder.parent) == parent]
         name = names[0] if len(names) == 1 else "*"

@@ -10,7 +10,7 @@ from ..errors import UserError, did_you_mean
 from .options import Parser, parse
 
 if TYPE_CHECKING:
-    from ..experiment.preparation import Prepared
+    from ..experiment.job import Job
     from ..report.claims import Claim
     from ..report.decisions import Decision
 
@@ -58,11 +58,6 @@ def reproduce(arguments: Sequence[str]) -> int:
     from ..sweep import of_hydra
 
     folders = [Path(folder) for folder in options.config_dir]
-    if options.allow:
-        from ..experiment.construction import allow
-
-        allow(options.allow)
-
     names = [word for word in options.words if "=" not in word]
     words = [word for word in options.words if "=" in word]
     scale = "smoke" if options.smoke else "laptop"
@@ -113,9 +108,9 @@ def _reproduce(
     """Does the studies of claims and says what they show; returns the exit code."""
 
     from ..reproduce import Study
-    from ..sweep import launcher
+    from ..sweep import chosen_launcher
 
-    cluster = launcher(of_hydra, folders) if of_hydra else None
+    cluster = chosen_launcher(of_hydra, folders) if of_hydra else None
     own = [word for word in words if word not in of_hydra]
     studies = [Study.of(claim, own, folders) for claim in claims]
     minutes = sum(claim.cost for claim in claims)
@@ -158,14 +153,14 @@ def _reproduce(
     return 1 if left else 0
 
 
-def _carry_out(jobs: "Sequence[Prepared]", cluster: Any, dry_run: bool) -> int:
+def _carry_out(jobs: "Sequence[Job]", cluster: Any, dry_run: bool) -> int:
     """Does jobs; returns how many runs are left."""
 
     from ..sweep import planned
-    from .sweeping import CLUSTER, carry_out, say_plan
+    from .sweep import CLUSTER, carry_out, say_plan
 
     plan = planned(jobs, CLUSTER if cluster else None)
-    say_plan(plan, cluster[0] if cluster else None)
+    say_plan(plan, cluster)
 
     return 0 if dry_run else carry_out(plan, cluster, each=False)
 

@@ -3,26 +3,27 @@
 __all__ = ["HELP", "search"]
 
 import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from .options import Parser, parse
 from .table import number, table
 
 if TYPE_CHECKING:
-    from ..search import Event, Search, Told
+    from ..search import Search, Told
     from ..search.trials import Trials
+    from ..sweep import Launcher
 
 HELP = """\
 isoexp search [group=choice …] [key=value …] PARAMETER …
 
 Tries settings of a space and finds those that score best on the validation split. A parameter is a
-word with several values, in Hydra's grammar; all other words hold for all trials:
+override with several values, in Hydra's grammar; all other overrides hold for all trials:
 
   'optimizer.lr=interval(0.1,0.5)'            a real number
   'optimizer.lr=tag(log,interval(1e-4,0.1))'  the same, evenly in its logarithm
@@ -61,19 +62,14 @@ def search(arguments: Sequence[str]) -> int:
     if find_spec("optuna") is None:
         raise UserError("isoexp search needs pip install isoexp[search]")
 
-    if options.allow:
-        from ..experiment.construction import allow
-
-        allow(options.allow)
-
     from ..search import Search
-    from ..sweep import launcher, of_hydra, wants_hydra
+    from ..sweep import chosen_launcher, of_hydra, wants_hydra
 
     folders = [Path(folder) for folder in options.config_dir]
     if wants_hydra(options.words, folders):
         raise UserError("a search sends its trials itself: by hydra/launcher=submitit_slurm or ray")
-    cluster = launcher(options.words, folders)
-    found = Search.of([word for word in options.words if not of_hydra(word)], folders)
+    launcher = chosen_launcher(options.words, folders)
+    found = Search.of([text for text in options.words if not of_hydra(text)], folders)
     if options.dry_run:
         found.validate()
         _say_space(found)
@@ -82,42 +78,34 @@ def search(arguments: Sequence[str]) -> int:
     given = [f"--config-dir={folder}" for folder in folders]
     given += [f"--allow={package}" for package in options.allow]
 
-    return _run(found, cluster, given)
+    return _run(found, launcher, given)
 
 
-def _run(
-    search: "Search", cluster: tuple[str, dict[str, Any]] | None, options: Sequence[str]
-) -> int:
+def _run(search: "Search", launcher: "Launcher | None", options: Sequence[str]) -> int:
     """Does a search and says what was found; returns the exit code."""
 
     new = not (search.folder / "search.journal").exists()
     if new:
         search.validate()
 
-    from ..experiment.execution import terminable
+    from ..experiment.run import terminable
     from ..search import run
     from ..search.trials import Trials
-    from ..sweep import Hands, Plan, Workers, hands
-    from .sweeping import CLUSTER
+    from .progress import SearchProgress
+    from .sweep import CLUSTER, backend_of
 
-    def does(plan: Plan) -> Hands:
-        if cluster:
-            return hands(*cluster, Path(search.first.settings.out).expanduser())
-        return Workers(plan.workers, plan.threads, plan.devices)
-
+    out = Path(search.first.settings.out).expanduser()
     with Trials.opened(search) as trials:
         if trials.missing and not new:
             search.validate()
-        console = _Console(search, trials)
-        events = run(search, trials, does, CLUSTER if cluster else None)
-        with terminable(), closing(events):
-            try:
-                for event in events:
-                    console.show(event)
-            finally:
-                console.close()
+        progress = SearchProgress(search, trials)
+        build = partial(backend_of, launcher=launcher, out=out)
+        events = run(search, trials, build, CLUSTER if launcher else None)
+        with terminable(), closing(events), closing(progress):
+            for event in events:
+                progress.show(event)
 
-        return _conclude(search, trials, options) or console.failed
+        return _conclude(search, trials, options) or progress.failed
 
 
 def _say_space(search: "Search") -> None:
@@ -157,7 +145,7 @@ def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int
     shares = trials.importances()
     if shares:
         print(f"\nwhat counts: {', '.join(f'{key} {share:.0%}' for key, share in shares.items())}")
-    best = [*options, *search.command(done[0].words)]
+    best = [*options, *search.command(done[0].overrides)]
     print(f"\nbest     isoexp train {shlex.join(best)}")
     print(f"all      isoexp ls {search.folder}")
 
@@ -165,76 +153,4 @@ def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int
 
 
 def _values(told: "Told") -> list[str]:
-    return [word.partition("=")[2] for word in told.words]
-
-
-class _Console:
-    """Shows the trials of a search as they end, and on a terminal what is going on.
-
-    Arguments:
-        search: The search.
-        trials: Its trials.
-    """
-
-    def __init__(self, search: "Search", trials: "Trials") -> None:
-        self.failed = False
-
-        self._all, self._trials = search.settings.trials, trials
-        self._going, self._waiting = "", 0
-        self._status: Any = None
-        print(f"{self._all} trials, {len(trials.told())} done before", flush=True)
-        if sys.stdout.isatty():
-            from rich.console import Console
-
-            self._status = Console(highlight=False, markup=False).status("planning")
-            self._status.start()
-
-    def show(self, event: "Event") -> None:
-        """Shows an event."""
-
-        from ..search import Begun, Told, Waiting
-        from ..sweep import Beat, Retried
-
-        match event:
-            case Begun(trials, networks):
-                self._going = f"{trials} trials, {networks} networks"
-                self._say_status(self._going)
-            case Beat(units):
-                made, all = (sum(each) for each in zip((0, 0), *units.values(), strict=True))
-                self._say_status(f"{self._going}, update {made} of {all}" if all else self._going)
-            case Told():
-                self._show_told(event)
-            case Retried(networks, reason):
-                self._say(f"trying {networks} networks again: {reason}")
-            case Waiting(trials) if trials != self._waiting:
-                self._waiting = trials
-                self._say(f"waiting for {trials} trials of another process")
-            case _:
-                pass
-
-    def close(self) -> None:
-        """Takes the line of what is going on away."""
-
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
-
-    def _show_told(self, told: "Told") -> None:
-        words = " ".join(told.words)
-        if told.value is None:
-            self.failed |= told.failed
-            self._say(f"{'failed' if told.failed else 'stopped':<8}  {words}: {told.reason}")
-        else:
-            best = self._trials.told()[0].number == told.number
-            self._say(f"{number(told.value):<8}  {words}{'  (best so far)' if best else ''}")
-
-    def _say(self, line: str) -> None:
-        text = f"[{len(self._trials.told())}/{self._all}] {line}"
-        if self._status is not None:
-            self._status.console.print(text, soft_wrap=True)
-        else:
-            print(text, flush=True)
-
-    def _say_status(self, text: str) -> None:
-        if self._status is not None:
-            self._status.update(text)
+    return [word.partition("=")[2] for word in told.overrides]

@@ -1,4 +1,4 @@
-"""isoexp train: from the words of a command line to finished runs."""
+"""isoexp train: from the overrides of a command line to finished runs."""
 
 __all__ = ["HELP", "train"]
 
@@ -40,15 +40,10 @@ def train(arguments: Sequence[str]) -> int:
     parser.add_argument("--cfg", action="store_true")
     options = parse(parser, arguments)
     if options.help:
-        from ..choices import root_keys
+        from ..config.groups import root_keys
 
         print(HELP.format(keys=", ".join(root_keys())))
         return 0
-
-    if options.allow:
-        from ..experiment.construction import allow
-
-        allow(options.allow)
 
     folders = [Path(folder) for folder in options.config_dir]
     if options.cfg:
@@ -56,7 +51,7 @@ def train(arguments: Sequence[str]) -> int:
     if options.multirun:
         if processes.size() > 1:
             raise UserError("torchrun shares one training: start isoexp train -m without it")
-        from .sweeping import sweep
+        from .sweep import sweep
 
         return sweep(options.words, folders, options.dry_run)
     if options.dry_run:
@@ -65,38 +60,35 @@ def train(arguments: Sequence[str]) -> int:
     return _single(options.words, folders)
 
 
-def _single(words: Sequence[str], folders: Sequence[Path]) -> int:
-    from ..experiment.composition import compose
-    from ..experiment.execution import execute
-    from ..experiment.preparation import prepare
-    from .console import Console
+def _single(overrides: Sequence[str], folders: Sequence[Path]) -> int:
+    from ..config.compose import compose
+    from ..experiment.job import prepare
+    from ..experiment.run import execute
+    from .progress import RunProgress, conclude
 
-    job = prepare(compose(words, folders))
+    job = prepare(compose(overrides, folders))
     if processes.rank() > 0:
-        from ..experiment.following import follow
+        from ..experiment.train import follow
 
         follow(job)
         return 0
 
-    console = Console()
-    with closing(execute([job])) as events:
-        try:
-            for event in events:
-                console.show(event)
-        finally:
-            console.close()
-    console.conclude()
+    progress = RunProgress()
+    with closing(execute([job])) as events, closing(progress):
+        for event in events:
+            progress.show(event)
+    conclude(progress.done)
 
-    return 1 if console.failed or console.held else 0
+    return 1 if progress.failed or progress.held else 0
 
 
-def _print_config(words: Sequence[str], folders: Sequence[Path]) -> int:
-    from ..experiment.composition import compose
-    from ..experiment.configuration import written
-    from ..experiment.construction import check
+def _print_config(overrides: Sequence[str], folders: Sequence[Path]) -> int:
+    from ..config.build import check, with_targets
+    from ..config.compose import compose
+    from ..config.document import to_yaml
 
-    job = compose(words, folders)
-    check(job.config)
-    print(written(job.config), end="")
+    config = with_targets(compose(overrides, folders).config, overrides)
+    check(config)
+    print(to_yaml(config), end="")
 
     return 0

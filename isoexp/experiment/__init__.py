@@ -1,8 +1,8 @@
-"""An experiment: from words on the command line to a finished run folder.
+"""An experiment: one run, or many networks trained as one, from a configuration to its folder.
 
-words        each word by itself             composition   words → configuration
-sweeping     how values make jobs            template      a configuration to be filled in
-construction configuration → objects         bench         all objects of one run
-settings     the root keys, checked          validation    what is wrong with any job of a sweep
-trial        training, records, probes       execution     which runs are to do, and doing them
+job      what is asked for, and what of it is left    lab       its objects, and a training of them
+batching which networks can be trained as one         train     the training, recorded as it goes
+record   what is written down of one network          run       doing the runs of jobs, once
+probing  probes put to trained networks               untrained what runs that begin alike share
+audit    the measured symmetry of functional forms
 """

@@ -3,8 +3,9 @@
 It is the taxonomy that the paper leaves unfinished (App. E).
 """
 
-__all__ = ["KINDS", "SCHEMA", "Finding", "Form", "forms", "measure", "rows"]
+__all__ = ["MEASURES", "SCHEMA", "Finding", "Form", "audited", "forms", "measure", "rows"]
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,30 +13,44 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim import Optimizer
 
 from .. import symmetry
-from ..choices import FORMS, groups
-from ..errors import UserError, did_you_mean
+from ..config.build import build, check
+from ..config.compose import choice, expand
+from ..config.groups import GROUPS, choices
+from ..config.targets import allow, locate
+from ..devices import set_threads
+from ..errors import UserError, did_you_mean, one_line
 from ..models import WEIGHTS
 from ..store.tables import Rows, Schema
 from ..symmetry import Measured, largest
-from .bench import set_threads
-from .composition import choice, expand
-from .construction import build, check
-from .objects import AS, located
 
-KINDS: dict[str, Callable[[Any, int, int], list[Measured]]] = {
-    "activation": symmetry.measure_map,
-    "norm": symmetry.measure_map,
-    "dropout": symmetry.measure_map,
-    "attention": symmetry.measure_map,
+MEASURES: dict[str, Callable[[Any, int, int], list[Measured]]] = {
+    "map": symmetry.measure_map,
     "init": symmetry.measure_init,
     "optimizer": symmetry.measure_optimizer,
     "clip": symmetry.measure_gradient_map,
     "regularizer": symmetry.measure_regularizer,
-    "map": symmetry.measure_map,
 }
-"""How a form of each kind is measured: from what builds it, a number of features and a seed."""
+"""How symmetry is measured: of a builder of forms, for a number of features and a seed."""
+
+PACKAGES = {
+    "isoexp.inits": "init",
+    "torch.nn.init": "init",
+    "isoexp.optimizers": "clip",
+    "isoexp.regularizers": "regularizer",
+}
+"""How the members of a package are measured that show it by no base of theirs."""
+
+
+def audited() -> dict[str, str]:
+    """Returns the kinds of forms that can be audited, and how each is measured."""
+
+    groups = {group.name: group.symmetry for group in GROUPS.values() if group.symmetry}
+
+    return {**groups, "attention": "map"}
+
 
 SCHEMA: Schema = {
     "kind": str,
@@ -86,11 +101,11 @@ class Finding:
         return {on: largest(m for m in self.measured if m.on == on) for on in acted_on}
 
 
-def forms(words: Sequence[str], folders: Sequence[Path] = (), kind: str = "") -> Iterator[Form]:
-    """Yields the forms that words name; without words, those of every group.
+def forms(overrides: Sequence[str], folders: Sequence[Path] = (), kind: str = "") -> Iterator[Form]:
+    """Yields the forms that overrides name; without overrides, those of every group.
 
     Arguments:
-        words: A group; or choices and settings, as isoexp train takes them; or module:object.
+        overrides: A group; or choices and settings, as isoexp train takes them; or module:object.
         folders: Folders of the user's own choices.
         kind: What kind the objects are, where it cannot be seen.
 
@@ -98,28 +113,27 @@ def forms(words: Sequence[str], folders: Sequence[Path] = (), kind: str = "") ->
         UserError: If a word names nothing.
     """
 
-    if kind and kind not in AS:
-        raise UserError(f"--as must be one of {', '.join(AS)}, got {kind}")
+    if kind and kind not in MEASURES:
+        raise UserError(f"--as must be one of {', '.join(MEASURES)}, got {kind}")
 
-    named = [word for word in words if ":" in word and "=" not in word]
+    named = [word for word in overrides if ":" in word and "=" not in word]
     if kind and not named:
         raise UserError(f"--as={kind} says what an object is: name one as module:object")
 
-    settings = [word for word in words if "=" in word]
-    asked = [word for word in words if word not in named and word not in settings]
+    settings = [word for word in overrides if "=" in word]
+    asked = [word for word in overrides if word not in named and word not in settings]
     for word in asked:
-        if word not in KINDS:
-            hint = did_you_mean(word, KINDS) or f"; one of {', '.join(KINDS)}, or module:object"
+        if word not in audited():
+            hint = did_you_mean(word, audited())
+            hint = hint or f"; one of {', '.join(audited())}, or module:object"
             raise UserError(f"there is no kind of form {word}{hint}")
 
-    everything = [each for each in KINDS if each != "map"]
-    for group in asked if words else everything:
+    for group in asked if overrides else audited():
         yield from _of_group(group, folders)
     if settings:
         yield from _composed(settings, folders)
     for word in named:
-        shown, name, built = located(word, kind)
-        yield Form(shown, name, word, built)
+        yield _named(word, kind)
 
 
 def measure(form: Form, n: int = 8, seed: int = 0) -> Finding:
@@ -127,9 +141,10 @@ def measure(form: Form, n: int = 8, seed: int = 0) -> Finding:
 
     set_threads()
     try:
-        return Finding(form, KINDS[form.kind](form.built, n, seed))
+        measure = MEASURES[audited().get(form.kind, form.kind)]
+        return Finding(form, measure(form.built, n, seed))
     except Exception as error:  # of anybody's class
-        return Finding(form, [], " ".join(str(error).split()) or type(error).__name__)
+        return Finding(form, [], one_line(error))
 
 
 def rows(findings: Iterable[Finding], n: int, seed: int) -> Rows:
@@ -139,12 +154,13 @@ def rows(findings: Iterable[Finding], n: int, seed: int) -> Rows:
     for finding in findings:
         form, symmetries = finding.form, finding.symmetries()
         for each in finding.measured:
-            values = (
-                form.kind, form.name, form.target, each.on, symmetries[each.on], each.group,
-                each.error, each.threshold, each.commutes, n, seed,
-            )  # fmt: skip
-            for column, value in zip(table.values(), values, strict=True):
-                column.append(value)
+            row = {
+                "kind": form.kind, "form": form.name, "target": form.target, "on": each.on,
+                "symmetry": symmetries[each.on], "group": each.group, "error": each.error,
+                "threshold": each.threshold, "commutes": each.commutes, "n": n, "seed": seed,
+            }  # fmt: skip
+            for name in SCHEMA:
+                table[name].append(row[name])
 
     return table
 
@@ -157,7 +173,7 @@ def _of_group(group: str, folders: Sequence[Path]) -> Iterator[Form]:
             target = f"isoexp.models.attention.{name}"
             yield Form(group, name, target, lambda n, weights=weights: _over_keys(weights))
 
-    for name, path in groups(folders).get(group, {}).items():
+    for name, path in choices(folders).get(group, {}).items():
         target = ""
         try:
             config = {group: choice(group, path)}
@@ -169,25 +185,77 @@ def _of_group(group: str, folders: Sequence[Path]) -> Iterator[Form]:
         yield Form(group, name, target, built)
 
 
-def _composed(words: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:
-    """Yields the choices that words name, with their settings; several values are several forms."""
+def _composed(overrides: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:
+    """Yields the choices that overrides name, with their settings; several values make several."""
 
-    named = list(dict.fromkeys(word.partition("=")[0].partition(".")[0] for word in words))
+    named = list(dict.fromkeys(word.partition("=")[0].partition(".")[0] for word in overrides))
     for group in named:
         if group == "attention":
             raise UserError("attention has no settings: isoexp audit attention measures both kinds")
-        if group not in FORMS:
-            raise UserError(f"isoexp audit measures {', '.join(FORMS)}, got {group}=")
-        if len([word for word in words if word.startswith(f"{group}=")]) > 1:
+        if group not in audited():
+            raise UserError(f"isoexp audit measures {', '.join(audited())}, got {group}=")
+        if len([word for word in overrides if word.startswith(f"{group}=")]) > 1:
             raise UserError(f"{group} is given twice: list its choices, {group}=one,two")
 
     for group in named:
-        own = [word for word in words if word.partition("=")[0].partition(".")[0] == group]
+        own = [word for word in overrides if word.partition("=")[0].partition(".")[0] == group]
         for job in expand(own, folders):  # a group at a time, or all would be combined with all
             check(job.config)
-            told = [word for word in job.words if word.startswith(f"{group}.")]
+            told = [word for word in job.overrides if word.startswith(f"{group}.")]
             name = " ".join([job.choices[group], *told])
             yield Form(group, name, str(job.config[group]["_target_"]), build(job.config, group))
+
+
+def _named(word: str, kind: str) -> Form:
+    """Returns the form module:object; who types a name trusts its module."""
+
+    allow([word.partition(".")[0].partition(":")[0]])
+    found = locate(word)
+    if not callable(found):
+        raise UserError(f"{word} must name a class or a function, got {type(found).__name__}")
+    kind = kind or _kind(found)
+
+    return Form(kind, word.partition(":")[2], word, _builder(found, kind))
+
+
+def _kind(found: Any) -> str:
+    """Returns the kind that an object shows: by its base, or by the package that it is in."""
+
+    if inspect.isclass(found) and issubclass(found, Optimizer):
+        return "optimizer"
+
+    home = str(getattr(found, "__module__", ""))
+    known = [kind for name, kind in PACKAGES.items() if f"{home}.".startswith(f"{name}.")]
+
+    return known[0] if known else "map"
+
+
+def _builder(found: Any, kind: str) -> Any:
+    """Returns an object as its kind is handed to a network or a training."""
+
+    if kind == "optimizer":
+        return found
+    if kind == "init" and str(getattr(found, "__module__", "")) == "torch.nn.init":
+        return lambda layer: found(layer.weight)
+    if kind != "map":
+        return found() if inspect.isclass(found) else found
+
+    if _takes_width(found):
+        return found
+
+    return lambda n: found() if inspect.isclass(found) else found
+
+
+def _takes_width(found: Any) -> bool:
+    """Whether an object is a class that must be told something first: the number of features."""
+
+    if not inspect.isclass(found):
+        return False
+    first = next(iter(inspect.signature(found).parameters.values()), None)
+    if first is None or first.kind in (first.VAR_POSITIONAL, first.VAR_KEYWORD):
+        return False
+
+    return first.default is first.empty
 
 
 def _over_keys(weights: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Any:

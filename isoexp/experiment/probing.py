@@ -1,109 +1,79 @@
 """Probing: what probes measure of a trained network, written into the folder of its run.
 
 A probe is put to the network as it was untrained, at snapshots, and trained, as far as it asks for
-them; each time it draws the same random numbers. One that fails, or cannot measure this network,
-stops no other.
+them; each time it draws the same random numbers. A probe that fails, or cannot measure this
+network, stops no other. Runs that were finished long ago are read back from their folders.
 """
 
-__all__ = ["ProbeFailed", "Probed", "Trained", "TwinTraining", "Unmeasured", "put_probes"]
+__all__ = ["Trained", "probe_stored", "put_probes", "stored"]
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
-from torch import Generator, nn
+from torch import Generator as Randomness
+from torch import nn
 
+from ..config.build import check
+from ..config.compose import Composition
+from ..config.document import parse
+from ..config.groups import handed
 from ..ensemble import Ensemble
+from ..errors import UserError, one_line
 from ..probes import Probe, Subject, Unsuitable
 from ..store import checkpoint
+from ..store.files import read_json
+from ..store.lock import hold
 from ..store.run import Run
 from ..store.tables import Rows
 from ..streams import stream
-from ..training import batches, fit
-from .bench import Bench
+from .batching import Training
+from .job import Event, Job, Probed, ProbeFailed, TwinTraining, Unmeasured, prepare
+from .lab import Lab
 from .record import Record
+from .run import put_again
 from .untrained import Untrained
 
 
 @dataclass(frozen=True)
-class Probed:
-    """A probe has measured; its rows and figure are written."""
-
-    run: Run
-    name: str
-    rows: int
-    numbers: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Unmeasured:
-    """A probe cannot measure this network."""
-
-    run: Run
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class ProbeFailed:
-    """A probe failed by an exception, kept whole in probes/<name>.error.txt."""
-
-    run: Run
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class TwinTraining:
-    """A twin is about to be trained, since no run of it is found."""
-
-    run: Run
-    seed: int
-
-
-Event = Probed | Unmeasured | ProbeFailed | TwinTraining
-
-
-@dataclass(frozen=True)
 class Trained:
-    """A trained network, and the bench that it was trained on.
+    """A trained network, and the lab that it was trained in.
 
     Arguments:
-        bench: The objects of its configuration.
-        seed: Its seed.
-        network: The network.
         run: Its folder, where there is one.
     """
 
-    bench: Bench
+    lab: Lab
     seed: int
     network: nn.Module
     run: Run | None = None
 
     @classmethod
-    def stored(cls, bench: Bench, seed: int, run: Run) -> "Trained":
+    def stored(cls, lab: Lab, seed: int, run: Run) -> "Trained":
         """Returns the network of a completed run."""
 
-        network = bench.network(seed)
+        network = lab.network(seed)
         Ensemble([network]).load(0, checkpoint.final(run.folder))
 
-        return cls(bench, seed, network, run)
+        return cls(lab, seed, network, run)
 
     @classmethod
-    def anew(cls, bench: Bench, seed: int) -> "Trained":
+    def anew(cls, lab: Lab, seed: int) -> "Trained":
         """Trains the network of a seed, and writes nothing down."""
 
-        ensemble = bench.ensemble([seed])
-        (network,) = _trained(bench, ensemble, [seed], 0, bench.steps, bench.schedule)
+        training = Training([lab], [seed])
+        ensemble = training.ensemble()
+        (network,) = _fitted(ensemble, training.fit(ensemble))
 
-        return cls(bench, seed, network)
+        return cls(lab, seed, network)
 
     @cached_property
     def untrained(self) -> Untrained:
         """The network as it was before its first update."""
 
-        return Untrained.of(self.bench, self.seed)
+        return Untrained.of(self.lab, self.seed)
 
     def stages(self, over: str) -> Iterator[tuple[str, int, nn.Module]]:
         """Yields what a network is called, the number of its updates, and the network.
@@ -113,29 +83,29 @@ class Trained:
         """
 
         if over != "trained":
-            yield "untrained", 0, self.bench.network(self.seed)
+            yield "untrained", 0, self.lab.network(self.seed)
         if over == "training" and self.run is not None:
             for step, state in checkpoint.snapshots(self.run.folder).items():
-                network = self.bench.network(self.seed)
+                network = self.lab.network(self.seed)
                 Ensemble([network]).load(0, state)
                 yield "snapshot", step, network
-        yield "trained", self.bench.steps, self.network
+        yield "trained", self.lab.steps, self.network
 
     def subject(
-        self, network: nn.Module, generator: Generator, twin: Subject | None = None
+        self, network: nn.Module, generator: Randomness, twin: Subject | None = None
     ) -> Subject:
-        """Returns a network of this bench as probes are given it."""
+        """Returns a network of this lab as probes are given it."""
 
-        bench = self.bench
+        lab = self.lab
 
         return Subject(
             network.eval(),
-            *bench.splits["test"],
-            bench.objective("test"),
+            *lab.splits["test"],
+            lab.objective("test"),
             generator,
             name=self.run.folder.name if self.run else f"seed {self.seed}",
-            train=bench.splits["train"],
-            factors=bench.factors,
+            train=lab.splits["train"],
+            factors=lab.factors,
             twin=twin,
             refit=self.refit,
         )
@@ -149,10 +119,12 @@ class Trained:
             rate: The share of the configured learning rate, the same at all of them.
         """
 
-        ensemble = self.bench.as_one([deepcopy(network) for network in networks])
-        seeds = [self.seed] * len(networks)
+        ensemble = self.lab.as_one([deepcopy(network) for network in networks])
+        start, k = self.lab.steps, len(networks)
+        training = Training([self.lab] * k, [self.seed] * k)
+        updates = training.fit(ensemble, None, start, start + steps, lambda i, n: rate)
 
-        return _trained(self.bench, ensemble, seeds, self.bench.steps, steps, lambda i, n: rate)
+        return _fitted(ensemble, updates)
 
 
 def put_probes(
@@ -169,16 +141,16 @@ def put_probes(
     """
 
     for name in names:
-        probe = trained.bench.probes[name]
+        probe = trained.lab.probes[name]
         try:
             if twin is None and "twin" in getattr(probe, "needs", ()):
                 seed = trained.seed + 1
                 run = record.find_twin()
                 if run is None:
                     yield TwinTraining(record.run, seed)
-                    twin = Trained.anew(trained.bench, seed)
+                    twin = Trained.anew(trained.lab, seed)
                 else:
-                    twin = Trained.stored(trained.bench, seed, run)
+                    twin = Trained.stored(trained.lab, seed, run)
             yield _put(probe, name, trained, record, twin)
         except Unsuitable as reason:
             record.leave_out(name, str(reason))
@@ -199,7 +171,7 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
         other = None
         if against is not None:
             untrained = which == "untrained"
-            network = against.bench.network(against.seed) if untrained else against.network
+            network = against.lab.network(against.seed) if untrained else against.network
             other = against.subject(network, stream(against.seed, "probe", name))
         noise = stream(trained.seed, "probe", name)
         subject = partial(trained.subject, model, noise, other)
@@ -222,29 +194,99 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
     return Probed(record.run, name, len(rows["step"]), numbers)
 
 
-def _trained(
-    bench: Bench,
-    ensemble: Ensemble,
-    seeds: Sequence[int],
-    start: int,
-    steps: int,
-    schedule: Callable[[int, int], float],
-) -> list[nn.Module]:
-    """Trains networks on from an update, and returns them."""
+def _fitted(ensemble: Ensemble, updates: Iterable[Any]) -> list[nn.Module]:
+    """Makes all updates of a training, and returns the networks."""
 
-    data, size = bench.splits["train"], bench.settings.batch_size
-    for _ in fit(
-        ensemble,
-        batches(*data, seeds, size, start + steps, start),
-        ensemble.optimizers(bench.build_optimizer),
-        bench.objective("train"),
-        schedule,
-        bench.clip,
-        start + steps,
-        start,
-        seeds,
-        bench.regularizer,
-    ):
+    for _ in updates:
         pass
 
     return [ensemble.member(k) for k in range(ensemble.size)]
+
+
+def stored(run: Run, **changes: Any) -> Job:
+    """Returns the job of a completed run, as it was, but for what is looked for or where.
+
+    Arguments:
+        run: The folder of the run.
+        changes: What to put in place of root keys: probe, device, force.
+
+    Raises:
+        UserError: If the run is not completed, or its data are not what they were.
+    """
+
+    state = run.state
+    if state.get("state") != "completed":
+        raise UserError(f"{run.folder} must be completed to be probed; it is {run.status}")
+
+    try:
+        config = parse((run.folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)[:200]
+        raise UserError(
+            f"{run.folder}/config.yaml must say how the run was trained: {reason}; train again"
+        ) from error
+    config = {
+        **config,
+        "snapshots": config.get("snapshots", 0),  # which older ones lack
+        "model": {k: v for k, v in config["model"].items() if k not in handed()},  # older ones too
+        "logger": {"_target_": "isoexp.store.tracking.NoLogger"},
+        "figures": None,  # whatever was wanted while it was trained
+        **changes,
+    }
+
+    columns = state.get("columns") or {}
+    choices = {group: columns[group] for group in columns if group in config}
+    job = prepare(Composition(config, choices, tuple(state.get("words") or ())))
+
+    data = read_json(run.folder / "provenance.json").get("data")
+    if data not in (None, job.fingerprint):
+        raise UserError(f"{run.folder}: the data are not those that it was trained on")
+
+    # A folder may have been moved, and versions have changed: it is the run that it says it is.
+    where = run.folder.absolute().parent
+    settings = replace(job.settings, out=str(where.parent), name=where.name)
+    (seed,) = job.settings.members
+
+    return replace(job, settings=settings, identities={seed: str(state["identity"])})
+
+
+def probe_stored(
+    job: Job, run: Run, twin: tuple[Job, Run] | None = None
+) -> Generator[Event, None, None]:
+    """Puts the probes of a stored job to its network, those that have not been, or all if forced.
+
+    Arguments:
+        job: The job, as `stored` returned it.
+        run: Its folder.
+        twin: Another job and its folder, to compare with instead of the next seed.
+
+    Raises:
+        Busy: If another process works on the run.
+        UserError: If it is not completed any more.
+    """
+
+    check(job.config)
+    lab = job.lab()
+    (seed,) = job.identities
+
+    other = None
+    if twin is not None:
+        others, folder = twin
+        ((twin_seed, identity),) = others.identities.items()
+        other = Trained.stored(others.lab(), twin_seed, folder)
+        compared = {
+            name: f"{each}-{identity[:8]}"
+            for name, each in job.probes.items()
+            if "twin" in getattr(lab.probes[name], "needs", ())
+        }
+        job = replace(job, probes={**job.probes, **compared})
+
+    with hold(run):
+        record = Record(job, lab, run, seed)
+        state = run.state  # which may have changed since it was looked at
+        if state.get("state") != "completed":
+            raise UserError(f"{run.folder} is not completed any more: it is {run.status}")
+        record.columns = state.get("columns") or record.columns
+        known = {} if job.settings.force else state.get("probes") or {}
+        names = [name for name, each in job.probes.items() if known.get(name) != each]
+        yield from put_again(record, names, other)

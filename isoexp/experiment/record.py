@@ -1,13 +1,13 @@
 """The record of one network: rows, probes, figures and summary, in the folder of its run."""
 
-__all__ = ["Record", "describe_failure"]
+__all__ = ["Record"]
 
 import os
 import shutil
 import socket
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite, isnan
 from types import MappingProxyType
@@ -16,56 +16,67 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import figures
+from .. import figures, processes
+from ..config.document import to_yaml
 from ..ensemble import Ensemble
+from ..errors import one_line
 from ..probes import Probe
 from ..store import checkpoint
 from ..store.files import append_line, read_lines, write_bytes, write_json, write_lines
-from ..store.identity import command
+from ..store.history import add_start, changes
+from ..store.identity import columns, command, flat, telling
 from ..store.provenance import provenance
 from ..store.run import Run
+from ..store.study import find
 from ..store.tables import METRICS, Rows, Schema, write_table
 from ..training import evaluate
-from .bench import Bench
+from .job import Job, Resumed, completed
+from .lab import Lab
+
+CONDITIONS = ("device", "device_name", "threads", "processes")
+"""The facts that are kept of every start."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Record:
-    """What is written down of one network.
+    """All that is written down of one network.
 
     Arguments:
-        run: Its folder, claimed by this process.
+        job: The job that asks for it.
+        lab: The objects of the job.
+        run: Its folder, held by this process.
         seed: Its seed.
-        columns: What its rows begin with, the same in each.
-        settings: The flat configuration.
-        config: The configuration as YAML.
-        facts: What else belongs into provenance.json and state.json.
-        logger: The W&B settings, or those of no logger.
-        probes: The settings of each probe, by its name.
-        identities: The identity of what each probe measures.
-        find_twin: Finds the completed run of the same study that differs by the next seed.
-        draw: Whether to draw what probes measure.
     """
 
+    job: Job
+    lab: Lab
     run: Run
     seed: int
-    columns: Mapping[str, str | int]
-    settings: Mapping[str, Any]
-    config: str
-    facts: Mapping[str, Any]
-    logger: Any
-    probes: Mapping[str, Mapping[str, Any]]
-    identities: Mapping[str, str]
-    find_twin: Callable[[], Run | None]
-    draw: bool = True
     mirror: Any = field(default=None, init=False)
     summary: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._probed: dict[str, dict[str, str]] = {"probes": {}, "unmeasured": {}}
+        self.columns = columns(self.job.choices, self.job.settings.name, self.identity, self.seed)
+        self.telling = telling(self.job.choices, self.job.overrides)
 
-    def begin(self, start: int, steps: int) -> None:
-        """Marks the run as running; rows after the checkpoint it resumes at are dropped."""
+    @property
+    def identity(self) -> str:
+        """The identity of the run."""
+
+        return self.job.identities[self.seed]
+
+    def begin(self, start: int, steps: int, mates: int = 1) -> Resumed | None:
+        """Marks the run as running; rows after the checkpoint it resumes at are dropped.
+
+        Arguments:
+            start: The update that it resumes at; 0 to begin anew.
+            steps: The number of updates of the whole training.
+            mates: The number of networks trained as one.
+
+        Returns:
+            What has changed since the start before, if its last bits may depend on it.
+        """
 
         run = self.run
         attempt = run.state.get("attempt", 0) + (start == 0)
@@ -80,8 +91,11 @@ class Record:
             (run.folder / name).unlink(missing_ok=True)
         rows = [row for row in read_lines(run.lines) if row["step"] <= start]
 
-        write_bytes(run.folder / "config.yaml", self.config.encode())
-        write_json(run.folder / "provenance.json", provenance(**self.facts))
+        write_bytes(run.folder / "config.yaml", to_yaml(self._config).encode())
+        if start == 0 or not (run.folder / "provenance.json").exists():
+            write_json(run.folder / "provenance.json", provenance(**self._facts))
+        known = {key: self._facts[key] for key in CONDITIONS}
+        add_start(run, step=start, networks=mates, mates=run.state.get("together"), **known)
         run.write_state(
             "running",
             pid=os.getpid(),
@@ -91,25 +105,63 @@ class Record:
             steps=steps,
             attempt=attempt,
             reason=None,
-            columns=dict(self.columns),
-            words=self.facts["words"],
+            columns=self.columns,
+            words=self.telling,
             probes={},
             unmeasured={},
         )
         write_lines(run.lines, rows)
-        self.mirror = self.logger.start(
+        self.mirror = self.lab.logger.start(
             run.folder,
-            id=f"{run.state['identity'][:16]}-{attempt}",
+            id=f"{self.identity[:16]}-{attempt}",
             name=run.folder.name,
             group=str(self.columns["study"]),
             tags=[str(self.columns[key]) for key in ("activation", "model", "data")],
-            config=dict(self.settings),
+            config=flat(self.job.config, self.seed),
         )
         for row in rows:
             self.mirror.log(row)
+        changed = changes(run.folder)
+
+        return Resumed(run, changed) if changed else None
+
+    @property
+    def _config(self) -> dict[str, Any]:
+        """The configuration of this run alone."""
+
+        config = self.job.config
+        alone = {key: node for key, node in config.items() if key not in ("sweep", "search")}
+
+        return {**alone, "seed": self.seed, "seeds": None}
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        """The facts that provenance.json keeps beside code, versions and machine."""
+
+        device = self.lab.device
+        cuda = device.type == "cuda"
+
+        return {
+            "identity": self.identity,
+            "data": self.job.fingerprint,
+            "words": self.telling,
+            "seed": self.seed,
+            "seeds": list(self.job.settings.members),
+            "device": str(device),
+            "device_name": torch.cuda.get_device_name(device) if cuda else None,
+            "threads": torch.get_num_threads(),
+            "processes": processes.size(),
+        }
+
+    def find_twin(self) -> Run | None:
+        """Finds the completed run of the same study that differs by the next seed."""
+
+        twin = find(self.job.settings.study, self.job.identity(self.seed + 1))
+
+        return twin if completed(twin) else None
 
     def rows_until(self, step: int) -> int:
-        """Returns how many rows there are of updates up to one."""
+        """Returns the number of rows of updates up to one."""
 
         return sum(row["step"] <= step for row in read_lines(self.run.lines))
 
@@ -161,14 +213,14 @@ class Record:
         self.run.write_state("interrupted", reason="interrupted")
         self._close_mirror(summary={}, failed=True)
 
-    def summarize(self, bench: Bench, network: nn.Module, time_s: float) -> bool:
+    def summarize(self, network: nn.Module, time_s: float) -> bool:
         """Computes the final numbers; returns whether they are finite. The run fails if not."""
 
         self.summary = {
             "train_time_s": round(time_s, 3),
-            "steps": bench.steps,
+            "steps": self.lab.steps,
             "parameters": sum(p.numel() for p in network.parameters()),
-            **self._evaluate(bench, network),
+            **self._evaluate(network),
         }
         if not isfinite(self.summary["test/loss"]):
             self.fail("diverged: the loss of the trained network on the test split is not finite")
@@ -188,7 +240,7 @@ class Record:
         checkpoint.discard(self.run.folder)
 
     def finish(self, network: nn.Module) -> None:
-        """Hands the mirror what it is still to show: final numbers, weights, figures."""
+        """Hands the mirror the final numbers, weights and figures."""
 
         figures = {f"probe/{p.stem}": p for p in self.run.folder.glob("probes/*.png")}
         weights = {
@@ -223,11 +275,13 @@ class Record:
         self._probed = {key: dict(state.get(key) or {}) for key in self._probed}
 
     def keep(self, name: str, probe: Probe, rows: Rows, numbers: Mapping[str, float]) -> None:
-        """Writes what a probe has measured: rows, their figure, and what sums them up."""
+        """Writes the rows that a probe has measured, their figure, and their summary."""
 
         twin = {"twin": str} if "twin" in rows else {}
         schema = {"network": str, "step": int, **twin, **probe.schema}
-        own = {f"probe.{name}.{key}": value for key, value in self.probes[name].items()}
+        own = {
+            f"probe.{name}.{key}": value for key, value in self.job.config["probe"][name].items()
+        }
         self._forget(name)
         self._write(f"probes/{name}.parquet", rows, schema, "completed", own)
         self._draw(name, probe)
@@ -257,9 +311,9 @@ class Record:
         return describe_failure(error)
 
     def _amend(self, name: str) -> None:
-        """Writes down, last of all, that what a probe measured is there."""
+        """Writes down, last of all, that the rows of a probe are there."""
 
-        self._probed["probes"][name] = self.identities[name]
+        self._probed["probes"][name] = self.job.probes[name]
         write_json(self.run.folder / "summary.json", self.summary)
         self.run.write_state("completed", **self._probed)
 
@@ -278,21 +332,21 @@ class Record:
             if path.suffix != ".parquet":
                 path.unlink()
 
-    def _evaluate(self, bench: Bench, network: nn.Module) -> dict[str, float]:
+    def _evaluate(self, network: nn.Module) -> dict[str, float]:
         """Returns loss and score on the splits that the network was not trained on."""
 
         found = {}
         for split in ("valid", "test"):
-            objective = bench.objective(split)
-            losses, scores = evaluate(Ensemble([network]), *bench.splits[split], objective)
+            objective = self.lab.objective(split)
+            losses, scores = evaluate(Ensemble([network]), *self.lab.splits[split], objective)
             found |= {f"{split}/loss": losses.item(), f"{split}/{objective.score}": scores.item()}
 
         return found
 
     def _draw(self, name: str, probe: Probe) -> None:
-        if self.draw:
+        if self.job.settings.figures is not False:
             path = self.run.folder / "probes" / f"{name}.parquet"
-            caption = f"{command(self.columns, self.facts['words'])} probe={name}"
+            caption = f"{command(self.columns, self.telling)} probe={name}"
             figures.draw_beside(path, caption, getattr(probe, "draw", None))
 
     def _write_metrics(self, state: str) -> None:
@@ -310,7 +364,8 @@ class Record:
         own: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         constants = {**self.columns, "state": state}
-        write_table(self.run.folder / name, rows, schema, constants, {**self.settings, **own})
+        config = {**flat(self.job.config, self.seed), **own}
+        write_table(self.run.folder / name, rows, schema, constants, config)
 
 
 def describe_failure(error: BaseException) -> str:
@@ -318,6 +373,5 @@ def describe_failure(error: BaseException) -> str:
 
     if isinstance(error, torch.OutOfMemoryError):
         return "out of memory: lower batch_size, seeds or model.widths"
-    message = " ".join(str(error).split())
 
-    return f"{type(error).__name__}: {message}"[:500]
+    return f"{type(error).__name__}: {one_line(error)}"[:500]

@@ -19,7 +19,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from ..ensemble import differences
 from ..probes import Probe, Subject
 from ..store.tables import Rows
-from .bench import Bench
+from .lab import Lab
 
 MOST = 128
 """The number of networks of which rows are kept."""
@@ -33,24 +33,24 @@ class Untrained:
     """The untrained network of a seed.
 
     Arguments:
-        bench: Its bench, without the data.
+        lab: Its lab, without the data.
         seed: The seed.
         shown: What it is made of, as it is printed.
         rows: What was measured of it, beside the probe, by the probe's name.
     """
 
-    bench: Bench
+    lab: Lab
     seed: int
     shown: str
     rows: dict[str, tuple[Probe, Rows]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, bench: Bench, seed: int) -> "Untrained":
-        """Returns the network of a bench and a seed, with what was measured of it before."""
+    def of(cls, lab: Lab, seed: int) -> "Untrained":
+        """Returns the network of a lab and a seed, with what was measured of it before."""
 
-        samples, _ = bench.splits["test"]
+        samples, _ = lab.splits["test"]
         known = _known.setdefault(samples, OrderedDict())
-        new = cls(replace(bench, splits={}, factors={}), seed, repr(bench.network(seed)))
+        new = cls(replace(lab, splits={}, factors={}), seed, repr(lab.network(seed)))
         found = known.pop(new, new)
         known[found] = found  # the last to be forgotten
         if len(known) > MOST:
@@ -87,7 +87,7 @@ class Untrained:
             return False
         if (self.seed, self.shown) != (other.seed, other.shown):
             return False
-        a, b = self.bench, other.bench
+        a, b = self.lab, other.lab
         if (a.device, a.settings.precision) != (b.device, b.settings.precision):
             return False
 

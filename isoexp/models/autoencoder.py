@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Block, Build, Forms, Init, check_widths
+from .blocks import Block, Forms, check_widths, picture_shape
 from .mlp import MLP
 
 
@@ -18,12 +18,9 @@ class Autoencoder(nn.Module):
     Arguments:
         inputs: The shape of one input.
         outputs: Not used: what comes out has the shape of what goes in.
+        forms: The functional forms.
         widths: The number of features of each hidden layer of the encoder.
         code: The number of features of the code.
-        activation: Builds an activation for a number of features.
-        norm: Builds a normaliser for a number of features.
-        init: Sets the first weights of a layer.
-        dropout: Builds a dropout for a number of features.
         bias: Whether the layers have biases.
     """
 
@@ -33,21 +30,16 @@ class Autoencoder(nn.Module):
         self,
         inputs: Sequence[int],
         outputs: object,
+        forms: Forms,
         widths: Sequence[int],
         code: int,
-        activation: Build,
-        norm: Build,
-        init: Init,
-        dropout: Build = nn.Identity,
         bias: bool = True,
     ) -> None:
         super().__init__()
 
         _check_code(code)
-        forms = Forms(activation, norm, init, dropout, bias)
-
-        self.encoder = MLP(inputs, code, widths, *forms)
-        self.decoder = MLP((code,), math.prod(inputs), list(widths)[::-1], *forms)
+        self.encoder = MLP(inputs, code, forms, widths, bias)
+        self.decoder = MLP((code,), math.prod(inputs), forms, list(widths)[::-1], bias)
 
     def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, " batch *inputs"]:
         return self.decoder(self.encoder(x)).reshape(x.shape)
@@ -60,12 +52,9 @@ class ConvolutionalAutoencoder(nn.Module):
     Arguments:
         inputs: The shape of one picture: channels, height, width.
         outputs: Not used: what comes out has the shape of what goes in.
+        forms: The functional forms.
         widths: The number of channels of each hidden layer of the encoder.
         code: The number of features of the code.
-        activation: Builds an activation for a number of channels.
-        norm: Builds a normaliser for a number of channels.
-        init: Sets the first weights of a layer.
-        dropout: Builds a dropout for a number of channels.
         bias: Whether the layers have biases.
     """
 
@@ -75,28 +64,20 @@ class ConvolutionalAutoencoder(nn.Module):
         self,
         inputs: Sequence[int],
         outputs: object,
+        forms: Forms,
         widths: Sequence[int],
         code: int,
-        activation: Build,
-        norm: Build,
-        init: Init,
-        dropout: Build = nn.Identity,
         bias: bool = True,
     ) -> None:
         super().__init__()
 
-        if len(inputs) != 3:
-            raise ValueError(
-                f"pictures (channels, height, width) are needed, got {tuple(inputs)}: use "
-                "model=autoencoder"
-            )
+        c, h, w = picture_shape(inputs, "model=autoencoder")
         if not widths:
             raise ValueError("widths must name a layer, got none: give one, as in widths=[16]")
         check_widths(list(widths))
         _check_code(code)
-        forms = Forms(activation, norm, init, dropout, bias)
+        forms = forms._replace(bias=bias)
 
-        c, h, w = inputs
         self.sizes = [(h, w)]
         encoder, n = [], c
         for width in widths:

@@ -1,8 +1,17 @@
 """What a model is built of: constructors handed in, so that any activation meets any model."""
 
-__all__ = ["Block", "Build", "Convolution", "Forms", "Init", "check_widths", "out_width"]
+__all__ = [
+    "Block",
+    "Build",
+    "Convolution",
+    "Forms",
+    "Init",
+    "check_widths",
+    "out_width",
+    "picture_shape",
+]
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jaxtyping import Float
@@ -23,7 +32,7 @@ class Convolution(nn.Conv2d):
 
 
 class Forms(NamedTuple):
-    """The functional forms that a model is handed.
+    """The functional forms that a model is handed; the model itself says whether it has biases.
 
     Arguments:
         activation: Builds an activation for a number of features.
@@ -36,8 +45,8 @@ class Forms(NamedTuple):
     activation: Build
     norm: Build
     init: Init
-    dropout: Build
-    bias: bool
+    dropout: Build = nn.Identity
+    bias: bool = True
 
     def linear(self, inputs: int, outputs: int) -> nn.Linear:
         """Returns a linear layer with its first weights."""
@@ -82,6 +91,22 @@ def out_width(activation: nn.Module, width: int) -> int:
     """Returns the number of features that an activation gives for so many; as many, if untold."""
 
     return getattr(activation, "out_width", width)
+
+
+def picture_shape(inputs: Sequence[int], instead: str) -> tuple[int, int, int]:
+    """Returns the channels, height and width of a picture.
+
+    Raises:
+        ValueError: If inputs are no pictures; it says which models take them instead.
+    """
+
+    if len(inputs) != 3:
+        raise ValueError(
+            f"pictures (channels, height, width) are needed, got {tuple(inputs)}: use {instead}"
+        )
+    c, h, w = inputs
+
+    return c, h, w
 
 
 def check_widths(widths: list[int]) -> None:

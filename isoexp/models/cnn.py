@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Build, Forms, Init, check_widths, out_width
+from .blocks import Forms, check_widths, out_width, picture_shape
 
 
 class PreActivation(nn.Module):
@@ -55,12 +55,9 @@ class CNN(nn.Module):
     Arguments:
         inputs: The shape of one picture: channels, height, width.
         outputs: The number of outputs.
+        forms: The functional forms.
         widths: The number of channels of each stage.
         blocks: The number of residual blocks of a stage.
-        activation: Builds an activation for a number of channels.
-        norm: Builds a normaliser for a number of channels.
-        init: Sets the first weights of a layer.
-        dropout: Builds a dropout for a number of channels.
         bias: Whether the layers have biases.
 
     Source: He et al., Identity Mappings in Deep Residual Networks (2016).
@@ -70,29 +67,22 @@ class CNN(nn.Module):
         self,
         inputs: Sequence[int],
         outputs: int,
+        forms: Forms,
         widths: Sequence[int],
         blocks: int,
-        activation: Build,
-        norm: Build,
-        init: Init,
-        dropout: Build = nn.Identity,
         bias: bool = True,
     ) -> None:
         super().__init__()
 
-        if len(inputs) != 3:
-            raise ValueError(
-                f"pictures (channels, height, width) are needed, got {tuple(inputs)}: use "
-                "model=mlp, rnn or transformer"
-            )
+        channels, _, _ = picture_shape(inputs, "model=mlp, rnn or transformer")
         if not widths:
             raise ValueError("widths must name a stage, got none")
         check_widths(list(widths))
         if blocks < 1:
             raise ValueError(f"blocks must be at least 1, got {blocks}")
-        forms = Forms(activation, norm, init, dropout, bias)
+        forms = forms._replace(bias=bias)
 
-        self.stem = forms.convolution(inputs[0], widths[0])
+        self.stem = forms.convolution(channels, widths[0])
         stages, n = [], widths[0]
         for i, width in enumerate(widths):
             for j in range(blocks):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Block, Build, Forms, Init, check_widths
+from .blocks import Block, Forms, check_widths
 
 
 class MLP(nn.Module):
@@ -24,11 +24,8 @@ class MLP(nn.Module):
     Arguments:
         inputs: The shape of one input, flattened on the way in.
         outputs: The number of outputs.
+        forms: The functional forms.
         widths: The number of features of each hidden layer; none for a linear model.
-        activation: Builds an activation for a number of features.
-        norm: Builds a normaliser for a number of features.
-        init: Sets the first weights of a layer.
-        dropout: Builds a dropout for a number of features.
         bias: Whether the layers have biases.
     """
 
@@ -36,17 +33,14 @@ class MLP(nn.Module):
         self,
         inputs: Sequence[int],
         outputs: int,
+        forms: Forms,
         widths: Sequence[int],
-        activation: Build,
-        norm: Build,
-        init: Init,
-        dropout: Build = nn.Identity,
         bias: bool = True,
     ) -> None:
         super().__init__()
 
         check_widths(list(widths))
-        forms = Forms(activation, norm, init, dropout, bias)
+        forms = forms._replace(bias=bias)
 
         layers, n = [], math.prod(inputs)
         for width in widths:

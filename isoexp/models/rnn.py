@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Build, Forms, Init, check_widths, out_width
+from .blocks import Forms, check_widths, out_width
 from .sequences import steps_of, to_rows
 
 
@@ -48,11 +48,8 @@ class RNN(nn.Module):
     Arguments:
         inputs: The shape of one sample: a sequence (T, D) or (T,), or a picture, read row by row.
         outputs: The number of outputs, or the steps and the outputs of each.
+        forms: The functional forms.
         widths: The number of features of each layer.
-        activation: Builds an activation for a number of features.
-        norm: Builds a normaliser for a number of features.
-        init: Sets the first weights of a layer.
-        dropout: Builds a dropout for a number of features.
         bias: Whether the layers have biases.
     """
 
@@ -62,11 +59,8 @@ class RNN(nn.Module):
         self,
         inputs: Sequence[int],
         outputs: int | tuple[int, int],
+        forms: Forms,
         widths: Sequence[int],
-        activation: Build,
-        norm: Build,
-        init: Init,
-        dropout: Build = nn.Identity,
         bias: bool = True,
     ) -> None:
         super().__init__()
@@ -74,7 +68,7 @@ class RNN(nn.Module):
         if not widths:
             raise ValueError("widths must name a layer, got none")
         check_widths(list(widths))
-        forms = Forms(activation, norm, init, dropout, bias)
+        forms = forms._replace(bias=bias)
 
         layers, n = [], steps_of(inputs)[1]
         for width in widths:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .attention import WEIGHTS, Attention
-from .blocks import Build, Forms, Init, out_width
+from .blocks import Forms, out_width
 from .sequences import steps_of, to_patches, to_rows
 
 
@@ -49,6 +49,7 @@ class Transformer(nn.Module):
     Arguments:
         inputs: The shape of one sample: a picture (c, h, w), a sequence (T, D) or (T,).
         outputs: The number of outputs, or the steps and the outputs of each.
+        forms: The functional forms.
         width: The number of features n of a step.
         depth: The number of layers.
         heads: The number of heads of attention, a divisor of n.
@@ -56,10 +57,6 @@ class Transformer(nn.Module):
         patch: The side of the squares that a picture is cut into, in pixels; None for the smallest
             side from 2 up that leaves at most 8 × 8 of them.
         attention: How keys are weighed, softmax or iso_tanh (Eqn 29, with 1/√T).
-        activation: Builds an activation for a number of features.
-        norm: Builds a normaliser for a number of features.
-        init: Sets the first weights of a layer.
-        dropout: Builds a dropout for a number of features.
         bias: Whether the layers have biases.
 
     Source: Vaswani et al. (2017); Xiong et al., On Layer Normalization in the Transformer
@@ -72,16 +69,13 @@ class Transformer(nn.Module):
         self,
         inputs: Sequence[int],
         outputs: int | tuple[int, int],
+        forms: Forms,
         width: int,
         depth: int,
         heads: int,
         hidden: int,
         patch: int | None,
         attention: Literal["softmax", "iso_tanh"],
-        activation: Build,
-        norm: Build,
-        init: Init,
-        dropout: Build = nn.Identity,
         bias: bool = True,
     ) -> None:
         super().__init__()
@@ -92,7 +86,7 @@ class Transformer(nn.Module):
             )
         if attention not in WEIGHTS:
             raise ValueError(f"attention must be one of {', '.join(WEIGHTS)}, got {attention}")
-        forms = Forms(activation, norm, init, dropout, bias)
+        forms = forms._replace(bias=bias)
 
         T, D = steps_of(inputs)
         if len(inputs) == 3:

@@ -5,16 +5,16 @@ __all__ = ["claim_files", "read_claim"]
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..choices import groups
+from ..config.document import parse
+from ..config.groups import choices
 from ..errors import UserError, did_you_mean
-from ..experiment.configuration import read
 from ..report.claims import Claim
 
 
 def claim_files(folders: Sequence[Path] = ()) -> dict[str, Path]:
     """Returns the file of each claim, by its name."""
 
-    return groups(folders).get("claim", {})
+    return choices(folders).get("claim", {})
 
 
 def read_claim(name: str, scale: str, folders: Sequence[Path] = ()) -> Claim:
@@ -29,7 +29,7 @@ def read_claim(name: str, scale: str, folders: Sequence[Path] = ()) -> Claim:
         near = did_you_mean(name, files) or "; isoexp list claim shows them"
         raise UserError(f"there is no claim {name}{near}")
     try:
-        node = read(files[name].read_text(encoding="utf-8"))
+        node = parse(files[name].read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, UserError) as error:
         raise UserError(f"cannot read {files[name]}: {' '.join(str(error).split())}") from error
 

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from ..config.compose import expand
 from ..errors import UserError
-from ..experiment.composition import expand
-from ..experiment.preparation import Prepared, completed, prepare_all
+from ..experiment.job import Job, completed, prepare_all
 from ..report.claims import Claim
 from ..report.decisions import Decision, decided
 from ..report.evidence import Evidence, register
@@ -21,7 +21,7 @@ from ..store.study import Study as Listing
 from ..sweep import FINAL
 from .tuning import TUNING_SEED, Tuned, choose, combinations, scored
 
-Trial = tuple[dict[str, Any], list[Prepared]]
+Trial = tuple[dict[str, Any], list[Job]]
 """A combination of a grid, and the jobs that try it."""
 
 
@@ -77,7 +77,7 @@ class Study:
         }
 
     @property
-    def untried(self) -> list[Prepared]:
+    def untried(self) -> list[Job]:
         """The jobs of trials that have not come to their end; to diverge is an end, too."""
 
         listed = Listing.of(self.folder)
@@ -118,7 +118,7 @@ class Study:
 
         return found
 
-    def jobs(self, tuned: Mapping[str, Tuned]) -> dict[str, list[Prepared]]:
+    def jobs(self, tuned: Mapping[str, Tuned]) -> dict[str, list[Job]]:
         """Returns what is compared, by arm.
 
         Arguments:
@@ -130,7 +130,7 @@ class Study:
             for arm in self.claim.arms
         }
 
-    def keep(self, tuned: Mapping[str, Tuned], jobs: Mapping[str, Sequence[Prepared]]) -> None:
+    def keep(self, tuned: Mapping[str, Tuned], jobs: Mapping[str, Sequence[Job]]) -> None:
         """Writes down how arms were tuned, and which runs are compared."""
 
         content = {
@@ -174,7 +174,7 @@ class Study:
 
     def _jobs(
         self, arm: str, values: Mapping[str, Any], seeds: Sequence[int], probed: bool = True
-    ) -> list[Prepared]:
+    ) -> list[Job]:
         return _jobs(self.claim, arm, values, seeds, self.words, self.folders, probed)
 
 
@@ -186,7 +186,7 @@ def _jobs(
     words: Sequence[str],
     folders: Sequence[Path],
     probed: bool = True,
-) -> list[Prepared]:
+) -> list[Job]:
     """Returns the jobs of an arm, one for each seed; those that tune it are not probed."""
 
     last: dict[str, str] = {}  # of a key that is set twice the later word holds
@@ -230,7 +230,7 @@ def _words(values: Mapping[str, Any]) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
 
 
-def _summaries(listed: Listing, jobs: Sequence[Prepared]) -> list[Mapping[str, Any] | None]:
+def _summaries(listed: Listing, jobs: Sequence[Job]) -> list[Mapping[str, Any] | None]:
     """Returns the final numbers of each run of jobs; None of what is not completed."""
 
     found = [listed.find(each) for job in jobs for each in job.identities.values()]

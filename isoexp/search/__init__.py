@@ -1,9 +1,14 @@
-"""Searches: settings are asked for, tried as jobs of a sweep, and told, until the best is found."""
+"""Searches: settings are asked for, tried as jobs of a sweep, and told, until the best is found.
 
-from .running import Begun as Begun
-from .running import Event as Event
-from .running import Waiting as Waiting
-from .running import run as run
+space   the parameters            search   what is searched, and how
+trials  asked for, and told       rounds   trials done together
+journal Optuna's, in one file     kept     workers, from round to round
+"""
+
+from .rounds import Begun as Begun
+from .rounds import Event as Event
+from .rounds import Waiting as Waiting
+from .rounds import run as run
 from .search import Search as Search
 from .search import Told as Told
 from .space import Choice as Choice

@@ -1,4 +1,4 @@
-"""A search: its space, the words that all its trials share, and how it is gone about."""
+"""A search: its space, the overrides that all its trials share, and its settings."""
 
 __all__ = ["Search", "Told"]
 
@@ -8,53 +8,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config.axes import SweepSettings
+from ..config.compose import expand
+from ..config.overrides import names_probe
 from ..errors import UserError
-from ..experiment.composition import expand
-from ..experiment.preparation import Prepared, prepare, prepare_all
-from ..experiment.sweeping import Sweeping
-from ..experiment.validation import validate
-from .settings import Searching
+from ..experiment.job import Job, prepare, prepare_all, validate
+from .settings import SearchSettings
 from .space import Parameter, parameters
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched, and how.
+    """A space of settings, and how it is searched.
 
     Arguments:
         space: The parameters.
-        words: The words that all trials share.
+        overrides: The overrides that all trials share.
         folders: Folders of the user's own choices.
-        settings: How it is gone about.
+        settings: The keys below search.
         first: The job at one corner of the space.
     """
 
     space: tuple[Parameter, ...]
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     folders: tuple[Path, ...]
-    settings: Searching
-    first: Prepared
+    settings: SearchSettings
+    first: Job
 
     @classmethod
-    def of(cls, words: Sequence[str], folders: Sequence[Path] = ()) -> "Search":
-        """Reads the words of a command line.
+    def of(cls, overrides: Sequence[str], folders: Sequence[Path] = ()) -> "Search":
+        """Reads the overrides of a command line.
 
-        Unless a word names probes, none is put to the networks: the best may be probed afterwards.
+        Unless one names probes, none is put to the networks: the best may be probed afterwards.
 
         Raises:
             UserError: If they cannot be searched.
         """
 
-        space, plain = parameters(words, folders)
-        if not any(word.lstrip("+~").startswith("probe") for word in plain):
+        space, plain = parameters(overrides, folders)
+        if not any(map(names_probe, plain)):
             plain.append("probe=none")
         corner = [parameter.ends[0] for parameter in space]
         first = prepare(expand([*plain, *corner], folders)[0])
 
-        sweeping = Sweeping.of(first.job.config["sweep"])
-        if sweeping.zip or sweeping.union or sweeping.exclude:
+        if SweepSettings.of(first.config["sweep"]).combines:
             raise UserError("sweep.zip, union and exclude are for isoexp train -m")
-        settings = Searching.of(first.job.config.get("search"))
+        settings = SearchSettings.of(first.config.get("search"))
         if first.settings.force:
             raise UserError("a search repeats no run: give it a name of its own, name=…")
 
@@ -79,14 +78,14 @@ class Search:
 
         return f"{self.first.settings.name}-{digest}"
 
-    def prepared(self, words: Sequence[str]) -> Prepared:
+    def job(self, overrides: Sequence[str]) -> Job:
         """Returns the job of a trial.
 
         Raises:
             UserError: If it cannot be.
         """
 
-        return prepare(expand([*self.words, *words], self.folders)[0])
+        return prepare(expand([*self.overrides, *overrides], self.folders)[0])
 
     def validate(self) -> None:
         """Tries the ends of each parameter, the others being at the first or the last of theirs.
@@ -106,15 +105,15 @@ class Search:
                 except UserError:
                     self._try(last)
 
-        score = f"valid/{self.first.bench().objective('valid').score}"
+        score = f"valid/{self.first.lab().objective('valid').score}"
         if self.settings.metric not in (None, "valid/loss", score):
             raise UserError(
-                f"search.metric must be valid/loss or {score} for {self.first.job.choices['data']}"
-                f" and {self.first.job.choices['model']}, got {self.settings.metric}"
+                f"search.metric must be valid/loss or {score} for {self.first.choices['data']}"
+                f" and {self.first.choices['model']}, got {self.settings.metric}"
             )
 
     def _lines(self, corner: Sequence[str]) -> list[list[str]]:
-        """Returns the words of a corner, with each end of each parameter instead of its own."""
+        """Returns the overrides of a corner, with each end of each parameter instead of its own."""
 
         return [
             [*corner[:place], end, *corner[place + 1 :]]
@@ -123,20 +122,20 @@ class Search:
         ]
 
     def _try(self, *lines: Sequence[str]) -> None:
-        jobs = [expand([*self.words, *line], self.folders)[0] for line in lines]
+        jobs = [expand([*self.overrides, *line], self.folders)[0] for line in lines]
         validate(prepare_all(jobs))
 
-    def command(self, words: Sequence[str]) -> list[str]:
-        """Returns the words with which isoexp train does a trial by itself."""
+    def command(self, overrides: Sequence[str]) -> list[str]:
+        """Returns the overrides with which isoexp train does a trial by itself."""
 
         own = [
-            word
-            for word in self.words
-            if word.lstrip("+~").partition(".")[0] not in ("search", "sweep")
-            and word != "probe=none"
+            text
+            for text in self.overrides
+            if text.lstrip("+~").partition(".")[0] not in ("search", "sweep")
+            and text != "probe=none"
         ]
 
-        return [*own, *words]
+        return [*own, *overrides]
 
 
 @dataclass(frozen=True)
@@ -145,14 +144,14 @@ class Told:
 
     Arguments:
         number: Its place among the trials.
-        words: The words that set its values.
+        overrides: The overrides that set its values.
         value: The mean of the metric over its networks, if it was completed.
         reason: Why it was not.
         failed: Whether that says nothing of its values: it failed for another reason.
     """
 
     number: int
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     value: float | None = None
     reason: str | None = None
     failed: bool = False

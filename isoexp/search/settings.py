@@ -1,21 +1,19 @@
 """The settings of a search, checked."""
 
-__all__ = ["SCORES", "Searching"]
+__all__ = ["SearchSettings"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..config.fields import checked
 from ..errors import UserError
-from ..experiment.settings import check_fields
-
-SCORES = ("valid/accuracy", "valid/r2")
-"""The scores of tasks; each has one."""
+from ..store.tables import SCORES
 
 
 @dataclass(frozen=True)
-class Searching:
-    """What a search is told besides its space. See conf/config.yaml for each line."""
+class SearchSettings:
+    """The keys below search; conf/config.yaml explains each."""
 
     trials: int
     ask: int
@@ -25,7 +23,7 @@ class Searching:
     prune: Literal["none", "median", "successive_halving"]
 
     @classmethod
-    def of(cls, node: Any) -> "Searching":
+    def of(cls, node: Any) -> "SearchSettings":
         """Checks the keys below search.
 
         Raises:
@@ -38,12 +36,12 @@ class Searching:
                 f"search.metric={metric} would choose by the test split, which is for the final "
                 "numbers and for probes: choose by the validation split, like valid/loss"
             )
-        check_fields(cls, node, "search")
+        settings = checked(cls, node, "search")
         for key, least in (("trials", 1), ("ask", 1), ("seed", 0)):
             if node[key] < least:
                 raise UserError(f"search.{key} must be at least {least}, got {node[key]}")
 
-        return cls(**node)
+        return settings
 
     @property
     def direction(self) -> Literal["minimize", "maximize"]:

@@ -1,4 +1,4 @@
-"""The space of a search, as Hydra's grammar writes it: one word a parameter.
+"""The space of a search, as Hydra's grammar writes it: one override a parameter.
 
 optimizer.lr=tag(log,interval(1e-4,1e-1))   a real number, evenly in its logarithm
 model.depth=int(interval(1,4))              a whole number, the ends included
@@ -15,10 +15,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
-from ..choices import groups
+from ..config.groups import choices, counts
+from ..config.overrides import check_overrides, options
 from ..errors import UserError, did_you_mean
-from ..experiment.words import check_words, options
-from ..store.identity import NOT_NUMBERS
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,17 @@ class Choice:
 
     @property
     def ends(self) -> list[str]:
-        """The words between which, or of which, the parameter takes its own."""
+        """The overrides that set each value."""
 
-        return [self.word(value) for value in self.values]
+        return [self.override(value) for value in self.values]
 
     def suggest(self, trial: Any) -> str:
-        """Returns the word of a trial of Optuna's, sampled unless it was before."""
+        """Samples the value of a trial of Optuna's, unless it was before; returns its override."""
 
-        return self.word(trial.suggest_categorical(self.key, self.values))
+        return self.override(trial.suggest_categorical(self.key, self.values))
 
-    def word(self, value: str) -> str:
-        """Returns the word that sets a value."""
+    def override(self, value: str) -> str:
+        """Returns the override that sets a value."""
 
         return f"{self.key}={value}"
 
@@ -79,20 +78,20 @@ class Interval:
 
     @property
     def ends(self) -> list[str]:
-        """The words between which the parameter takes its own."""
+        """The overrides that set the smallest and the largest value."""
 
-        return [self.word(self.low), self.word(self.high)]
+        return [self.override(self.low), self.override(self.high)]
 
     def suggest(self, trial: Any) -> str:
-        """Returns the word of a trial of Optuna's, sampled unless it was before."""
+        """Samples the value of a trial of Optuna's, unless it was before; returns its override."""
 
         suggest = trial.suggest_int if isinstance(self.step, int) else trial.suggest_float
         step = {"step": self.step} if self.step else {}
 
-        return self.word(suggest(self.key, self.low, self.high, log=self.log, **step))
+        return self.override(suggest(self.key, self.low, self.high, log=self.log, **step))
 
-    def word(self, value: float) -> str:
-        """Returns the word that sets a value; six digits are as many as count."""
+    def override(self, value: float) -> str:
+        """Returns the override that sets a value; six digits are as many as count."""
 
         if isinstance(value, int):
             return f"{self.key}={value}"
@@ -104,22 +103,22 @@ Parameter = Choice | Interval
 
 
 def parameters(
-    words: Sequence[str], folders: Sequence[Path] = ()
+    overrides: Sequence[str], folders: Sequence[Path] = ()
 ) -> tuple[list[Parameter], list[str]]:
-    """Returns the parameters that words span, and the words that set one value each.
+    """Separates the parameters that overrides span from the overrides of one value each.
 
     Arguments:
-        words: The words of the command line.
+        overrides: The overrides of the command line.
         folders: Folders of the user's own choices.
 
     Raises:
-        UserError: If a word cannot be read, or spans nothing.
+        UserError: If an override cannot be read, or spans nothing.
     """
 
-    known = groups(folders)
+    known = choices(folders)
     space: list[Parameter] = []
     plain: list[str] = []
-    for override in check_words(words, folders, sweep=True):
+    for override in check_overrides(overrides, folders, sweep=True):
         if override.is_sweep_override():
             space.append(_parameter(override, known.get(override.key_or_group)))
         else:
@@ -138,22 +137,22 @@ def parameters(
     return space, plain
 
 
-def _parameter(override: Override, choices: Iterable[str] | None) -> Parameter:
+def _parameter(override: Override, of_group: Iterable[str] | None) -> Parameter:
     text, value = override.input_line or "", override.value()
     key, root = text.partition("=")[0], override.key_or_group.partition(".")[0]
     if root == "seed":
         raise UserError(f"{text} would search for luck: seeds=3 takes the mean of three networks")
-    if root in NOT_NUMBERS:
+    if not counts(root):
         raise UserError(f"{root} does not change the numbers of a network: give it one value")
 
-    if isinstance(value, IntervalSweep) and choices is None:
+    if isinstance(value, IntervalSweep) and of_group is None:
         return _interval(key, text, value)
     if isinstance(value, RangeSweep):
         return _range(key, text, value)
     if isinstance(value, IntervalSweep):
         raise UserError(f"{key} has choices, no numbers: list them, {key}=a,b")
     _check_tags(text, value, ())
-    values = [word.partition("=")[2] for word in options(override, choices or ())]
+    values = [word.partition("=")[2] for word in options(override, of_group or ())]
     if not values:
         raise UserError(f"{text} stands for no choice; isoexp list {key} shows them")
 

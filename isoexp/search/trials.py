@@ -29,12 +29,12 @@ class Asked:
 
     Arguments:
         number: Its place among the trials.
-        words: The words that set its values.
+        overrides: The overrides that set its values.
         trial: Itself, as Optuna knows it.
     """
 
     number: int
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     trial: Trial
 
 
@@ -209,7 +209,9 @@ class Trials:
 
         return Told(
             trial.number,
-            tuple(p.word(trial.params[p.key]) for p in self.search.space if p.key in trial.params),
+            tuple(
+                p.override(trial.params[p.key]) for p in self.search.space if p.key in trial.params
+            ),
             trial.value if done else None,
             trial.user_attrs.get("reason"),
             trial.state == TrialState.FAIL,

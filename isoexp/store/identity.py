@@ -1,83 +1,52 @@
 """The identity of a run: a hash of all that changes its numbers, and of nothing else.
 
 In: the configuration of the laboratory and the seed, the content of the data, the source of
-classes that users bring, torch's version to the minor, and NUMBERS. Out: device, compilation,
-paths, logging, launchers, how many networks were trained together, and the probes: they look at a
-network and do not change it, and each has an identity of its own.
+classes that users bring, torch's version to the minor, and NUMBERS. Out: settings at their neutral
+values, device, compilation, paths, logging, launchers, how many networks were trained together, and
+the probes, which look at a network and do not change it, and each have an identity of their own.
 """
 
 __all__ = [
-    "NUMBERS",
-    "PROBES",
-    "columns",
-    "command",
-    "flat",
-    "identities",
-    "identity",
-    "label",
-    "probe_identity",
-    "readable",
-    "structure",
-    "telling",
-]
+    "NUMBERS", "PROBES", "columns", "command", "flat", "identities", "identity", "label",
+    "parts", "probe_identity", "structure", "telling",
+]  # fmt: skip
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from ..choices import defaults
+from ..config.document import leaves
+from ..config.groups import GROUPS, counted, counts, defaults, is_neutral
 
-NUMBERS = 1
-"""Raised when a change of the package makes the same configuration compute other numbers."""
+NUMBERS = 2
+"""Raised when a change of the package makes the same configuration compute other numbers.
+
+2: a configuration no longer repeats in its model the forms that the model is handed.
+"""
 
 PROBES = 1
 """Raised when a probe measures otherwise than before with the same settings."""
 
-NOT_NUMBERS = frozenset({
-    "name", "seeds", "device", "compile", "figures", "out", "force", "sweep", "search",
-    "logger", "experiment", "probe",
-})  # fmt: skip
-"""Top-level keys that do not change the numbers of one network."""
-
-GROUPS = (
-    "activation", "model", "norm", "init", "dropout", "data", "optimizer", "schedule", "clip",
-    "regularizer",
-)  # fmt: skip
-"""The groups whose choice stands beside every result."""
-
 
 def flat(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Returns the settings that count, by dotted key; what a class is called counts as one."""
+    """Returns the settings of a network by dotted key, those that its numbers may depend on."""
 
-    found = {path: _canonical(value) for path, value in _leaves(config)}
+    found = {
+        key: _canonical(value)
+        for key, value in leaves(config)
+        if counts(key) and not key.endswith("._partial_")
+    }
 
     found["seed"] = seed
-    if not found.get("snapshots"):
-        found.pop("snapshots", None)
     found.pop("data.root", None)  # a path: the content of the data is what counts
     if found.get("steps") is not None:
         found["epochs"] = None
 
     return found
-
-
-def _leaves(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yields the dotted key and the value of each setting that numbers may depend on."""
-
-    def visit(node: Any, path: str) -> Iterator[tuple[str, Any]]:
-        if isinstance(node, Mapping):
-            for key in node:
-                yield from visit(node[key], f"{path}.{key}")
-        else:
-            yield path, node
-
-    for key, node in config.items():
-        if key not in NOT_NUMBERS:
-            yield from visit(node, key)
 
 
 def _canonical(value: Any) -> Any:
@@ -87,21 +56,6 @@ def _canonical(value: Any) -> Any:
         return [_canonical(item) for item in value]
 
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def readable(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Returns the settings that a reader looks for: those of `flat`, without what it says twice.
-
-    A model repeats the activation that it is handed: model.activation.R0 is activation.R0.
-    """
-
-    found = flat(config, seed)
-
-    def repeated(key: str) -> bool:
-        inner = key.partition(".")[2]
-        return inner in found and found[inner] == found[key]
-
-    return {k: v for k, v in found.items() if not repeated(k) and not k.endswith("._partial_")}
 
 
 def identity(
@@ -127,7 +81,7 @@ def identities(
         sources: Hashes of the source files of classes from outside the package.
     """
 
-    settings = flat(config, 0)
+    settings = {k: v for k, v in flat(config, 0).items() if not is_neutral(k, v)}
     content = {
         "config": settings,
         "data": data_fingerprint,
@@ -144,19 +98,15 @@ def identities(
 
 
 def structure(config: Mapping[str, Any]) -> str:
-    """Returns what networks must share to be trained as one: all but real numbers and the seed.
+    """Returns a hash of all that networks trained as one must share: no real number, no seed."""
 
-    Arguments:
-        config: The configuration, a plain dictionary.
-    """
-
-    own = {path: _shape(value) for path, value in _leaves(config) if path != "seed"}
+    own = {key: _shape(value) for key, value in leaves(config) if counts(key) and key != "seed"}
 
     return _hash({**own, "device": config["device"], "compile": config["compile"]}, 8)
 
 
 def _shape(value: Any) -> Any:
-    """Returns a value, without what a real number in it is."""
+    """Returns a value in which any real number is like any other."""
 
     if isinstance(value, list):
         return [_shape(item) for item in value]
@@ -189,56 +139,79 @@ def _hash(content: Mapping[str, Any], size: int) -> str:
 
 
 def columns(choices: Mapping[str, str], study: str, identity: str, seed: int) -> dict[str, Any]:
-    """Returns what every row of a run begins with, the same columns in all runs."""
+    """Returns the first columns of every table of a run, the same in all runs."""
 
     return {
         "run": identity[:8],
         "study": study,
-        **{group: choices.get(group, "") for group in GROUPS},
+        **{group: choices.get(group, "") for group in counted()},
         "seed": seed,
     }
 
 
-def telling(choices: Mapping[str, str], words: Sequence[str]) -> list[str]:
-    """Returns the words of a command line that change numbers, beside the choices and the seed."""
+def telling(choices: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
+    """Returns the overrides that change numbers, beside the choices and the seed."""
 
-    known = {*choices, *NOT_NUMBERS, "seed"}
-    keys = {word: re.split(r"[=@]", word.lstrip("+~"), maxsplit=1)[0] for word in words}
+    keys = {text: re.split(r"[=@]", text.lstrip("+~"), maxsplit=1)[0] for text in overrides}
 
     return [
-        word
-        for word, key in keys.items()
-        if key not in known and re.split(r"[./]", key)[0] not in (*NOT_NUMBERS, "hydra")
+        text
+        for text, key in keys.items()
+        if key not in (*choices, "seed", "hydra")
+        and counts(key.replace("/", "."))
+        and not key.startswith(("hydra.", "hydra/"))
     ]
 
 
-def command(columns: Mapping[str, Any], words: Sequence[str]) -> str:
+def command(columns: Mapping[str, Any], overrides: Sequence[str]) -> str:
     """Returns the command that trains a run by itself.
 
     Arguments:
-        columns: What its rows begin with.
-        words: Its words that change numbers, beside the choices and the seed.
+        columns: The first columns of its tables.
+        overrides: The overrides that change numbers, beside the choices and the seed.
     """
 
     usual = defaults()
-    chosen = [f"{g}={columns[g]}" for g in GROUPS if columns.get(g, "") not in ("", usual.get(g))]
+    chosen = [
+        f"{group}={columns[group]}"
+        for group in counted()
+        if columns.get(group, "") not in ("", usual.get(group))
+    ]
     seed = [f"seed={columns['seed']}"] if columns.get("seed") else []
 
-    return " ".join(["isoexp train", *chosen, *words, *seed])
+    return " ".join(["isoexp train", *chosen, *overrides, *seed])
 
 
-def label(choices: Mapping[str, str], words: Sequence[str], seed: int) -> str:
-    """Returns the readable part of a folder's name: what was chosen, what was set, the seed.
+def parts(choices: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
+    """Returns the choices and overrides that the name of a run's folder may show."""
+
+    typed = {text.partition("=")[0].lstrip("+") for text in overrides}
+    shown = [g for g in counted() if g in choices and (GROUPS[g].named or g in typed)]
+
+    return [
+        *(f"{g}={choices[g]}" for g in shown),
+        *sorted(telling(choices, overrides), key=lambda text: text.lstrip("+~")),
+    ]
+
+
+def label(
+    choices: Mapping[str, str], overrides: Sequence[str], seed: int, shared: Collection[str] = ()
+) -> str:
+    """Returns the readable part of a folder's name: the choices, the overrides, the seed.
 
     Without equals signs: parquet readers would take such a folder for a partition.
+
+    Arguments:
+        choices: The choice of each group.
+        overrides: The overrides of the run.
+        seed: Its seed.
+        shared: The parts that all runs of a sweep have, and that tell none from another.
     """
 
-    typed = {word.partition("=")[0].lstrip("+") for word in words}
-    shown = [g for g in GROUPS if g in ("activation", "model", "data") or g in typed]
-    parts = [f"{group}-{choices[group]}" for group in shown if group in choices]
-    parts += sorted(word.lstrip("+~").replace("=", "-") for word in telling(choices, words))
-    text = re.sub(r"[^\w.,+-]+", "_", ",".join(parts))
-
+    every = parts(choices, overrides)
+    own = [part for part in every if part not in shared] or every
+    text = ",".join(part.lstrip("+~").replace("=", "-") for part in own)
+    text = re.sub(r"[^\w.,+-]+", "_", text)
     short = text if len(text) <= 100 else text[:101].rpartition(",")[0]
 
     return f"{short},seed-{seed}"

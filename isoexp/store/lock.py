@@ -47,7 +47,8 @@ def acquire(study: Path, label: str, identity: str) -> Iterator[Run]:
         if run.status == "running" and run.state.get("host") != socket.gethostname():
             raise Busy(f"{run.folder} is being run by {_owner(run.state)}")
         if run.status != "completed":
-            run.write_state("pending", pid=os.getpid(), host=socket.gethostname())
+            here = {"pid": os.getpid(), "host": socket.gethostname()}
+            run.write_state("pending", before=run.last_end, **here)
         yield run
 
 

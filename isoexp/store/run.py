@@ -77,6 +77,19 @@ class Run:
 
         write_json(self.folder / "stop.json", {"reason": reason})
 
+    @property
+    def last_end(self) -> dict[str, Any] | None:
+        """How the last start of the run ended; None before one has."""
+
+        state = self.state
+        now = status(state)
+        if now not in ("completed", "failed", "interrupted"):
+            return state.get("before")
+        died = state.get("state") == "running"
+        reason = "its process died" if died else state.get("reason")
+
+        return {"state": now, "step": state.get("step"), "reason": reason}
+
     def write_state(self, status: str, **facts: Any) -> None:
         """Writes state.json, keeping what it said of other things."""
 

@@ -3,7 +3,7 @@
 A study is read back as one table by `isoexp.read`, with the configuration beside the results.
 """
 
-__all__ = ["METRICS", "Rows", "Schema", "read", "read_table", "write_table"]
+__all__ = ["METRICS", "SCORES", "Rows", "Schema", "read", "read_table", "write_table"]
 
 import json
 from collections.abc import Mapping
@@ -36,6 +36,9 @@ METRICS: Schema = {
     "valid/r2": float,
 }
 """The columns of metrics.parquet; those that a task has not are empty."""
+
+SCORES = ("valid/accuracy", "valid/r2")
+"""The validation scores; a task has one of them."""
 
 CONFIG_KEY = b"isoexp.config"
 

@@ -4,23 +4,23 @@ What became of a run is read from its folder. So it does not matter who did it, 
 on which machine, or whether this is the first time that the sweep is started.
 """
 
-__all__ = ["FINAL", "Attempts", "each", "only"]
+__all__ = ["FINAL", "Attempts", "only"]
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..experiment.preparation import Prepared
+from ..experiment.job import Job
 from ..store.files import write_bytes
-from ..store.identity import columns, label, telling
+from ..store.identity import columns, telling
 from ..store.lock import Busy, acquire
 from ..store.run import Run, status
 from ..store.study import Study, find
 from .events import Ended
-from .units import Unit
+from .unit import Unit, runs_of
 
 UNDONE = 20
 """So often a run may come back as it was, for no reason or for one that befell others too: a unit
@@ -49,19 +49,19 @@ class Attempts:
 
         studies: dict[Path, Study] = {}
         self._runs: dict[str, Run] = {}
-        for job, seed in each(units):
+        for job, seed in runs_of(units):
             folder, identity = job.settings.study, job.identities[seed]
             study = studies.get(folder) or studies.setdefault(folder, Study.of(folder))
-            new = Run(folder / f"{_label(job, seed)}-{identity[:8]}")
+            new = Run(folder / f"{job.label(seed)}-{identity[:8]}")
             self._runs[_key(job, seed)] = study.find(identity) or new
         self._before = {key: run.state.get("heartbeat") for key, run in self._runs.items()}
 
-    def has_ended(self, job: Prepared, seed: int) -> bool:
+    def has_ended(self, job: Job, seed: int) -> bool:
         """Whether it was said already that a run has come to its end."""
 
         return _key(job, seed) in self._ended
 
-    def look(self, job: Prepared, seed: int) -> tuple[Ended | None, bool, tuple[int, int]]:
+    def look(self, job: Job, seed: int) -> tuple[Ended | None, bool, tuple[int, int]]:
         """Returns what the folder of a run says that is being done.
 
         Its end, if it has come to it; whether somebody has begun it; the updates made, and to be
@@ -80,14 +80,14 @@ class Attempts:
 
         return end, begun, (state.get("step", 0), state.get("steps", 0))
 
-    def done(self, job: Prepared, seed: int) -> Ended | None:
+    def done(self, job: Job, seed: int) -> Ended | None:
         """Returns the end of a run that nobody works on, if it is done."""
 
         key = _key(job, seed)
 
         return self._end(key) if self._done(job, key, self.found(job, seed).state) else None
 
-    def found(self, job: Prepared, seed: int) -> Run:
+    def found(self, job: Job, seed: int) -> Run:
         """Returns the run of a seed, though another process may have made its folder."""
 
         key, identity = _key(job, seed), job.identities[seed]
@@ -97,7 +97,7 @@ class Attempts:
 
         return run
 
-    def failure(self, job: Prepared, seed: int) -> str | None:
+    def failure(self, job: Job, seed: int) -> str | None:
         """Returns why a run is not done, if it is its own failure."""
 
         key = _key(job, seed)
@@ -113,14 +113,14 @@ class Attempts:
 
         return self._given_up.get(key)
 
-    def give_up(self, job: Prepared, seed: int, reason: str) -> None:
+    def give_up(self, job: Job, seed: int, reason: str) -> None:
         """Has a run not tried again, if it is not done."""
 
         self._given_up.setdefault(_key(job, seed), reason)
 
     def again(
-        self, job: Prepared, seed: int, reason: str | None, shared: bool, said: str
-    ) -> Ended | Prepared:
+        self, job: Job, seed: int, reason: str | None, shared: bool, details: str
+    ) -> Ended | Job:
         """Returns the job to be tried again of a run that is not done, or how the run ends.
 
         Arguments:
@@ -128,13 +128,13 @@ class Attempts:
             seed: The seed of the run.
             reason: Why it is not done.
             shared: Whether others are not for the same reason: it is not counted then.
-            said: All that is known of the reason.
+            details: All that is known of the reason.
         """
 
         key = _key(job, seed)
         if self._is_over(key, reason, shared):
             why = reason or "it came back undone, again and again"
-            self._runs[key] = _marked_failed(job, seed, self._runs[key], why, said)
+            self._runs[key] = _marked_failed(job, seed, self._runs[key], why, details)
             return self._end(key, why)
 
         state = self._runs[key].state
@@ -157,7 +157,7 @@ class Attempts:
 
         return self._tried[key] > self.retries
 
-    def _done(self, job: Prepared, key: str, state: Mapping[str, Any]) -> bool:
+    def _done(self, job: Job, key: str, state: Mapping[str, Any]) -> bool:
         """Whether a run is done; one that is to be repeated, since the sweep began."""
 
         new = not job.settings.force or self._touched(key, state)
@@ -179,50 +179,37 @@ class Attempts:
         return Ended(self._runs[key], reason)
 
 
-def each(units: Sequence[Unit]) -> Iterator[tuple[Prepared, int]]:
-    """Yields each run of units: its job, and its seed."""
-
-    for unit in units:
-        for job in unit.jobs:
-            for seed in job.identities:
-                yield job, seed
-
-
-def only(job: Prepared, seed: int) -> Prepared:
+def only(job: Job, seed: int) -> Job:
     """Returns a job with the run of one seed."""
 
     return replace(job, identities={seed: job.identities[seed]})
 
 
-def _key(job: Prepared, seed: int) -> str:
+def _key(job: Job, seed: int) -> str:
     """Returns what tells a run of this sweep from others: one may be in two studies, or be asked
     for with two sets of probes."""
 
     return " ".join([str(job.settings.study), job.identities[seed], *job.probes.values()])
 
 
-def _label(job: Prepared, seed: int) -> str:
-    return label(job.job.choices, job.job.words, seed)
-
-
 def _reason(state: Mapping[str, Any]) -> str:
     return str(state.get("reason"))
 
 
-def _marked_failed(job: Prepared, seed: int, run: Run, reason: str, said: str) -> Run:
+def _marked_failed(job: Job, seed: int, run: Run, reason: str, details: str) -> Run:
     """Returns a run that is given up, once it is written down why."""
 
     if run.state.get("state") == "failed" and _reason(run.state) == reason:
         return run  # by whoever did it, with all that is known
-    taken = acquire(job.settings.study, _label(job, seed), job.identities[seed])
+    taken = acquire(job.settings.study, job.label(seed), job.identities[seed])
     with (
         suppress(Busy, OSError),
         taken as run,
     ):  # it has failed for all that, in a full disk for one
         if run.state.get("state") != "completed":
-            own = columns(job.job.choices, job.settings.name, job.identities[seed], seed)
-            words = telling(job.job.choices, job.job.words)
-            run.write_state("failed", reason=reason, columns=own, words=words)
-            write_bytes(run.folder / "error.txt", f"{reason}\n\n{said}".strip().encode())
+            own = columns(job.choices, job.settings.name, job.identities[seed], seed)
+            own_overrides = telling(job.choices, job.overrides)
+            run.write_state("failed", reason=reason, columns=own, words=own_overrides)
+            write_bytes(run.folder / "error.txt", f"{reason}\n\n{details}".strip().encode())
 
     return run

@@ -6,16 +6,13 @@ no faster. Which is which is not guessed: some updates are made, of one network 
 
 __all__ = ["Pace", "measure"]
 
-import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..experiment.bench import Bench
+    from ..experiment.lab import Lab
 
 SIZES = (4, 16, 64)
 """The numbers of networks tried, as long as each is faster than the one before."""
@@ -51,89 +48,81 @@ class Pace:
     training_s: float = 0.0
 
 
-def measure(bench: "Bench", networks: int, workers: int, most: int | None = None) -> Pace:
-    """Returns how networks of a bench's structure are trained fastest.
+def measure(lab: "Lab", networks: int, workers: int, most: int | None = None) -> Pace:
+    """Measures how networks of one structure are trained fastest.
 
     Arguments:
-        bench: The objects of one of their configurations.
-        networks: How many there are.
-        workers: How many processes share the memory.
-        most: How many to train as one at most, if that is not to be found out.
+        lab: The objects of one of their configurations.
+        networks: The number of networks.
+        workers: The number of processes that share the memory.
+        most: The number to train as one at most, if that is not to be found out.
     """
 
-    steps = bench.steps
-    update_s = _update_s(bench, 1)
+    from ..devices import memory_bytes
+
+    steps = lab.steps
+    update_s = _update_s(lab, 1)
     if most is not None:
-        return Pace(most, bench.settings.compile, steps * update_s)
+        return Pace(most, lab.settings.compile, steps * update_s)
 
     best = 1
-    room = SHARE * _memory(bench) / workers / _bytes(bench)
+    room = SHARE * memory_bytes(lab.device) / workers / _bytes(lab)
     for size in sorted({min(size, networks) for size in SIZES} - {1}):
         if size > room or networks * steps < PAYS * size * (WARM + UPDATES):
             break
-        batched_s = _update_s(bench, size) / size
+        batched_s = _update_s(lab, size) / size
         if batched_s * WORTH > update_s:
             break
         best, update_s = size, batched_s
 
-    compile = bench.settings.compile
+    compile = lab.settings.compile
     if not compile and networks * steps * update_s > PAYS * COMPILING_S:
-        compiled_s = _compiled_update_s(bench, best)
+        compiled_s = _compiled_update_s(lab, best)
         if compiled_s * WORTH < update_s:
             compile, update_s = True, compiled_s
 
     return Pace(best, compile, steps * update_s)
 
 
-def _update_s(bench: "Bench", size: int, compile: bool = False) -> float:
+def _update_s(lab: "Lab", size: int, compile: bool = False) -> float:
     """Returns the time of one update of so many networks, the shortest seen."""
 
-    from ..training import batches, fit
+    from ..devices import clock, wait
+    from ..experiment.batching import Training
 
-    seeds = range(size)
-    ensemble = bench.as_one([bench.network(seed) for seed in seeds], compile)
-    training = fit(
-        ensemble,
-        batches(*bench.splits["train"], seeds, bench.settings.batch_size, WARM + UPDATES),
-        ensemble.optimizers(bench.build_optimizer),
-        bench.objective("train"),
-        bench.schedule,
-        bench.clip,
-        WARM + UPDATES,
-        seeds=seeds,
-        regularizer=bench.regularizer,
-    )
+    networks = [lab.network(seed) for seed in range(size)]
+    training = Training([lab] * size, range(size))
 
     times: list[float] = []
-    clock = _clock(bench)
-    last = clock()
-    for step in training:
-        _wait(step.losses)
-        now = clock()
-        times.append(now - last)
-        last = now
+    now = clock(lab.device)
+    last = now()
+    for _ in training.fit(lab.as_one(networks, compile), stop=WARM + UPDATES):
+        wait(lab.device)
+        time_s = now()
+        times.append(time_s - last)
+        last = time_s
         if len(times) > WARM and sum(times[WARM:]) > ENOUGH_S:
             break
 
     return min(times[WARM:] or times)
 
 
-def _compiled_update_s(bench: "Bench", size: int) -> float:
+def _compiled_update_s(lab: "Lab", size: int) -> float:
     """Returns the time of a compiled update of one of so many networks; ∞ if there is none."""
 
     try:
-        return _update_s(bench, size, compile=True) / size
+        return _update_s(lab, size, compile=True) / size
     except Exception:  # no C++ compiler, or a network that cannot be compiled
         return float("inf")
 
 
-def _bytes(bench: "Bench") -> float:
+def _bytes(lab: "Lab") -> float:
     """Returns the memory that one network takes while it is trained."""
 
     import torch
 
-    network = bench.network(0)
-    x, y = (t[: bench.settings.batch_size] for t in bench.splits["train"])
+    network = lab.network(0)
+    x, y = (t[: lab.settings.batch_size] for t in lab.splits["train"])
     kept: dict[int, int] = {}
 
     def keep(t: "Tensor") -> "Tensor":
@@ -141,40 +130,8 @@ def _bytes(bench: "Bench") -> float:
         return t
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-        bench.objective("train").losses(network(x)[None], x[None], y[None]).sum()
+        lab.objective("train").losses(network(x)[None], x[None], y[None]).sum()
 
     weights = sum(p.numel() * p.element_size() for p in network.parameters())
 
     return 2 * sum(kept.values()) + 4 * weights  # gradients of what is kept; two moments
-
-
-def _memory(bench: "Bench") -> float:
-    """Returns the memory of the device, in bytes."""
-
-    import torch
-
-    if bench.device.type == "cuda":
-        return torch.cuda.mem_get_info(bench.device)[1]
-
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def _clock(bench: "Bench") -> Callable[[], float]:
-    """Returns what tells the time: that of this process, where others do not count in it."""
-
-    import torch
-
-    alone = bench.device.type == "cpu" and torch.get_num_threads() == 1
-
-    return time.process_time if alone else time.perf_counter
-
-
-def _wait(t: "Tensor") -> None:
-    """Waits for a device that works ahead of us."""
-
-    import torch
-
-    if t.device.type == "cuda":
-        torch.cuda.synchronize(t.device)
-    elif t.device.type == "mps":
-        torch.mps.synchronize()

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import isoexp as package
-from isoexp.choices import describe, groups
 from isoexp.cli import main
+from isoexp.config.groups import choices, describe
 from isoexp.store.run import Run
 from isoexp.store.study import runs_below
 
@@ -34,8 +34,8 @@ def test_help_and_version(isoexp: Command) -> None:
 def test_list_shows_every_choice_with_a_line(isoexp: Command) -> None:
     outcome = isoexp("list")
 
-    for group, choices in groups().items():
-        for name, path in choices.items():
+    for group, files in choices().items():
+        for name, path in files.items():
             assert describe(path), path
             assert f"  {name} " in outcome.out, (group, name)
 
@@ -287,13 +287,13 @@ def test_completion_in_a_real_bash(isoexp: Command, folder: Path) -> None:
 
 
 def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from isoexp.cli.console import Console
+    from isoexp.cli.progress import RunProgress
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Console, "_advance", interrupt)
+        patch.setattr(RunProgress, "_advance", interrupt)
         outcome = isoexp("train", *QUICK)
     (run,) = runs_below(Path("runs"))
 

@@ -103,7 +103,7 @@ MISTAKES = {
     "train probe.refraction=3": "probe.refraction must have settings, got 3",
     # code that may not run
     "train model._target_=torchvision.models.resnet18": "a part of isoexp",
-    "train model._target_=torch.nn.Linear": "model must take inputs, outputs first",
+    "train model._target_=torch.nn.Linear": "model.in_features must be given",
     "train activation._target_=os.system": "--allow os",
     "train activation._target_=torch.os.system": "a part of torch",
     "train activation._target_=torch.hub.load": "a module or optimizer of torch",

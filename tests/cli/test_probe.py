@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from isoexp.choices import groups
+from isoexp.config.groups import choices
 from isoexp.store.study import runs_below
 
 from ..commands import Command
@@ -79,6 +79,6 @@ def test_help_and_mistakes(isoexp: Command) -> None:
 def test_all_is_all_that_can_be_had_again() -> None:
     """Times cannot."""
 
-    found = yaml.safe_load(groups()["probe"]["all"].read_text())["defaults"]
+    found = yaml.safe_load(choices()["probe"]["all"].read_text())["defaults"]
 
-    assert sorted(found) == sorted(set(groups()["probe"]) - {"all", "none", "cost"})
+    assert sorted(found) == sorted(set(choices()["probe"]) - {"all", "none", "cost"})

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from isoexp import sweep
-from isoexp.choices import COMMANDS
+from isoexp.config.groups import COMMANDS
 
 from ..commands import Command
 from ..experiment.runs import TINY
-from ..search.hands import Here
+from ..search.here import Here
 
 SPACE = ("optimizer.lr=tag(log,interval(1e-4,1e-1))", "model.widths=choice([4],[4,4])")
 WORDS = (*TINY, "epochs=1", "search.trials=4", "search.ask=4", "sweep.workers=1", "name=found")
@@ -60,7 +59,7 @@ def test_without_optuna_it_says_what_to_install(
 def test_the_best_is_a_command_that_has_been_run(
     isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "Workers", Here)
+    monkeypatch.setattr("isoexp.cli.sweep.Workers", Here)
 
     dry = isoexp("search", "--dry-run", *WORDS, *SPACE)
     assert dry.code == 0
@@ -92,7 +91,7 @@ def test_a_search_in_which_a_trial_fails_ends_with_1(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(sweep, "Workers", Here)
+    monkeypatch.setattr("isoexp.cli.sweep.Workers", Here)
     monkeypatch.setattr("isoexp.experiment.record.Record.log", full)
     outcome = isoexp("search", *WORDS, "sweep.retries=0", *SPACE)
 

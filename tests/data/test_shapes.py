@@ -9,10 +9,10 @@ from math import pi
 import numpy as np
 import pytest
 
+from isoexp.config.compose import compose
 from isoexp.data import Shapes, Splits
 from isoexp.data.shapes import KINDS, cover
-from isoexp.experiment.composition import compose
-from isoexp.experiment.preparation import prepare
+from isoexp.experiment.job import prepare
 
 SMALL = Shapes(train=60, valid=20, test=40)
 
@@ -210,7 +210,7 @@ def test_the_kinds_can_be_told_apart_but_not_by_their_size() -> None:
 def test_models_train_on_it(model: str, target: str) -> None:
     sizes = ["data.train=20", "data.valid=2", "data.test=2", f"data.target={target}"]
 
-    prepare(compose([f"model={model}", "data=shapes", "probe=none", *sizes])).bench()
+    prepare(compose([f"model={model}", "data=shapes", "probe=none", *sizes])).lab()
 
 
 def test_a_set_is_a_function_of_its_settings() -> None:

@@ -8,9 +8,10 @@ import pandas as pd
 import torch
 
 import isoexp
-from isoexp.experiment.composition import compose
-from isoexp.experiment.execution import execute
-from isoexp.experiment.preparation import prepare
+from isoexp.config.compose import compose
+from isoexp.experiment.job import prepare
+from isoexp.experiment.run import execute
+from isoexp.store.run import Run
 
 TINY = ("data=spheres", "data.train=64", "data.valid=16", "data.test=16", "batch_size=24")
 """Three updates an epoch, in milliseconds."""
@@ -34,6 +35,12 @@ def run(*words: str) -> list[Any]:
     return list(execute([prepare(composed(words))]))
 
 
+def seed_of(run: Run) -> int:
+    """Returns the seed of a run, by the name of its folder."""
+
+    return int(run.folder.name.rpartition("seed-")[2].partition("-")[0])
+
+
 def left(root: Path, probe: str | None = None) -> tuple[Any, dict[int, dict]]:
     """The rows and the final weights of the runs below a folder, by seed; times aside."""
 
@@ -41,8 +48,7 @@ def left(root: Path, probe: str | None = None) -> tuple[Any, dict[int, dict]]:
     rows = rows.sort_values(["seed", "step"] if probe is None else "seed", kind="stable")
     weights = {}
     for path in root.glob("**/checkpoint.pt"):
-        seed = int(path.parent.name.rpartition("seed-")[2].partition("-")[0])
-        weights[seed] = torch.load(path, weights_only=True)["model"]
+        weights[seed_of(Run(path.parent))] = torch.load(path, weights_only=True)["model"]
 
     return rows.reset_index(drop=True), weights
 

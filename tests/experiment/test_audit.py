@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from isoexp.choices import FORMS, groups
+from isoexp.config.groups import choices
 from isoexp.errors import UserError
-from isoexp.experiment.audit import KINDS, SCHEMA, Finding, forms, measure, rows
+from isoexp.experiment.audit import SCHEMA, Finding, audited, forms, measure, rows
 
 ALL = "O(n), positive diagonal"
 SIGNED, PLAIN = "signed permutations", "permutations"
@@ -65,7 +65,9 @@ THEORY: dict[str, dict[str, str | tuple[str, str]]] = {
         "l1": SIGNED,
     },
 }
-THEORY["activation"] |= {name: "O(n)" for name in groups()["activation"] if name.startswith("iso_")}
+THEORY["activation"] |= {
+    name: "O(n)" for name in choices()["activation"] if name.startswith("iso_")
+}
 
 
 @cache
@@ -91,11 +93,11 @@ def test_the_audit_agrees_with_the_theory() -> None:
 
 @pytest.mark.slow
 def test_no_form_is_left_out() -> None:
-    audited = {kind: {n for k, n in findings() if k == kind} for kind in THEORY}
+    found = {kind: {n for k, n in findings() if k == kind} for kind in THEORY}
 
-    assert audited == {kind: set(table) for kind, table in THEORY.items()}
+    assert found == {kind: set(table) for kind, table in THEORY.items()}
     for group in set(THEORY) - {"attention"}:
-        assert audited[group] == set(groups()[group])
+        assert found[group] == set(choices()[group])
 
 
 @pytest.mark.slow
@@ -224,4 +226,4 @@ def test_mistakes(words: list[str], message: str) -> None:
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(UserError, match="--as must be one of"):
         named("torch:tanh", kind="activatoin")
-    assert set(THEORY) == set(KINDS) - {"map"} == {*FORMS, "attention"}
+    assert set(THEORY) == set(audited())

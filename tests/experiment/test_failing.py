@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from isoexp.experiment import trial
-from isoexp.experiment.execution import Aborted
+from isoexp.experiment.job import Advance, Ended
 from isoexp.experiment.record import Record
-from isoexp.experiment.trial import Ended
+from isoexp.experiment.run import Aborted
 from isoexp.store.study import runs_below
 
-from .runs import TINY, left, run
+from .runs import TINY, left, run, seed_of
 
 pytestmark = pytest.mark.usefixtures("folder", "undrawn")
 
@@ -39,15 +38,15 @@ def test_a_diverging_member_fails_alone() -> None:
         patch.setattr(torch.nn.Linear, "reset_parameters", reset)
         events = run(*words, "seeds=3", "out=with")
 
-    ended = {e.record.seed: e for e in events if isinstance(e, Ended)}
-    assert {seed: e.status for seed, e in ended.items()} == {
-        0: "completed",
-        1: "failed",
-        2: "completed",
+    ended = {seed_of(e.run): e for e in events if isinstance(e, Ended)}
+    assert {seed: e.reason is None for seed, e in ended.items()} == {
+        0: True,
+        1: False,
+        2: True,
     }
     assert "diverged at update 1 of 9" in str(ended[1].reason)
 
-    failed = ended[1].record.run
+    failed = ended[1].run
     assert failed.state["state"] == "failed"
     assert len(pd.read_parquet(failed.folder / "metrics.parquet")) == 1
 
@@ -68,7 +67,7 @@ def test_a_failed_run_is_run_again() -> None:
     )
     for _ in range(2):
         (ended,) = [e for e in run(*words) if isinstance(e, Ended)]
-        assert ended.status == "failed"
+        assert ended.reason
         assert "not finite" in str(ended.reason)
 
 
@@ -82,13 +81,13 @@ def test_an_exception_fails_the_run_with_its_reason(monkeypatch: pytest.MonkeyPa
     (it,) = runs_below(Path("runs"))
 
     assert isinstance(events[-1], Ended)
-    assert (events[-1].status, events[-1].reason) == ("failed", "RuntimeError: the end broke")
+    assert events[-1].reason == "RuntimeError: the end broke"
     assert it.state["state"] == "failed"
     assert "broke" in (it.folder / "error.txt").read_text()
     assert len(pd.read_parquet(it.folder / "metrics.parquet")) == 4
 
     # What was trained is not trained again.
-    assert not any(isinstance(e, trial.Advance) for e in run(*TINY, "epochs=1", "probe=none"))
+    assert not any(isinstance(e, Advance) for e in run(*TINY, "epochs=1", "probe=none"))
     assert it.status == "completed"
     assert not (it.folder / "error.txt").exists()
 
@@ -103,7 +102,7 @@ def test_an_exception_in_one_network_leaves_the_others(monkeypatch: pytest.Monke
     monkeypatch.setattr(Record, "complete", broken)
     ended = [e for e in run(*TINY, "epochs=1", "probe=none", "seeds=3") if isinstance(e, Ended)]
 
-    assert [e.status for e in ended] == ["failed", "completed", "completed"]
+    assert [e.reason is None for e in ended] == [False, True, True]
 
 
 def test_an_exception_in_training_fails_all_with_one_reason(
@@ -113,7 +112,7 @@ def test_an_exception_in_training_fails_all_with_one_reason(
         raise torch.OutOfMemoryError("…")
 
     with monkeypatch.context() as patch:
-        patch.setattr("isoexp.experiment.group.fit", broken)
+        patch.setattr("isoexp.experiment.batching.fit", broken)
         events = run(*TINY, "epochs=1", "probe=none", "seeds=2")
 
     assert isinstance(events[-1], Aborted)

@@ -11,12 +11,11 @@ import torch
 
 import isoexp
 from isoexp.errors import UserError
-from isoexp.experiment import probing, trial
+from isoexp.experiment import probing, train
 from isoexp.experiment import record as record_module
-from isoexp.experiment.execution import AlreadyDone
-from isoexp.experiment.probing import Probed, ProbeFailed, TwinTraining, Unmeasured
-from isoexp.experiment.stored import probe_stored, stored
-from isoexp.experiment.trial import Ended
+from isoexp.experiment.job import Advance, Ended, Probed, ProbeFailed, TwinTraining, Unmeasured
+from isoexp.experiment.probing import probe_stored, stored
+from isoexp.experiment.run import AlreadyDone
 from isoexp.probes import OODMagnitude, Refraction, Subject, Unsuitable
 from isoexp.store import tracking
 from isoexp.store.run import Run
@@ -33,7 +32,7 @@ BOTH = ("probe=[refraction,ood_magnitude]", *REFRACTION[1:], "probe.ood_magnitud
 
 
 def trained(events: list[Any]) -> bool:
-    return any(isinstance(event, trial.Advance) for event in events)
+    return any(isinstance(event, Advance) for event in events)
 
 
 def probed(events: list[Any]) -> list[str]:
@@ -253,13 +252,13 @@ def test_killed_and_resumed_there_are_the_same_snapshots(monkeypatch: pytest.Mon
         if args[-1] == 6:
             raise Killed
 
-    monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
+    monkeypatch.setattr(train, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(train, "SAVE_SHARE", float("inf"))
     words = (*TINY, "steps=30", "snapshots=3", "probe=none", "seeds=2")
-    save = trial._save
+    save = train._save
     run(*words, "out=whole")
     with monkeypatch.context() as patch:
-        patch.setattr(trial, "_save", stop)
+        patch.setattr(train, "_save", stop)
         with pytest.raises(Killed):
             run(*words, "out=killed")
     run(*words, "out=killed")
@@ -337,7 +336,7 @@ def test_refit_goes_on_with_the_batches_that_would_have_come() -> None:
     run(*words, "steps=9", "out=b")
     (a,), (b,) = runs_below(Path("a")), runs_below(Path("b"))
     prepared = stored(a)
-    it = probing.Trained.stored(prepared.bench(), 0, a)
+    it = probing.Trained.stored(prepared.lab(), 0, a)
     before = {name: p.clone() for name, p in it.network.named_parameters()}
     networks = it.refit([it.network, it.network], 3, 1.0)
 

@@ -14,12 +14,11 @@ import pandas as pd
 import pytest
 import torch
 
+from isoexp.config.compose import compose
 from isoexp.errors import UserError
-from isoexp.experiment import trial
-from isoexp.experiment.composition import compose
-from isoexp.experiment.execution import execute
-from isoexp.experiment.preparation import prepare
-from isoexp.experiment.trial import Advance
+from isoexp.experiment import train
+from isoexp.experiment.job import Advance, prepare
+from isoexp.experiment.run import execute
 from isoexp.store import files
 from isoexp.store.study import runs_below
 
@@ -36,8 +35,8 @@ class Killed(BaseException):
 def checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes one after every update."""
 
-    monkeypatch.setattr(trial, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(trial, "SAVE_SHARE", float("inf"))
+    monkeypatch.setattr(train, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(train, "SAVE_SHARE", float("inf"))
 
 
 @contextmanager
@@ -49,9 +48,9 @@ def killed_after(update: int) -> Iterator[None]:
         if args[5] == update:
             raise Killed
 
-    save = trial._save
+    save = train._save
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trial, "_save", stop)
+        patch.setattr(train, "_save", stop)
         with pytest.raises(Killed):
             yield
 
@@ -105,7 +104,7 @@ def test_it_resumes_rather_than_starting_afresh(checkpoints: None) -> None:
 KILLED = """
 import sys, time
 from isoexp.cli import main
-from isoexp.experiment import trial
+from isoexp.experiment import train
 
 def stop(*args):
     save(*args)
@@ -113,8 +112,8 @@ def stop(*args):
         print("saved", flush=True)
         time.sleep(600)
 
-save, trial._save = trial._save, stop
-trial.SAVE_EVERY_S, trial.SAVE_SHARE = 0.0, float("inf")
+save, train._save = train._save, stop
+train.SAVE_EVERY_S, train.SAVE_SHARE = 0.0, float("inf")
 main(["train", *sys.argv[1:]])
 """
 

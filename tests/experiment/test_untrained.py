@@ -11,8 +11,8 @@ import torch
 
 import isoexp
 from isoexp.experiment import untrained
-from isoexp.experiment.execution import execute
-from isoexp.experiment.preparation import prepare
+from isoexp.experiment.job import prepare
+from isoexp.experiment.run import execute
 from isoexp.probes import Subject
 from isoexp.store.tables import Rows, Schema
 

@@ -11,18 +11,18 @@ from torch import nn
 from isoexp.activations import IsoTanh, RadialBasis
 from isoexp.inits import Default
 from isoexp.models import Autoencoder, ConvolutionalAutoencoder
-from isoexp.models.blocks import Build
+from isoexp.models.blocks import Build, Forms
 
 
 def autoencoder(inputs, widths, code, bias=True) -> Autoencoder:
     return Autoencoder(
-        inputs, 10, widths, code, IsoTanh, lambda n: nn.Identity(), Default(), bias=bias
+        inputs, 10, Forms(IsoTanh, lambda n: nn.Identity(), Default()), widths, code, bias=bias
     )
 
 
 def convolutional(inputs, widths, code, activation: Build = IsoTanh) -> Any:
     return ConvolutionalAutoencoder(
-        inputs, 10, widths, code, activation, lambda n: nn.Identity(), Default()
+        inputs, 10, Forms(activation, lambda n: nn.Identity(), Default()), widths, code
     )
 
 

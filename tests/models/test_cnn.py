@@ -12,7 +12,7 @@ from isoexp.activations import IsoTanh, RadialBasis, Tanh
 from isoexp.geometry import random_orthogonal
 from isoexp.inits import Default
 from isoexp.models import CNN
-from isoexp.models.blocks import Build
+from isoexp.models.blocks import Build, Forms
 
 from ..properties import permutation, signed_permutation
 from .tiny import identity
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 
 def cnn(activation: Build, widths=(4, 6), blocks=2, norm: Build = identity) -> Any:
-    return CNN((2, 7, 6), 3, list(widths), blocks, activation, norm, Default())
+    return CNN((2, 7, 6), 3, Forms(activation, norm, Default()), list(widths), blocks)
 
 
 def turn_(layer: nn.Module, inner: Tensor, outer: Tensor) -> None:
@@ -106,7 +106,7 @@ def test_is_its_formula_in_channels_first() -> None:
 
 @pytest.mark.parametrize(("h", "w"), [(1, 1), (2, 5), (7, 6), (28, 28)])
 def test_pictures_of_any_size(h: int, w: int) -> None:
-    model = CNN((3, h, w), 4, [4, 5, 6], 1, Tanh, identity, Default())
+    model = CNN((3, h, w), 4, Forms(Tanh, identity, Default()), [4, 5, 6], 1)
 
     assert model(torch.randn(2, 3, h, w)).shape == (2, 4)
     assert model(torch.randn(0, 3, h, w)).shape == (0, 4)
@@ -137,10 +137,10 @@ def test_nothing_but_linear_maps_lies_on_the_path_of_the_sum() -> None:
 
 def test_refuses() -> None:
     with pytest.raises(ValueError, match=r"pictures .* are needed, got \(6,\): use model=mlp"):
-        CNN((6,), 3, [4], 1, Tanh, identity, Default())
+        CNN((6,), 3, Forms(Tanh, identity, Default()), [4], 1)
     with pytest.raises(ValueError, match="widths must name a stage, got none"):
-        CNN((1, 4, 4), 3, [], 1, Tanh, identity, Default())
+        CNN((1, 4, 4), 3, Forms(Tanh, identity, Default()), [], 1)
     with pytest.raises(ValueError, match="blocks must be at least 1, got 0"):
-        CNN((1, 4, 4), 3, [4], 0, Tanh, identity, Default())
+        CNN((1, 4, 4), 3, Forms(Tanh, identity, Default()), [4], 0)
     with pytest.raises(ValueError, match=r"widths must be positive, got 0 in \[4, 0\]"):
-        CNN((1, 4, 4), 3, [4, 0], 1, Tanh, identity, Default())
+        CNN((1, 4, 4), 3, Forms(Tanh, identity, Default()), [4, 0], 1)

@@ -9,7 +9,7 @@ from torch import nn
 from isoexp.activations import IsoTanh, RadialBasis, Tanh
 from isoexp.inits import Default, Orthogonal
 from isoexp.models import MLP
-from isoexp.models.blocks import Build, Init
+from isoexp.models.blocks import Build, Forms, Init
 
 from ..activations.families import ALL, each
 
@@ -29,7 +29,7 @@ def mlp(
     init: Init = DEFAULT,
     bias: bool = True,
 ) -> MLP:
-    return MLP(inputs, outputs, widths, activation, norm, init, bias=bias)
+    return MLP(inputs, outputs, Forms(activation, norm, init), widths, bias=bias)
 
 
 @each(ALL)

@@ -12,7 +12,7 @@ from isoexp.dropout import CorrelatedDropout
 from isoexp.geometry import random_orthogonal
 from isoexp.inits import Default
 from isoexp.models import RNN
-from isoexp.models.blocks import Build
+from isoexp.models.blocks import Build, Forms
 
 from .tiny import identity
 
@@ -22,7 +22,9 @@ pytestmark = pytest.mark.usefixtures("float64")
 def rnn(
     inputs: tuple[int, ...], outputs: Any, widths: list[int], activation: Build = Tanh, **forms: Any
 ) -> Any:
-    return RNN(inputs, outputs, widths, activation, init=Default(), **{"norm": identity, **forms})
+    every = {"norm": identity, "init": Default(), **forms}
+
+    return RNN(inputs, outputs, Forms(activation, **every), widths)
 
 
 class Halved(nn.Module):

@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from isoexp.activations import IsoTanh, Tanh
-from isoexp.inits import Default
+from isoexp.activations import IsoTanh
 from isoexp.models import Transformer
 
-from .tiny import identity
+from .tiny import forms
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -22,16 +21,15 @@ SETTINGS: dict[str, Any] = {
     "hidden": 5,
     "patch": 2,
     "attention": "softmax",
-    "activation": Tanh,
-    "norm": identity,
-    "init": Default(),
 }
 
 each_attention = pytest.mark.parametrize("attention", ["softmax", "iso_tanh"])
 
 
 def transformer(inputs: tuple[int, ...], outputs: Any = 3, **settings: Any) -> Transformer:
-    return Transformer(inputs, outputs, **{**SETTINGS, **settings})
+    given = {key: settings.pop(key) for key in ("activation", "norm") if key in settings}
+
+    return Transformer(inputs, outputs, forms(**given), **{**SETTINGS, **settings})
 
 
 @each_attention

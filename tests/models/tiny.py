@@ -35,7 +35,7 @@ class Tiny(NamedTuple):
     outputs: Any
 
     def build(self, forms: Forms) -> nn.Module:
-        return self.model(self.inputs, self.outputs, **forms._asdict())
+        return self.model(self.inputs, self.outputs, forms, bias=forms.bias)
 
     @property
     def answer(self) -> tuple[int, ...]:

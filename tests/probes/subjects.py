@@ -10,6 +10,7 @@ from torch import nn
 from isoexp.activations import Activation, IsoTanh
 from isoexp.inits import Default
 from isoexp.models import MLP
+from isoexp.models.blocks import Forms
 from isoexp.probes import Probe, Subject
 from isoexp.training import Classification
 
@@ -24,7 +25,7 @@ def subject(
     """An untrained classifier of 10 features into 4 classes, and Gaussian samples."""
 
     torch.manual_seed(seed)
-    built = MLP((10,), 4, (16, 12), partial(activation, **settings), nn.Identity, Default())
+    built = MLP((10,), 4, Forms(partial(activation, **settings), nn.Identity, Default()), (16, 12))
 
     return Subject(
         (model or built).eval(),

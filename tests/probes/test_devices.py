@@ -16,6 +16,7 @@ from isoexp.activations import IsoTanh, Tanh
 from isoexp.data import Factor
 from isoexp.inits import Default
 from isoexp.models import MLP
+from isoexp.models.blocks import Forms
 from isoexp.probes import Probe, Subject
 from isoexp.training import Classification
 
@@ -75,7 +76,7 @@ def looked_at(F: type, seed: int, move: Any = lambda t: t) -> Subject:
     torch.manual_seed(0)
     x, y = torch.randn(40, 5), torch.randint(3, (40,))
     torch.manual_seed(seed)
-    model = MLP((5,), 3, (7, 6), F, nn.Identity, Default()).eval()
+    model = MLP((5,), 3, Forms(F, nn.Identity, Default()), (7, 6)).eval()
     for module in model.modules():
         for name, p in list(module._parameters.items()):
             if p is not None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from isoexp.choices import CONF, defaults, describe, groups, keys
+from isoexp.config.groups import CONF, choices, defaults, describe, keys
+from isoexp.config.overrides import check_overrides
 from isoexp.errors import UserError
-from isoexp.experiment.words import check_words
 from isoexp.report.claims import SCALES, Claim
 from isoexp.reproduce import claim_files, read_claim
 from isoexp.reproduce.tuning import combinations
@@ -18,12 +18,12 @@ NAMES = sorted(claim_files())
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_words_of_a_claim_are_those_of_the_command_line(name: str, scale: str) -> None:
-    claim, known = read_claim(name, scale), groups()
+    claim, known = read_claim(name, scale), choices()
 
     for arm, words in claim.arms.items():
         last = {word.partition("=")[0]: word for word in [*claim.common, *words]}
         tuned = combinations(claim.tuning, [*last.values()])[0] if claim.tuning else {}
-        check_words(
+        check_overrides(
             [*last.values(), *(f"{key}={value}" for key, value in tuned.items())], [], False
         )
 

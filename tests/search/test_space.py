@@ -42,7 +42,7 @@ def test_six_digits_never_leave_the_interval() -> None:
     near_one = Interval("x", 0.12345649, 0.99999951)
 
     assert near_one.ends == ["x=0.12345649", "x=0.99999951"]
-    assert near_one.word(0.5000004) == "x=0.5"
+    assert near_one.override(0.5000004) == "x=0.5"
 
 
 MISTAKES = {

@@ -31,13 +31,13 @@ def finish(search: Search, stop_after: int | None = None) -> None:
             for asked in taken:
                 if told == stop_after:
                     return
-                trials.complete(asked, value(asked.words))
+                trials.complete(asked, value(asked.overrides))
                 told += 1
 
 
 def history(search: Search) -> list[tuple[int, tuple[str, ...], float | None]]:
     with Trials.opened(search) as trials:
-        return sorted((t.number, t.words, t.value) for t in trials.told())
+        return sorted((t.number, t.overrides, t.value) for t in trials.told())
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
@@ -81,7 +81,7 @@ def test_two_processes_share_a_search(folder: Path) -> None:
 
     with Trials.opened(search) as c:
         again = c.take()
-        assert [each.words for each in again[4:8]] == [each.words for each in b_has]
+        assert [each.overrides for each in again[4:8]] == [each.overrides for each in b_has]
         assert len(again) == 10
 
 
@@ -93,7 +93,7 @@ def test_the_best_of_the_told_values_comes_first(folder: Path) -> None:
             values = [told.value or 0 for told in trials.told()]
 
             assert values == sorted(values, reverse=best is max)
-            assert trials.told()[0].value == best(value(t.words) for t in trials.told())
+            assert trials.told()[0].value == best(value(t.overrides) for t in trials.told())
 
 
 def test_what_failed_is_asked_for_anew_but_not_at_once(folder: Path) -> None:
@@ -149,10 +149,10 @@ def test_importances_need_values_to_tell(folder: Path) -> None:
     with Trials.opened(search) as trials:
         taken = trials.take()
         for asked in taken[:9]:
-            trials.complete(asked, value(asked.words))
+            trials.complete(asked, value(asked.overrides))
         assert trials.importances() == {}
         for asked in taken[9:]:
-            trials.complete(asked, value(asked.words))
+            trials.complete(asked, value(asked.overrides))
         shares = trials.importances()
 
     assert shares["optimizer.lr"] > shares["batch_size"]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from isoexp.experiment.preparation import Prepared, prepare_all
+from isoexp.experiment.job import Job, prepare_all
 from isoexp.store.identity import label
 from isoexp.store.lock import acquire
 from isoexp.store.run import Run
@@ -17,11 +17,11 @@ WORDS = (*TINY, "epochs=1", "probe=none")
 
 
 @cache
-def _prepared(count: int, words: tuple[str, ...]) -> list[Prepared]:
+def _prepared(count: int, words: tuple[str, ...]) -> list[Job]:
     return prepare_all(composed((*WORDS, *words, f"seed={seed}")) for seed in range(count))
 
 
-def jobs(out: Path, count: int, *words: str) -> list[Prepared]:
+def jobs(out: Path, count: int, *words: str) -> list[Job]:
     """Returns jobs of one run each, of the first seeds."""
 
     return [
@@ -42,10 +42,10 @@ def seeds(unit: Unit) -> list[int]:
     return [seed for job in unit.jobs for seed in job.identities]
 
 
-def written(job: Prepared, seed: int, state: str, **facts: object) -> Run:
+def written(job: Job, seed: int, state: str, **facts: object) -> Run:
     """Returns a run as a process leaves it that has done it."""
 
-    name = label(job.job.choices, job.job.words, seed)
+    name = label(job.choices, job.overrides, seed)
     with acquire(job.settings.study, name, job.identities[seed]) as run:
         run.write_state(state, **facts)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from isoexp.experiment.bench import Bench
+from isoexp.experiment.lab import Lab
 from isoexp.sweep import pace
 from isoexp.sweep.pace import Pace, measure
 
@@ -14,10 +14,10 @@ from .jobs import jobs
 
 
 @pytest.fixture(scope="module")
-def bench() -> Bench:
+def bench() -> Lab:
     (job,) = jobs(Path("nowhere"), 1, "steps=1000", "epochs=null")
 
-    return job.bench()
+    return job.lab()
 
 
 def timed(patch: pytest.MonkeyPatch, of_one: dict[int, float]) -> list[int]:
@@ -45,7 +45,7 @@ def timed(patch: pytest.MonkeyPatch, of_one: dict[int, float]) -> list[int]:
     ],
 )
 def test_the_fastest_number_is_taken(
-    of_one: dict[int, float], most: int, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    of_one: dict[int, float], most: int, bench: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = timed(monkeypatch, of_one)
     found = measure(bench, 100, 1)
@@ -56,20 +56,21 @@ def test_the_fastest_number_is_taken(
 
 
 def test_no_more_than_there_are_and_than_the_memory_holds(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = timed(monkeypatch, {1: 1.0, 4: 0.5, 6: 0.3, 16: 0.1})
     assert measure(bench, 6, 1).most == 6
 
     asked.clear()
-    monkeypatch.setattr(pace, "_memory", lambda bench: 5 / pace.SHARE * pace._bytes(bench))
+    memory = 5 / pace.SHARE * pace._bytes(bench)
+    monkeypatch.setattr("isoexp.devices.memory_bytes", lambda device: memory)
     assert measure(bench, 100, 1).most == 4
     assert measure(bench, 100, 2).most == 1
     assert 16 not in asked
 
 
 def test_what_measuring_takes_is_little_of_the_training(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = timed(monkeypatch, {1: 1.0})
     brief = replace(bench, settings=replace(bench.settings, steps=1))
@@ -78,14 +79,14 @@ def test_what_measuring_takes_is_little_of_the_training(
     assert asked == [1]
 
 
-def test_what_is_asked_for_is_not_measured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_asked_for_is_not_measured(bench: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = timed(monkeypatch, {1: 1.0})
 
     assert measure(bench, 100, 1, most=7).most == 7
     assert asked == [1]
 
 
-def test_compiling_must_pay(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiling_must_pay(bench: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     timed(monkeypatch, {1: 1.0, 4: 2.0})
     monkeypatch.setattr(pace, "_compiled_update_s", lambda bench, size: 0.5)
 
@@ -94,6 +95,6 @@ def test_compiling_must_pay(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     assert not measure(bench, 100, 1).compile
 
 
-def test_an_update_takes_time(bench: Bench) -> None:
+def test_an_update_takes_time(bench: Lab) -> None:
     assert 0 < pace._update_s(bench, 2) < 60
     assert pace._bytes(bench) > 0

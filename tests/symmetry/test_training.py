@@ -16,6 +16,7 @@ from isoexp.data import Teacher
 from isoexp.geometry import random_orthogonal
 from isoexp.inits import Default
 from isoexp.models import MLP
+from isoexp.models.blocks import Forms
 from isoexp.regularizers import L1, L2, ActivationNorm, NoRegularizer
 from isoexp.symmetry import largest, measure_optimizer, measure_regularizer
 
@@ -105,8 +106,8 @@ def difference(build: Optimizing, rotate: bool = True) -> float:
     splits = Teacher(train=200, valid=50, test=100).load()
     x, y = (torch.from_numpy(t).double() for t in splits.train)
     torch.manual_seed(3)
-    first = MLP((16,), 4, [12, 10], IsoTanh, nn.Identity, Default())
-    second = MLP((16,), 4, [12, 10], IsoTanh, nn.Identity, Default())
+    first = MLP((16,), 4, Forms(IsoTanh, nn.Identity, Default()), [12, 10])
+    second = MLP((16,), 4, Forms(IsoTanh, nn.Identity, Default()), [12, 10])
     second.load_state_dict(first.state_dict())
 
     if rotate:

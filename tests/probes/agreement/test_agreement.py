@@ -20,6 +20,7 @@ from isoexp.figures import agreement
 from isoexp.geometry import random_orthogonal
 from isoexp.inits import Default
 from isoexp.models import RNN, Transformer
+from isoexp.models.blocks import Forms
 from isoexp.probes import Agreement, Subject, Unsuitable
 from isoexp.probes.agreement.correspondence import MAPS, TURNED
 from isoexp.probes.agreement.words import Tokens, word_embedding
@@ -317,7 +318,7 @@ def spoken(
     """A network that reads a language, with a given vector for each word."""
 
     torch.manual_seed("ab".index(language))
-    model = RNN((8, 48), (8, 48), (16,), partial(activation), nn.Identity, Default()).eval()
+    model = RNN((8, 48), (8, 48), Forms(partial(activation), nn.Identity, Default()), (16,)).eval()
     it = Subject(model, read(language), None, None, Generator().manual_seed(0))
     if embedding is not None:
         tokens = torch.from_numpy(TEXT.dictionary()["ab".index(language)])
@@ -441,7 +442,7 @@ def test_the_first_linear_map_gives_the_words() -> None:
 
 
 def test_a_transformer_embeds_words_too() -> None:
-    model = Transformer((8, 48), (8, 48), 8, 1, 2, 8, None, "softmax", *forms()[:3])
+    model = Transformer((8, 48), (8, 48), forms(), 8, 1, 2, 8, None, "softmax")
     found = word_embedding(model, read("a"))
 
     assert found is not None

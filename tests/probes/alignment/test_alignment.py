@@ -20,6 +20,7 @@ from isoexp.figures import alignment as figure_of
 from isoexp.geometry import coordinate_cdf
 from isoexp.inits import Gaussian
 from isoexp.models import MLP
+from isoexp.models.blocks import Forms
 from isoexp.probes import Alignment
 from isoexp.probes.alignment.curves import Curve, average, interval_95, mean_of_samples
 
@@ -181,7 +182,7 @@ def trained(
 
     torch.manual_seed(seed)
     x, y = digits
-    model = MLP((64,), 10, (16,), form, nn.Identity, Gaussian())
+    model = MLP((64,), 10, Forms(form, nn.Identity, Gaussian()), (16,))
     optimizer = build(model.parameters())
     for _ in range(100):
         optimizer.zero_grad()

@@ -28,6 +28,7 @@ from isoexp.activations import (
 from isoexp.figures.compression import draw
 from isoexp.inits import Default
 from isoexp.models import CNN, MLP, Autoencoder
+from isoexp.models.blocks import Forms
 from isoexp.probes import Compression, Subject, Unsuitable, compressed
 from isoexp.streams import stream
 
@@ -44,7 +45,7 @@ def chain(F: Any, widths: list[int], bias: bool = True, seed: int = 0) -> nn.Mod
     """A perceptron with biases at random: those of first weights are small."""
 
     torch.manual_seed(seed)
-    model = MLP(widths[:1], widths[-1], widths[1:-1], F, nn.Identity, Default(), bias=bias)
+    model = MLP(widths[:1], widths[-1], Forms(F, nn.Identity, Default()), widths[1:-1], bias=bias)
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             nn.init.normal_(parameter)
@@ -270,11 +271,11 @@ def normalised(n: int) -> nn.Module:
     ("model", "inputs"),
     [
         (residual(), (6,)),
-        (MLP((6,), 3, (8, 8), IsoTanh, normalised, Default()), (6,)),
-        (MLP((6,), 3, (8, 8), IsoTanh, nn.LayerNorm, Default()), (6,)),
-        (MLP((6,), 3, (8,), partial(RadialBasis, centres=9), nn.Identity, Default()), (6,)),
-        (Autoencoder((6,), 3, [8], 2, IsoTanh, nn.Identity, Default()), (6,)),
-        (CNN((1, 6, 6), 3, [4], 1, IsoTanh, nn.Identity, Default()), (1, 6, 6)),
+        (MLP((6,), 3, Forms(IsoTanh, normalised, Default()), (8, 8)), (6,)),
+        (MLP((6,), 3, Forms(IsoTanh, nn.LayerNorm, Default()), (8, 8)), (6,)),
+        (MLP((6,), 3, Forms(partial(RadialBasis, centres=9), nn.Identity, Default()), (8,)), (6,)),
+        (Autoencoder((6,), 3, Forms(IsoTanh, nn.Identity, Default()), [8], 2), (6,)),
+        (CNN((1, 6, 6), 3, Forms(IsoTanh, nn.Identity, Default()), [4], 1), (1, 6, 6)),
         (nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3)), (1, 6, 6)),
         (nn.Sequential(nn.Linear(6, 5), IsoTanh(5)), (6,)),
     ],

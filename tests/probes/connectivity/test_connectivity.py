@@ -18,7 +18,7 @@ from isoexp.activations import IsoTanh, RadialBasis, ReLU, Tanh
 from isoexp.figures.connectivity import draw
 from isoexp.inits import Default
 from isoexp.models import CNN, MLP
-from isoexp.models.blocks import Build
+from isoexp.models.blocks import Build, Forms
 from isoexp.probes import Connectivity, Subject, Unsuitable, find_junctions
 from isoexp.probes.connectivity import weight_paths
 from isoexp.probes.connectivity.geodesics import Geodesic, random_rotation
@@ -51,7 +51,7 @@ def weights(F: type, seed: int) -> dict[str, Tensor]:
 
 
 def network(F: Build) -> nn.Module:
-    return MLP((6,), 4, (10, 8), F, nn.Identity, Default()).double()
+    return MLP((6,), 4, Forms(F, nn.Identity, Default()), (10, 8)).double()
 
 
 def samples(split: str) -> tuple[Tensor, Tensor]:
@@ -275,8 +275,7 @@ def pictures(F: type, seed: int) -> Subject:
     """A network of pictures with the features along the last axis."""
 
     torch.manual_seed(seed)
-    model = CNN((1, 6, 6), 3, widths=[4, 5], blocks=1, activation=F, norm=nn.Identity,
-                init=Default())  # fmt: skip
+    model = CNN((1, 6, 6), 3, Forms(F, nn.Identity, Default()), widths=[4, 5], blocks=1)
     y = torch.arange(30) % 3
 
     return Subject(model.eval(), torch.randn(30, 1, 6, 6), y, Classification(), stream(seed))
@@ -331,7 +330,7 @@ def test_what_cannot_be_measured() -> None:
     it = trained(Tanh)
     with pytest.raises(Unsuitable, match="targets must be given"):
         SMALL(replace(it, y=None))
-    wide = MLP((6,), 4, (10, 9), Tanh, nn.Identity, Default()).eval()
+    wide = MLP((6,), 4, Forms(Tanh, nn.Identity, Default()), (10, 9)).eval()
     with pytest.raises(Unsuitable, match="the twin must"):
         SMALL(replace(it, twin=replace(it, model=wide)))
 

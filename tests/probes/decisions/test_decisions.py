@@ -31,6 +31,7 @@ from isoexp.activations import (
 from isoexp.figures.decisions import draw
 from isoexp.inits import Default
 from isoexp.models import CNN, MLP
+from isoexp.models.blocks import Forms
 from isoexp.probes import Decisions, Subject, Unsuitable
 from isoexp.probes.decisions import linear_part
 from isoexp.streams import stream
@@ -50,7 +51,7 @@ ISOTROPIC = [
 def chain(F: Any, bias: bool = False, classes: int = 4, widths: tuple[int, ...] = (9, 7)) -> MLP:
     """A perceptron whose weights and biases are large enough for every profile to matter."""
 
-    model = MLP((6,), classes, widths, F, nn.Identity, Default(), bias=bias)
+    model = MLP((6,), classes, Forms(F, nn.Identity, Default()), widths, bias=bias)
     for parameter in model.parameters():
         nn.init.normal_(parameter)
 
@@ -237,8 +238,8 @@ def test_what_takes_no_decision_is_refused() -> None:
 
 
 def test_what_is_no_row_of_linear_maps_is_refused() -> None:
-    cnn = CNN((1, 6, 6), 3, [4], 1, IsoTanh, nn.Identity, Default()).eval()
-    norms = MLP((6,), 3, (8, 8), IsoTanh, nn.LayerNorm, Default()).eval()
+    cnn = CNN((1, 6, 6), 3, Forms(IsoTanh, nn.Identity, Default()), [4], 1).eval()
+    norms = MLP((6,), 3, Forms(IsoTanh, nn.LayerNorm, Default()), (8, 8)).eval()
     for it in (subject(cnn, 1, 6, 6, classes=3), subject(norms, classes=3)):
         with pytest.raises(Unsuitable, match="linear maps and activations in a row"):
             Decisions()(it)

@@ -20,6 +20,7 @@ from isoexp.ensemble import Ensemble
 from isoexp.figures import locking as drawing
 from isoexp.inits import Default
 from isoexp.models import MLP
+from isoexp.models.blocks import Forms
 from isoexp.probes import Locking, Subject, Unsuitable
 from isoexp.probes.locking.weights import Sample, state_of
 from isoexp.training import Regression
@@ -81,7 +82,7 @@ def trained(activation: type[nn.Module], seed: int, dtype: torch.dtype) -> Subje
     torch.manual_seed(seed)
     x = torch.randn(256, 4)
     y = (x @ torch.randn(4, 3) + x.square() @ torch.randn(4, 3)).argmax(dim=1)
-    model = MLP((4,), 3, (5, 5), activation, nn.Identity, Default()).eval()
+    model = MLP((4,), 3, Forms(activation, nn.Identity, Default()), (5, 5)).eval()
     it = replace(subject(), model=model, x=x[128:], y=y[128:], train=(x[:128], y[:128]))
     it = descending(it, 0.5)
     assert it.refit is not None

@@ -11,6 +11,7 @@ from isoexp.activations import GELU, IsoLeakyReLU, IsoSinusoid, IsoTanh, ReLU, T
 from isoexp.geometry import random_orthogonal
 from isoexp.inits import Default
 from isoexp.models import MLP
+from isoexp.models.blocks import Forms
 from isoexp.probes import Junction, Subject
 from isoexp.probes.junctions import State, find_junctions
 from isoexp.probes.locking.orbit import across, aligned, random_skew, rotated, velocity
@@ -120,7 +121,7 @@ def test_across_is_what_a_projection_leaves(case: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(20))
 def test_a_rotated_copy_is_turned_back(seed: int) -> None:
     torch.manual_seed(seed)
-    model = MLP((10,), 4, (11, 9, 9), IsoTanh, nn.Identity, Default()).eval()
+    model = MLP((10,), 4, Forms(IsoTanh, nn.Identity, Default()), (11, 9, 9)).eval()
     it = subject(model=model, seed=seed)
     junctions, state = parts(it)
     copy = dict(state)
@@ -202,7 +203,7 @@ def test_without_junctions_all_ways_are_random() -> None:
 
 
 def test_a_layer_of_one_feature_has_no_orbit() -> None:
-    model = MLP((3,), 2, (1,), IsoTanh, nn.Identity, Default()).eval()
+    model = MLP((3,), 2, Forms(IsoTanh, nn.Identity, Default()), (1,)).eval()
     it = Subject(model, torch.randn(9, 3), None, None, torch.Generator().manual_seed(0))
     junctions, state = parts(it)
     assert size(velocity(junctions, state, [random_skew(1, it.generator)])) == 0.0

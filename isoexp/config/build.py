@@ -1,0 +1,224 @@
+"""Building: a checked configuration becomes objects."""
+
+__all__ = ["MARKS", "build", "check", "check_arguments", "takes", "targets", "with_targets"]
+
+import inspect
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ..errors import UserError, did_you_mean, one_line
+from .document import Config, nodes, with_values
+from .fields import describe_type, fits
+from .groups import GROUPS, handed
+from .targets import resolve
+
+MARKS = ("_target_", "_partial_")
+"""The keys of a node that are not arguments."""
+
+
+def check(config: Config) -> None:
+    """Checks every `_target_` of a configuration and the arguments given to it.
+
+    Raises:
+        UserError: If one may not be named, does not exist, or does not take its arguments.
+    """
+
+    for path, node in _targets(config):
+        check_arguments(path, node, resolve(path, node["_target_"]))
+
+
+def build(config: Config, group: str) -> Any:
+    """Builds the choice of a group, once isoexp has given it what the group is supplied with.
+
+    Without anything to supply the object itself is built; else a partial function of that. A model
+    is given what its constructor takes, by name: inputs, outputs, forms, and any group that models
+    are handed.
+
+    Raises:
+        UserError: If the constructor refuses its arguments.
+    """
+
+    node = config[group]
+    try:
+        if "_target_" not in node:
+            return _build(group, node)
+        target = resolve(group, node["_target_"])
+        arguments = {k: _build(f"{group}.{k}", v) for k, v in node.items() if k not in MARKS}
+        if not GROUPS[group].supplied and not node.get("_partial_"):
+            return target(**arguments)
+        if group == "model":
+            named = _parameters(target)
+            arguments |= {each: build(config, each) for each in handed() if each in named}
+        return partial(target, **arguments)
+    except UserError:
+        raise
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(f"{group}: {one_line(error)}") from error
+
+
+def takes(constructor: Any) -> set[str]:
+    """Returns the names of the arguments that a constructor takes, or a partial one still does."""
+
+    if isinstance(constructor, partial):
+        return set(_parameters(constructor.func)) - set(constructor.keywords)
+
+    return set(_parameters(constructor))
+
+
+def targets(config: Config) -> dict[str, str]:
+    """Returns the `_target_`s of a configuration, and the key of one node that names each."""
+
+    return {str(node["_target_"]): path for path, node in _targets(config)}
+
+
+def with_targets(config: Config, overrides: Iterable[str]) -> Config:
+    """Drops the settings of a choice that a `_target_` of the user's own does not take.
+
+    After model=mlp and model._target_=mylab.Net, the widths of mlp.yaml are no setting of Net.
+    Settings that were typed stay, to be refused.
+
+    Raises:
+        UserError: If a target may not be named, or does not exist.
+    """
+
+    typed = {text.lstrip("+~").partition("=")[0] for text in overrides}
+    for key in sorted(typed):
+        path = tuple(key.split("."))
+        if path[-1] != "_target_" or len(path) < 2:
+            continue
+        node = dict(nodes(config)).get(path[:-1])
+        if not isinstance(node, Mapping):
+            continue
+        where = ".".join(path[:-1])
+        parameters = _parameters(resolve(where, node["_target_"]))
+        if not _is_open(parameters):
+            kept = (*MARKS, *parameters)
+            own = {k: v for k, v in node.items() if k in kept or f"{where}.{k}" in typed}
+            config = with_values(config, {path[:-1]: own})
+
+    return config
+
+
+def _build(path: str, node: Any) -> Any:
+    """Builds what a node names, arguments first. Not Hydra's: what is built is what was checked."""
+
+    if isinstance(node, list):
+        return [_build(f"{path}.{index}", value) for index, value in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+
+    arguments = {k: _build(f"{path}.{k}", v) for k, v in node.items() if k not in MARKS}
+    if "_target_" not in node:
+        return arguments
+
+    target = resolve(path, node["_target_"])
+    if node.get("_partial_"):
+        return partial(target, **arguments)
+    try:
+        return target(**arguments)
+    except (ValueError, TypeError, OSError) as error:
+        raise UserError(f"{path}: {one_line(error)}") from error
+
+
+def _targets(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yields the dotted key of each node that names a target, outer ones first."""
+
+    for path, node in nodes(config):
+        if isinstance(node, Mapping) and "_target_" in node:
+            yield ".".join(map(str, path)), node
+
+
+def check_arguments(
+    path: str, node: Mapping[str, Any], target: Any, given: Sequence[str] = ()
+) -> None:
+    """Checks the names and plain values of arguments against a signature.
+
+    Arguments:
+        path: The dotted key of the node.
+        node: The node, whose keys are arguments.
+        target: The class or function that takes them.
+        given: Further arguments that isoexp gives itself.
+
+    Raises:
+        UserError: If an argument is unknown, missing, or of the wrong type.
+    """
+
+    parameters = _parameters(target)
+    if parameters is _UNKNOWN:
+        return
+
+    group = GROUPS.get(path)
+    supplied = group.supplied if group else ()
+    first = tuple(parameters)[: len(supplied)]
+    if path in ("activation", "dropout") and first != supplied and not _is_open(parameters):
+        raise UserError(
+            f"{path} must take {', '.join(supplied)} first; {node['_target_']} takes "
+            f"{', '.join(first) or 'nothing'}: wrap it in a class of your own"
+        )
+    given = (*given, *supplied, *(handed() if path == "model" else first))
+
+    known = [name for name in parameters if name not in given]
+    for key, value in node.items():
+        if key in MARKS:
+            continue
+        if path == "model" and key in given:
+            raise UserError(f"the model is handed its {key}: set {key}=…")
+        if key not in known and not _is_open(parameters):
+            near = did_you_mean(key, known)
+            raise UserError(f"there is no setting {path}.{key}{near or _takes(path, known)}")
+        if key in parameters and _plain(value):
+            hint = parameters[key].annotation
+            if hint is not inspect.Parameter.empty and not fits(value, hint):
+                raise UserError(f"{path}.{key} must be {describe_type(hint)}, got {value!r}")
+
+    for name, p in parameters.items():
+        there = name in node or name in given or (node.get("_partial_") and path != "model")
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD and not there:
+            if any(name in each.supplied for each in GROUPS.values()):
+                raise UserError(f"{path} needs _partial_: true: isoexp itself gives it {name}")
+            raise UserError(f"{path}.{name} must be given: {path}.{name}=…")
+
+
+_UNKNOWN: Mapping[str, inspect.Parameter] = types.MappingProxyType(
+    {"arguments": inspect.Parameter("arguments", inspect.Parameter.VAR_KEYWORD)}
+)
+
+
+def _parameters(target: Any) -> Mapping[str, inspect.Parameter]:
+    """Returns the parameters of a class or function; builtins such as torch.tanh tell none."""
+
+    if inspect.isclass(target) and _is_bare(target):
+        return {}
+    try:
+        return inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return _UNKNOWN
+
+
+def _is_bare(target: type) -> bool:
+    """Whether a module has no constructor of its own: nn.Module's takes anything, to refuse it."""
+
+    bases = [base for base in target.__mro__ if "__init__" in base.__dict__]
+
+    return bool(bases) and bases[0].__module__ == "torch.nn.modules.module"
+
+
+def _is_open(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    """Whether any keyword is taken."""
+
+    return any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _takes(path: str, known: list[str]) -> str:
+    return f"; {path} takes {', '.join(known)}" if known else f"; {path} takes none"
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value is written out, not built from a target of its own."""
+
+    if isinstance(value, list):
+        return all(map(_plain, value))
+
+    return not isinstance(value, dict)

@@ -1,0 +1,184 @@
+"""Overrides: the words of a command line in Hydra's grammar, each by itself.
+
+Hydra parses them; its messages are for those who know its inside, so mistakes are found here first.
+"""
+
+__all__ = ["check_overrides", "names_probe", "options", "parsed", "setting"]
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from ..errors import UserError, did_you_mean
+from .groups import COMMANDS, GROUPS, choices, root_keys
+
+
+def check_overrides(
+    overrides: Sequence[str], folders: Sequence[Path], sweep: bool
+) -> list[Override]:
+    """Parses overrides, each looked at by itself.
+
+    Arguments:
+        overrides: The overrides, as typed.
+        folders: Folders of the user's own choices.
+        sweep: Whether one may list several values.
+
+    Raises:
+        UserError: If one is out of place, cannot be read, or names an unknown key or choice.
+    """
+
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"--config-dir must be a folder, got {folder}")
+
+    known = choices(folders)
+    top = [*root_keys(), *known]
+    for text in overrides:
+        if "=" not in text and not text.startswith("~"):
+            hint = f"isoexp {text} …, the command comes first" if text in COMMANDS else ""
+            hint = hint or (f"{text}=…" if text in top else "settings are written key=value")
+            near = "" if text in (*top, *COMMANDS) else did_you_mean(text, top)
+            raise UserError(f"'{text}' is out of place: {hint}{near}")
+
+    found = [parsed(text) for text in overrides]
+    for override in found:
+        key = override.key_or_group
+        root = key.partition(".")[0].partition("/")[0]
+        _check_place(override, root, sweep)
+        if key in known:
+            _check_choice(override, sorted(known[key]), sweep)
+        elif root not in [*top, "hydra"]:
+            raise UserError(f"there is no setting {key}{did_you_mean(key, top)}")
+
+    return found
+
+
+def names_probe(override: str) -> bool:
+    """Whether an override chooses probes, or sets one."""
+
+    return override.lstrip("+~").startswith("probe")
+
+
+def _check_place(override: Override, root: str, sweep: bool) -> None:
+    """Checks that a command takes an override at all.
+
+    Raises:
+        UserError: If it is another command's, or lists values where there can be one.
+    """
+
+    text, key = override.input_line or "", override.key_or_group
+    if not sweep and override.is_sweep_override():
+        raise UserError(f"{text} lists several values: sweep with isoexp train -m {text}")
+    if not sweep and (root == "sweep" or key in ("hydra/launcher", "hydra/sweeper")):
+        raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
+    if not sweep and root == "search":
+        raise UserError(f"{key} is for searches: isoexp search {text}")
+    if root == "claim":
+        name = text.partition("=")[2]
+        raise UserError(f"a claim has runs of its own: isoexp reproduce {name}")
+    if root in ("sweep", "search") and override.is_sweep_override():
+        raise UserError(f"{key} is of the whole {root}: it has one value, got {text}")
+
+
+@lru_cache(maxsize=2**16)
+def parsed(text: str) -> Override:
+    """Parses an override.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+
+    try:
+        (override,) = OverridesParser.create().parse_overrides([text])
+    except (HydraException, OmegaConfBaseException) as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"cannot read {text}: {first}; quote special characters") from error
+
+    return override
+
+
+def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
+    """Lists the overrides of one value each that a swept one means: key=a,b, range, choice, glob.
+
+    Arguments:
+        override: The swept override.
+        choices: The choices of its group, for a glob to match.
+
+    Raises:
+        UserError: If its values cannot be listed.
+    """
+
+    text = override.input_line or ""
+    if not override.is_sweep_override():
+        return [text]
+
+    value: Any = override.value()
+    if isinstance(value, Glob):
+        values = value.filter(list(choices))
+    elif override.is_discrete_sweep():
+        values = list(override.sweep_string_iterator())
+    else:
+        raise UserError(f"{text} is for isoexp search, not a sweep; list values: key=a,b")
+
+    return [f"{text.partition('=')[0]}={value}" for value in values]
+
+
+@lru_cache(maxsize=2**16)
+def setting(text: str) -> tuple[tuple[str, ...], Any] | None:
+    """Returns the path and the value of an override that sets one plain value, else None."""
+
+    override = parsed(text)
+    key, value = override.key_or_group, override.value()
+    if override.type is not OverrideType.CHANGE or override.package is not None:
+        return None
+    if "${" in text or "???" in text or not _is_plain(value):
+        return None
+    path = tuple(key.split("."))
+
+    return None if path[0] == "hydra" or not all(map(str.isidentifier, path)) else (path, value)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _check_choice(override: Override, choices: list[str], sweep: bool) -> None:
+    group = override.key_or_group
+    value = override.value()
+
+    if override.is_delete():
+        return
+    if override.is_sweep_override():
+        if isinstance(value, Glob) or not override.is_discrete_sweep():
+            return  # a glob can only match what there is
+        wanted = [part for v in override.sweep_string_iterator() for part in _names(v)]
+    elif isinstance(value, list) and group != "probe":
+        raise UserError(f"{group} must be one choice, got {len(value)}: sweep with isoexp train -m")
+    else:
+        wanted = [str(v) for v in value] if isinstance(value, list) else [value]
+
+    for name in wanted:
+        if name is None and not (group in GROUPS and GROUPS[group].required):
+            continue
+        if not isinstance(name, str) or name not in choices:
+            near = did_you_mean(str(name), choices)
+            shown = "nothing" if name in ("", None) else name
+            raise UserError(
+                f"{group} must be one of its choices, got {shown}{near or '; '}"
+                f"{'' if near else f'isoexp list {group} shows them'}"
+            )
+
+
+def _names(text: str) -> list[str]:
+    """Splits one value of a sweep, which may be a list of choices."""
+
+    return [part.strip() for part in text.strip("[]").split(",") if part.strip()]

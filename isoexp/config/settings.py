@@ -1,0 +1,127 @@
+"""The root keys of a configuration, checked."""
+
+__all__ = ["Settings"]
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import UserError
+from .fields import checked
+from .groups import GROUPS
+
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The root keys of a run, beside its groups; conf/config.yaml explains each."""
+
+    name: str
+    seed: int
+    seeds: int | Sequence[int] | None
+    epochs: int | None
+    steps: int | None
+    batch_size: int
+    device: str
+    precision: Literal["float32", "float64", "bfloat16"]
+    compile: bool
+    snapshots: int
+    figures: bool | None
+    out: str
+    force: bool
+
+    @classmethod
+    def of(cls, root: Mapping[str, Any], overrides: Sequence[str]) -> "Settings":
+        """Checks the root keys.
+
+        Arguments:
+            root: All keys at the root, groups among them.
+            overrides: The overrides as the user wrote them.
+
+        Raises:
+            UserError: If a key is unknown, of the wrong type or out of range.
+        """
+
+        if root.get("experiment"):
+            raise UserError("the file of an experiment must begin with: # @package _global_")
+
+        known = {field.name for field in fields(cls)}
+        own = {
+            key: value
+            for key, value in root.items()
+            if key in known or not (key in GROUPS or isinstance(value, Mapping))
+        }
+        for key in ("name", "out"):  # a study may be called 2026
+            if isinstance(own.get(key), int | float):
+                own[key] = str(own[key])
+
+        settings = checked(cls, own)
+        settings._check_ranges(overrides)
+
+        return settings
+
+    def _check_ranges(self, overrides: Sequence[str]) -> None:
+        typed = {override.partition("=")[0] for override in overrides}
+        if {"epochs", "steps"} <= typed and self.epochs is not None and self.steps is not None:
+            raise UserError("epochs and steps exclude each other: give one of them")
+        if self.epochs is None and self.steps is None:
+            raise UserError("one of epochs and steps must be given, got neither")
+
+        for key in ("epochs", "steps", "batch_size"):
+            value = getattr(self, key)
+            if value is not None and value < 1:
+                raise UserError(f"{key} must be at least 1, got {value}")
+
+        if self.snapshots < 0:
+            raise UserError(f"snapshots must not be negative, got {self.snapshots}")
+        if isinstance(self.seeds, int) and self.seeds < 1:
+            raise UserError(f"seeds must be at least 1, got {self.seeds}")
+        if min(self.members, default=-1) < 0 or max(self.members) >= 2**63:
+            raise UserError("seeds must be numbers from 0 up to 2^63 − 1, and at least one of them")
+        if len(set(self.members)) < len(self.members):
+            raise UserError(f"seeds must differ, got {list(self.members)}")
+
+        if not DEVICE.fullmatch(self.device):
+            raise UserError(f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device}")
+        if not re.fullmatch(r"\w[\w.,+-]*(/\w[\w.,+-]*)*", self.name):
+            raise UserError(
+                f"name must be made of letters, digits and _.,+- (and / between), got {self.name!r}"
+            )
+        if len(self.name.encode()) > 100:
+            raise UserError(f"name must have at most 100 characters, got {len(self.name)}")
+        if not self.out:
+            raise UserError("out must be a folder, got nothing")
+        try:
+            out = Path(self.out).expanduser()
+        except RuntimeError as error:
+            raise UserError(f"out must be a folder, got {self.out}: {error}") from error
+        first = next((p for p in (out, *out.parents) if p.exists()), None)
+        if first is not None and not first.is_dir():
+            raise UserError(f"out must be a folder, got {self.out}: {first} is a file")
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The seeds of the networks."""
+
+        if self.seeds is None:
+            return (self.seed,)
+        if isinstance(self.seeds, int):
+            return tuple(range(self.seed, self.seed + self.seeds))
+
+        return tuple(self.seeds)
+
+    @property
+    def study(self) -> Path:
+        """The folder of the study."""
+
+        return Path(self.out).expanduser() / self.name
+
+    def total_steps(self, samples: int) -> int:
+        """Returns the number of updates that train on so many samples."""
+
+        per_epoch = -(-samples // self.batch_size)
+
+        return self.steps if self.steps is not None else (self.epochs or 0) * per_epoch

@@ -1,0 +1,215 @@
+"""Templates: choices composed by Hydra, once for all configurations that choose alike."""
+
+__all__ = [
+    "Files", "Setting", "Template", "by_hydra", "hydra_ready", "mixed", "plain",
+    "search_path", "template",
+]  # fmt: skip
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from ..errors import UserError, one_line
+from .document import nodes
+from .groups import CONF, GROUPS, choices
+from .overrides import parsed
+
+Setting = tuple[tuple[str, ...], Any]
+"""The path of a value, and the value."""
+
+MISSING = "???"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files to compose from, conf/ and folders of the user's own, as they were when listed."""
+
+    folders: tuple[Path, ...]
+    groups: frozenset[str]
+    stamp: str
+
+    @classmethod
+    def of(cls, folders: Sequence[Path]) -> "Files":
+        own = [path for folder in folders for path in sorted(folder.rglob("*.yaml"))]
+        files = [(str(path), path.stat()) for path in (*sorted(CONF.rglob("*.yaml")), *own)]
+        stamp = repr([(name, stat.st_mtime_ns, stat.st_size) for name, stat in files])
+        stamp = hashlib.blake2b(stamp.encode()).hexdigest()
+
+        return cls(tuple(folders), frozenset(choices(folders)), stamp)
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A configuration whose values may still be set.
+
+    Arguments:
+        tree: The configuration; resolved, unless a user's file refers to other settings.
+        choices: The choice of each group that has one.
+    """
+
+    tree: Mapping[str, Any]
+    choices: Mapping[str, str]
+
+    def filled(self, settings: Sequence[Setting]) -> dict[str, Any] | None:
+        """Sets values in copies; None if one can be set by Hydra only, or is missing."""
+
+        tree = dict(self.tree)
+        if not all(_set(tree, path, value) for path, value in settings):
+            return None
+        if self._open:  # a reference to what was set, or a value that had to be
+            if any(node == MISSING for _, node in nodes(tree)):
+                return None
+            return plain(OmegaConf.create(tree))
+
+        return tree
+
+    @cached_property
+    def _open(self) -> bool:
+        """Whether there are references or missing values."""
+
+        texts = [node for _, node in nodes(self.tree) if isinstance(node, str)]
+
+        return any("${" in text or text == MISSING for text in texts)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Resolves a configuration into a plain dictionary."""
+
+    root = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(root, dict)
+
+    return {str(key): value for key, value in root.items()}
+
+
+@contextmanager
+def hydra_ready() -> Iterator[None]:
+    """Readies Hydra's composition for conf/, and leaves no trace of it."""
+
+    # Hydra 1.3 warns where version_base is missing, later ones where it is not.
+    base = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), job_name="isoexp", **base):
+        yield
+
+
+def search_path(folders: Sequence[Path]) -> list[str]:
+    """Returns the override that has Hydra look into a user's folders too, if there are any."""
+
+    quoted = ["'file://" + str(f.resolve()).replace("'", r"\'") + "'" for f in folders]
+
+    return [f"hydra.searchpath=[{','.join(quoted)}]"] if quoted else []
+
+
+@lru_cache(maxsize=4096)
+def template(overrides: tuple[str, ...], files: Files) -> Template:
+    """Composes choices, before anything is set."""
+
+    whole, chosen = by_hydra(overrides, files)
+    tree: Any = OmegaConf.to_container(whole, resolve=False)
+
+    return Template(tree, chosen)
+
+
+@lru_cache(maxsize=4096)
+def mixed(overrides: tuple[str, ...], files: Files) -> Template:
+    """Composes choices from what each makes of its own part, without all their combinations."""
+
+    alone = _alone(files)
+    own = {parsed(text).key_or_group: text for text in overrides if text in alone}
+    others = tuple(text for text in overrides if text not in alone)
+    try:
+        mixed = template(others, files)
+        if len(own) + len(others) == len(overrides) and all(
+            f"{group}={mixed.choices.get(group)}" in alone for group in own
+        ):
+            for group, text in own.items():
+                mixed = _with_part(mixed, group, template((*others, text), files))
+            return mixed
+    except (UserError, HydraException, OmegaConfBaseException):
+        pass  # an override may need the choice that is left out
+
+    return template(overrides, files)
+
+
+def _with_part(template: Template, group: str, other: Template) -> Template:
+    tree = {k: node for k, node in template.tree.items() if k != group or k in other.tree}
+    if group in other.tree:
+        tree[group] = other.tree[group]
+
+    return Template(tree, {**template.choices, group: other.choices[group]})
+
+
+@lru_cache(maxsize=16)
+def _alone(files: Files) -> frozenset[str]:
+    """Returns the choices, as overrides, whose files say nothing of other parts."""
+
+    texts = {
+        f"{group}={name}": path.read_text(encoding="utf-8", errors="replace")
+        for group, found in choices(files.folders).items()
+        for name, path in found.items()
+    }
+    if any(re.search(r"^ *- .*\$\{", text, re.MULTILINE) for text in texts.values()):
+        return frozenset()  # a choice that follows another one, perhaps
+
+    return frozenset(w for w, t in texts.items() if "defaults:" not in t and "@package" not in t)
+
+
+def _set(tree: dict[str, Any], path: Sequence[str], value: Any) -> bool:
+    """Sets a value in copies of the branches above it; returns whether there was one to set."""
+
+    node: dict[str, Any] = tree
+    for key in path[:-1]:
+        inner = node.get(key)
+        if not isinstance(inner, dict):
+            return False
+        node[key] = node = dict(inner)
+
+    before = node.get(path[-1], node)
+    if isinstance(before, dict) or (isinstance(before, str) and "${" in before):
+        return False
+    # However it is typed, 1 or 1.0, it is the same kind of number for all jobs of a sweep.
+    real = isinstance(before, float) and type(value) is int and abs(value) < 2**53
+    node[path[-1]] = float(value) if real else value
+
+    return True
+
+
+def by_hydra(overrides: Sequence[str], files: Files) -> tuple[DictConfig, dict[str, str]]:
+    """Has Hydra compose; returns the whole without Hydra's own part, and the choices.
+
+    Raises:
+        HydraException, OmegaConfBaseException: If the overrides do not fit the configuration.
+        UserError: If a file is no YAML, or a group has no choice that must have one.
+    """
+
+    try:
+        with hydra_ready():
+            every = [*overrides, *search_path(files.folders)]
+            whole = hydra_compose("config", every, return_hydra_config=True)
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read a YAML file: {one_line(error)}") from error
+    chosen: Any = OmegaConf.to_container(whole.hydra.runtime.choices)
+    with open_dict(whole):
+        del whole["hydra"]
+    for group in GROUPS.values():
+        if group.required and not whole.get(group.name):
+            raise UserError(f"{group.name} may not be left out; isoexp list {group.name}")
+
+    return whole, {
+        str(k): str(v) for k, v in chosen.items() if v and not str(k).startswith("hydra/")
+    }

@@ -1,0 +1,337 @@
+"""Jobs: what a configuration computes, what of it is left to do, and what happens meanwhile.
+
+A job is checked as far as can be without torch. A finished run is found by its identity.
+"""
+
+__all__ = [
+    "Aborted", "Advance", "AlreadyDone", "Ended", "Event", "HeldElsewhere", "Job", "Logged",
+    "Probed", "ProbeFailed", "Resumed", "TwinTraining", "Unmeasured", "completed", "prepare",
+    "prepare_all", "undone", "validate",
+]  # fmt: skip
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from ..config.build import build, check, targets, with_targets
+from ..config.compose import Composition
+from ..config.document import Config
+from ..config.settings import Settings
+from ..config.targets import sources
+from ..errors import UserError, one_line
+from ..store.identity import identities, identity, label, probe_identity, structure
+from ..store.run import Run
+from ..store.study import Study, find
+
+if TYPE_CHECKING:
+    from .lab import Lab
+
+
+@dataclass(frozen=True)
+class AlreadyDone:
+    """A run was completed before."""
+
+    run: Run
+
+
+@dataclass(frozen=True)
+class HeldElsewhere:
+    """Another process does a run."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run goes on under conditions on which its last bits may depend, and says which."""
+
+    run: Run
+    changes: str
+
+
+@dataclass(frozen=True)
+class Advance:
+    """An update was made."""
+
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A row of each network that is still going was written."""
+
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run has come to its end: completed, or failed for a reason."""
+
+    run: Run
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """Runs failed together, by an exception; the first line says why."""
+
+    runs: list[Run]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A probe has measured; its rows and figure are written."""
+
+    run: Run
+    name: str
+    rows: int
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """A probe cannot measure this network."""
+
+    run: Run
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ProbeFailed:
+    """A probe failed by an exception, kept whole in probes/<name>.error.txt."""
+
+    run: Run
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TwinTraining:
+    """A twin is about to be trained, since no run of it is found."""
+
+    run: Run
+    seed: int
+
+
+Event = (
+    AlreadyDone | HeldElsewhere | Resumed | Advance | Logged | Ended | Aborted
+    | Probed | Unmeasured | ProbeFailed | TwinTraining
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """A configuration that has been checked, and the identity of each of its runs.
+
+    Arguments:
+        config: The configuration.
+        choices: The choice of each group that has one.
+        overrides: The overrides, as the user wrote them.
+        settings: The root keys.
+        fingerprint: A hash of the content of its data.
+        identities: The identity of the run of each seed.
+        probes: The identity of what each probe measures, by the probe's name.
+        sources: Hashes of the source of classes from outside that the numbers depend on.
+        shared: Parts of a folder's name that all runs of a sweep would have.
+    """
+
+    config: Config
+    choices: Mapping[str, str]
+    overrides: tuple[str, ...]
+    settings: Settings
+    fingerprint: str
+    identities: dict[int, str]
+    probes: dict[str, str]
+    sources: Mapping[str, str]
+    shared: frozenset[str] = frozenset()
+
+    @cached_property
+    def structure(self) -> str:
+        """A hash of all that jobs share whose networks can be trained as one."""
+
+        return structure(self.config)
+
+    def undone(self, study: Study | None = None) -> dict[int, str]:
+        """Returns the identities that are still to be done, or to be probed, by seed.
+
+        Arguments:
+            study: The runs that there are; unless given, they are looked for.
+        """
+
+        if self.settings.force:
+            return dict(self.identities)
+        found = study.find if study else partial(find, self.settings.study)
+
+        return {seed: each for seed, each in self.identities.items() if not self.done(found(each))}
+
+    def done(self, run: Run | None) -> bool:
+        """Whether a run is completed, and all probes have been put to it."""
+
+        return run is not None and completed(run) and not self.missing(run)
+
+    def missing(self, run: Run) -> list[str]:
+        """Returns the probes that have not been put to a run with these settings."""
+
+        known = run.state.get("probes") or {}
+
+        # With a twin that was named, an identity goes on behind a dash.
+        return [
+            name
+            for name, each in self.probes.items()
+            if str(known.get(name)).partition("-")[0] != each
+        ]
+
+    def identity(self, seed: int) -> str:
+        """Returns the identity of the run of any seed."""
+
+        return identity(self.config, seed, self.fingerprint, self.sources)
+
+    def label(self, seed: int) -> str:
+        """Returns the readable part of the name of a run's folder."""
+
+        return label(self.choices, self.overrides, seed, self.shared)
+
+    def lab(self) -> "Lab":
+        """Builds what the runs need; imports torch.
+
+        Raises:
+            UserError: If a part refuses its settings.
+        """
+
+        from .lab import Lab
+
+        return Lab.of(self.config, self.settings)
+
+
+def prepare(composition: Composition) -> Job:
+    """Checks a configuration as far as can be without torch, and computes its identities.
+
+    Raises:
+        UserError: If the configuration asks for what cannot be.
+    """
+
+    (job,) = prepare_all([composition])
+
+    return job
+
+
+def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
+    """Prepares jobs; what they share is looked at once.
+
+    Raises:
+        UserError: If one asks for what cannot be.
+    """
+
+    fingerprint, probed = _once(_fingerprint), _once(_probe_identity)
+    source = _once(sources)
+
+    def one(composed: Composition) -> Job:
+        settings = Settings.of(composed.config, composed.overrides)
+        config = with_targets(composed.config, composed.overrides)
+        data = fingerprint(config["data"])
+        foreign = source(targets({k: node for k, node in config.items() if k != "probe"}))
+        probes = config.get("probe") or {}
+
+        return Job(
+            config=config,
+            choices=composed.choices,
+            overrides=composed.overrides,
+            settings=settings,
+            fingerprint=data,
+            identities=identities(config, settings.members, data, foreign),
+            probes={name: probed((name, node)) for name, node in probes.items()},
+            sources=foreign,
+        )
+
+    return [one(composed) for composed in compositions]
+
+
+def undone(jobs: Iterable[Job]) -> list[dict[int, str]]:
+    """Returns the identities of each job that are left to do, by seed; studies are listed once."""
+
+    study = _once(Study.of)
+
+    return [job.undone(study(job.settings.study)) for job in jobs]
+
+
+def completed(run: Run | None) -> bool:
+    """Whether there is a run, trained to its end."""
+
+    return run is not None and run.state.get("state") == "completed"
+
+
+def validate(jobs: Iterable[Job]) -> None:
+    """Tries all parts of jobs before the first one starts; imports torch, if there are any.
+
+    The first job of each structure is built in full, on its data. Of the others, which differ from
+    it in real numbers, probes and the like, each part is tried once with each content that it has.
+
+    Raises:
+        UserError: If a part of one refuses its settings, or data or device are not there.
+    """
+
+    structures: dict[str, list[Job]] = {}
+    for job in jobs:
+        structures.setdefault(job.structure, []).append(job)
+
+    tried: set[str] = set()
+    for first, *others in structures.values():
+        check(first.config)
+        lab = first.lab()
+        tried |= set(_contents(first.config).values())
+        for job in others:
+            contents = _contents(job.config)
+            fresh = [part for part, content in contents.items() if content not in tried]
+            if fresh:
+                check({part: job.config[part] for part in fresh})
+                lab.try_parts(job.config, job.settings, fresh)
+                tried |= {contents[part] for part in fresh}
+
+
+def _contents(config: Config) -> dict[str, str]:
+    """Returns a text for each part of a configuration, alike where two would build the same."""
+
+    return {
+        part: f"{part} {node}"
+        for part, node in config.items()
+        if isinstance(node, dict) and part not in ("sweep", "search")
+    }
+
+
+def _once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Returns a function that is called once for each content that it is given."""
+
+    known: dict[str, Any] = {}
+
+    def call(given: Any) -> Any:
+        content = repr(given)
+        if content not in known:
+            known[content] = function(given)
+        return known[content]
+
+    return call
+
+
+def _probe_identity(named: tuple[str, Config]) -> str:
+    name, node = named
+    if not isinstance(node, Mapping):
+        raise UserError(f"probe.{name} must have settings, got {node!r}")
+
+    return probe_identity(node, sources(targets({"probe": {name: node}})))
+
+
+def _fingerprint(node: Config) -> str:
+    """Returns the fingerprint of the data, once the configuration of it is checked."""
+
+    check({"data": node})
+    source = build({"data": node}, "data")
+    try:
+        return source.fingerprint()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"data: {one_line(error)}") from error

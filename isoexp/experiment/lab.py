@@ -1,0 +1,298 @@
+"""The lab: every object that one configuration asks for, built and ready."""
+
+__all__ = ["Lab"]
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config.build import build, takes
+from ..config.document import Config, parse, to_yaml
+from ..config.groups import GROUPS, handed
+from ..config.settings import Settings
+from ..data import Factor, Source, Splits
+from ..devices import device_named, set_threads
+from ..ensemble import BuildOptimizer, Ensemble
+from ..errors import UserError, one_line
+from ..models.blocks import Forms
+from ..optimizers import spare_the_compiler, step
+from ..probes import Probe
+from ..regularizers import Regularizer
+from ..streams import seeded
+from ..training import Classification, Objective, Reconstruction, Regression
+
+WIDTH = 8
+"""The number of features that an activation or a norm is tried out with."""
+
+BUILT = {
+    "model": "build_model",
+    "optimizer": "build_optimizer",
+    "schedule": "schedule",
+    "clip": "clip",
+    "regularizer": "regularizer",
+    "probe": "probes",
+    "logger": "logger",
+}
+"""The fields of a lab that are built from a group, by the group."""
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """All that a training needs, for any seed.
+
+    Arguments:
+        splits: The data, as tensors (x, y) on the device, by the name of the split.
+        build_model: Builds a network; it takes the shape of an input and the number of outputs,
+            as `inputs` and `outputs`, or neither.
+        shape: That shape and that number; (steps, number) where a sequence is answered at each.
+        build_optimizer: Builds the optimizer of given tensors.
+        schedule: The factor of the learning rate at update i of n.
+        clip: Bounds gradients in place, and returns their norms before.
+        factors: The continuous factors behind the test split, by name.
+    """
+
+    settings: Settings
+    splits: dict[str, tuple[Tensor, Tensor]]
+    build_model: Callable[..., nn.Module]
+    shape: tuple[tuple[int, ...], int | tuple[int, int]]
+    build_optimizer: BuildOptimizer
+    schedule: Callable[[int, int], float]
+    clip: Callable[[Sequence[Tensor]], Tensor | None]
+    regularizer: Regularizer
+    probes: dict[str, Probe]
+    logger: Any
+    device: torch.device
+    factors: Mapping[str, Factor]
+
+    @classmethod
+    def of(cls, config: Config, settings: Settings) -> "Lab":
+        """Builds everything once, so that nothing can be refused later.
+
+        Raises:
+            UserError: If a part refuses its settings, or data or device are not there.
+        """
+
+        set_threads()
+        spare_the_compiler()
+
+        device = device_named(settings.device)
+        splits, tensors = _load(to_yaml(config["data"]), device, settings.precision)
+
+        lab = cls(
+            settings=settings,
+            splits=tensors,
+            shape=(
+                splits.inputs,
+                (splits.answers[0], splits.outputs) if splits.answers else splits.outputs,
+            ),
+            device=device,
+            factors=splits.factors,
+            **_built(config, BUILT),
+        )
+        lab._try_out(config)
+
+        return lab
+
+    def try_parts(self, config: Config, settings: Settings, parts: Collection[str]) -> None:
+        """Tries parts of a configuration of the same structure, on this data.
+
+        Raises:
+            UserError: If a part refuses its settings.
+        """
+
+        forms = set(handed())
+        model = {"model"} if forms & set(parts) else set()
+        lab = replace(self, settings=settings, **_built(config, {*parts, *model}))
+        if {*parts} & {*forms, "model", "optimizer", "regularizer"}:
+            lab._try_out(config)
+
+    @property
+    def steps(self) -> int:
+        """The number of updates of the whole training."""
+
+        return self.settings.total_steps(len(self.splits["train"][0]))
+
+    @property
+    def per_epoch(self) -> int:
+        """The number of updates of an epoch."""
+
+        return -(-len(self.splits["train"][0]) // self.settings.batch_size)
+
+    @property
+    def snapshots(self) -> list[int]:
+        """The updates at which a snapshot is taken, evenly spaced in the logarithm."""
+
+        count = self.settings.snapshots
+        steps = {round(self.steps ** (i / (count + 1))) for i in range(1, count + 1)}
+
+        return sorted(step for step in steps if 0 < step < self.steps)
+
+    def objective(self, split: str) -> Objective:
+        """Returns the objective that model and targets ask for, scored on a split."""
+
+        return self._objectives[split]
+
+    @cached_property
+    def _objectives(self) -> dict[str, Objective]:
+        return {split: self._objective(x, y) for split, (x, y) in self.splits.items()}
+
+    def _objective(self, x: Tensor, y: Tensor) -> Objective:
+        if getattr(self._model, "reconstructs", False):
+            return Reconstruction.on(x, y)
+        if y.is_floating_point():
+            return Regression.on(x, y)
+
+        return Classification()
+
+    @property
+    def _model(self) -> Any:
+        """The class of the networks."""
+
+        return getattr(self.build_model, "func", self.build_model)
+
+    @cached_property
+    def _takes(self) -> set[str]:
+        return takes(self.build_model)
+
+    def network(self, seed: int) -> nn.Module:
+        """Returns the untrained network of a seed, the same wherever it is built."""
+
+        inputs, outputs = self.shape
+        with seeded(seed, "weights"):
+            known = {"inputs": inputs, "outputs": outputs}
+            network = self.build_model(**{k: v for k, v in known.items() if k in self._takes})
+
+        return network.to(self.device, DTYPES[self.settings.precision])
+
+    def as_one(self, networks: Sequence[nn.Module], compile: bool = False) -> Ensemble:
+        """Returns networks as one, ready to be trained."""
+
+        observe = getattr(self.regularizer, "sees_activations", False)
+
+        return Ensemble(networks, compile, self.autocast, observe)
+
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """The dtype of mixed precision, if it is asked for."""
+
+        return torch.bfloat16 if self.settings.precision == "bfloat16" else None
+
+    def _try_out(self, config: Config) -> None:
+        """Builds each part once and makes one update, to hear complaints by the part's name."""
+
+        self._check_answers()
+        data, target = self.splits["train"]
+        rows = min(2, len(data) % self.settings.batch_size or self.settings.batch_size)
+        part = "activation"
+        try:
+            for part in _by_width():
+                build(config, part)(WIDTH)
+            part = "model"
+            network = self.network(self.settings.members[0])
+            if not any(p.requires_grad for p in network.parameters()):
+                raise UserError("model: there is nothing to train, it has no parameters")
+            copies = [deepcopy(network) for _ in self.settings.members[:2]]
+            ensemble = self.as_one(copies)
+            part = "optimizer"
+            optimizers = ensemble.optimizers(self.build_optimizer)
+            part = "model"
+            x, y = (t[:rows].expand(len(copies), *t[:rows].shape) for t in (data, target))
+            with torch.random.fork_rng(devices=[]):
+                losses = self.objective("train").losses(ensemble(x), x, y)
+                losses.sum().backward()
+            part = "regularizer"
+            self.regularizer(ensemble.weights(), ensemble.activations)
+            part = "optimizer"
+            for optimizer in optimizers:
+                step(optimizer)
+        except UserError:
+            raise
+        except Exception as error:  # of a user's own class too: it can only be what was asked for
+            message = one_line(error)
+            if "randomness" in message:
+                message = (
+                    "networks whose forward pass draws from torch's generator are trained one by "
+                    "one: isoexp train -m seed=0,1,… instead of seeds=, or dropout="
+                )
+            raise UserError(f"{part}: {message}") from error
+
+    def _check_answers(self) -> None:
+        """Checks that the model answers at each step where the data ask for it."""
+
+        answers = getattr(self._model, "answers_each_step", False)
+        if isinstance(self.shape[1], tuple) and not (
+            answers or getattr(self._model, "reconstructs", False)
+        ):
+            raise UserError(
+                "model gives one answer a sample, and the data ask for one at each of "
+                f"{self.shape[1][0]} steps: use model=transformer or model=rnn"
+            )
+
+
+def _built(config: Config, parts: Collection[str]) -> dict[str, Any]:
+    """Builds groups of a configuration, by the field of the lab that each fills."""
+
+    found = {
+        field: build(config, part) if config.get(part) else {}
+        for part, field in BUILT.items()
+        if part in parts
+    }
+    model: Any = found.get("build_model")
+    if model is not None and "forms" in takes(model):
+        forms = Forms(*(build(config, part) for part in ("activation", "norm", "init", "dropout")))
+        found["build_model"] = partial(model, forms=forms)
+
+    return found
+
+
+def _by_width() -> list[str]:
+    """Returns the groups whose choices are built for a number of features."""
+
+    return [group.name for group in GROUPS.values() if group.supplied == ("width",)]
+
+
+@lru_cache(maxsize=2)
+def _load(
+    data: str, device: torch.device, precision: str
+) -> tuple[Splits, dict[str, tuple[Tensor, Tensor]]]:
+    """Loads a data set once for all jobs of a sweep that share it; also as tensors."""
+
+    source: Source = build({"data": parse(data)}, "data")
+    try:
+        splits = source.load().standardized()
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"data: {one_line(error)}") from error
+
+    named = {"train": splits.train, "valid": splits.valid, "test": splits.test}
+    dtype = DTYPES[precision]
+
+    return splits, {
+        name: (
+            torch.from_numpy(split.x).to(device, dtype),
+            _targets(split.y, splits.outputs, dtype).to(device),
+        )
+        for name, split in named.items()
+    }
+
+
+def _targets(y: Any, outputs: int, dtype: torch.dtype) -> Tensor:
+    """Returns classes, or vectors of as many values as a network has outputs."""
+
+    tensor = torch.from_numpy(y)
+    if not tensor.is_floating_point():
+        return tensor.long()
+
+    tensor = tensor.reshape(len(tensor), -1).to(dtype)  # (n,) and (n, 1) would broadcast to (n, n)
+    if tensor.shape[1] != outputs:
+        raise UserError(f"data: targets have {tensor.shape[1]} values, outputs says {outputs}")
+
+    return tensor

@@ -1,0 +1,236 @@
+"""The rounds of a search: trials are asked for, done as the jobs of a sweep, and told.
+
+What is known of a trial is read from the folders of its runs. So one that was done before, by
+whatever command, is told and not done again.
+"""
+
+__all__ = ["Begun", "Event", "Waiting", "run", "scores"]
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from math import isfinite
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from .. import sweep
+from ..errors import UserError
+from ..experiment.job import Job, validate
+from ..store.files import read_lines
+from ..store.run import Run
+from ..store.study import Study
+from ..sweep import FINAL, Backend, Plan, planned
+from .kept import Kept
+from .search import Search, Told
+
+if TYPE_CHECKING:
+    from .trials import Asked, Trials
+
+PATIENCE_S = 2.0
+"""How often trials are looked at that other processes work on."""
+
+EVERY = 5
+"""A trial may be stopped after each so many percent of its training."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Trials are being done."""
+
+    trials: int
+    networks: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """All that is left is being done by other processes."""
+
+    trials: int
+
+
+Event = Begun | Waiting | Told | sweep.Event
+
+
+def run(
+    search: Search,
+    trials: "Trials",
+    build: Callable[[Plan], Backend],
+    workers: int | None = None,
+) -> Generator[Event, None, None]:
+    """Does the trials of a search until there are as many as asked for.
+
+    Arguments:
+        build: Builds the backend of a plan.
+        workers: The number of units done at once, where a cluster does them.
+    """
+
+    kept = Kept(build)
+    with closing(kept):
+        while True:
+            taken = trials.take()
+            if taken:
+                round_ = _Round(search, trials, taken)
+                yield from round_.run(kept, workers)
+                if round_.open:  # sweep.fail_fast
+                    return
+            elif others := trials.elsewhere:
+                yield Waiting(others)
+                time.sleep(PATIENCE_S)
+            else:
+                return
+
+
+class _Round:
+    """Trials that are done together.
+
+    Arguments:
+        taken: The trials to do.
+    """
+
+    def __init__(self, search: Search, trials: "Trials", taken: "Sequence[Asked]") -> None:
+        self.search, self.trials, self.taken = search, trials, taken
+        self.open: dict[Asked, Job] = {}
+        self.ended: dict[str, str | None] = {}  # the reason, None of what was completed
+
+    def run(self, kept: Kept, workers: int | None) -> Iterator[Event]:
+        """Does what is not known already."""
+
+        for asked in self.taken:
+            try:
+                self.open[asked] = self.search.job(asked.overrides)
+            except UserError as error:
+                yield self.trials.prune(asked, f"refused: {error}")
+        self._find()
+        yield from self._settled()
+        if not self.open:
+            return
+
+        try:
+            plan = planned(self.open.values(), workers)
+        except UserError:
+            yield from self._refused()
+            if not self.open:
+                return
+            plan = planned(self.open.values(), workers)
+        yield Begun(len(self.open), plan.todo)
+        with closing(sweep.run(plan.units, kept.of(plan), plan.settings)) as events:
+            for event in events:
+                if isinstance(event, sweep.Ended):
+                    self.ended[event.run.state["identity"]] = event.reason
+                    yield from self._settled()
+                else:
+                    if isinstance(event, sweep.Beat):
+                        self._stop()
+                    yield event
+        self._find()  # another process may have done some while the plan was made
+        yield from self._settled()
+
+    def _find(self) -> None:
+        """Looks for runs that have come to their end before."""
+
+        final = FINAL if self.search.settings.prune != "none" else ("diverged",)
+        study = Study.of(self.search.folder)
+        for job in self.open.values():
+            for identity in job.identities.values():
+                found = study.find(identity)
+                if found is None:
+                    continue
+                state = found.state
+                if job.done(found):
+                    self.ended[identity] = None
+                elif state.get("state") == "failed" and str(state.get("reason")).startswith(final):
+                    self.ended[identity] = str(state["reason"])
+
+    def _refused(self) -> Iterator[Told]:
+        """Tells trials whose values do not go together, which only building them shows."""
+
+        for asked, job in list(self.open.items()):
+            try:
+                validate([job])
+            except UserError as error:
+                del self.open[asked]
+                yield self.trials.prune(asked, f"refused: {error}")
+
+    def _settled(self) -> Iterator[Told]:
+        """Tells the trials all of whose runs have come to their end, or one of them for good."""
+
+        for asked, job in list(self.open.items()):
+            known = [self.ended[i] for i in job.identities.values() if i in self.ended]
+            reasons = [reason for reason in known if reason is not None]
+            final = [reason for reason in reasons if reason.startswith(FINAL)]
+            if len(known) < len(job.identities) and not final:
+                continue
+            del self.open[asked]
+            if final:
+                yield self.trials.prune(asked, final[0])
+            elif reasons:
+                yield self.trials.fail(asked, reasons[0])
+            else:
+                yield self._valued(asked, job)
+
+    def _valued(self, asked: "Asked", job: Job) -> Told:
+        """Tells a trial whose runs are completed."""
+
+        value = fmean(self.search.settings.of_run(found.summary) for found in _runs(job))
+        if not isfinite(value):
+            return self.trials.prune(asked, f"diverged: its value is {value}")
+
+        return self.trials.complete(asked, value)
+
+    def _stop(self) -> None:
+        """Asks those trials to stop which are worse on their way than others were."""
+
+        if self.search.settings.prune == "none":
+            return
+        for asked, job in self.open.items():
+            found = _runs(job)
+            if len(found) < len(job.identities):
+                continue
+            each = [self._scores(run) for run in found]
+            common = set.intersection(*(set(scores) for scores in each))
+            mean = {percent: fmean(scores[percent] for scores in each) for percent in common}
+            if mean and self.trials.stops(asked, mean):
+                reason = f"pruned: behind other trials after {max(mean)} % of its training"
+                for run in found:
+                    run.ask_to_stop(reason)
+
+    def _scores(self, run: Run) -> dict[int, float]:
+        """Returns the metric of a run that is going, after each of some percentages of it."""
+
+        rows = read_lines(run.lines) if run.lines.exists() else []
+
+        return scores(rows, run.state.get("steps", 0), self.search.settings.of_run)
+
+
+def scores(
+    rows: Sequence[Mapping[str, Any]], steps: int, metric: Callable[[Mapping[str, Any]], float]
+) -> dict[int, float]:
+    """Returns what rows say of a metric after 5, 10, … percent of a training.
+
+    Trainings are compared by their share, for one of other batches makes other numbers of updates.
+
+    Arguments:
+        rows: The rows, in their order.
+        steps: The number of updates of the whole training.
+        metric: Takes it from a row.
+    """
+
+    found = {}
+    last = rows[-1]["step"] if rows else 0
+    for percent in range(EVERY, 100, EVERY):
+        if 100 * last < percent * steps:
+            break
+        before = [row for row in rows if 0 < 100 * row["step"] <= percent * steps]
+        if before:
+            found[percent] = metric(before[-1])
+
+    return found
+
+
+def _runs(job: Job) -> list[Run]:
+    """Returns the runs of a job that there are."""
+
+    study = Study.of(job.settings.study)
+
+    return [run for identity in job.identities.values() if (run := study.find(identity))]

@@ -1,0 +1,70 @@
+"""The history of a run: a line for each start in history.jsonl, never rewritten.
+
+A line says when, where and by which code and command a run was begun or resumed, from which update
+on, with which mates it is trained as one, and how the start before it ended.
+"""
+
+__all__ = ["add_start", "changes", "starts"]
+
+import hashlib
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from .files import append_line, read_lines
+from .provenance import provenance
+from .run import Run
+
+CONDITIONS = ("threads", "device", "device_name", "processes", "networks", "torch")
+"""The conditions of a start on which the last bits of a network may depend."""
+
+
+def starts(folder: Path) -> list[dict[str, Any]]:
+    """Returns the starts of a run, the first one first."""
+
+    return read_lines(folder / "history.jsonl")
+
+
+def add_start(run: Run, **facts: Any) -> None:
+    """Adds the line of a start.
+
+    Arguments:
+        run: The run, held by this process.
+        facts: How it is started: from which update, on which device, with which mates.
+    """
+
+    known = provenance()
+    code = known["code"] or {}
+    diff = code.get("diff", "")
+    line = {
+        "time": time.time(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "command": known["command"],
+        "commit": code.get("commit"),
+        "diff": hashlib.blake2b(diff.encode(), digest_size=8).hexdigest() if diff else None,
+        "versions": known["versions"],
+        **facts,
+        "before": run.state.get("before"),
+    }
+    append_line(run.folder / "history.jsonl", line)
+
+
+def changes(folder: Path) -> str:
+    """Says in which conditions the last start differs from the one before; "" in none.
+
+    Only a start that goes on from a checkpoint is compared: another one computes all anew.
+    """
+
+    *_, before, last = [{}, {}, *starts(folder)]
+    if not before or not last.get("step"):
+        return ""
+    flat = [{**each, "torch": (each.get("versions") or {}).get("torch")} for each in (before, last)]
+
+    return ", ".join(
+        f"{key} {flat[0].get(key)} then, {flat[1].get(key)} now"
+        for key in CONDITIONS
+        if flat[0].get(key) != flat[1].get(key)
+    )
