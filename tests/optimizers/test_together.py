@@ -21,7 +21,7 @@ from isoexp.optimizers import (
     step,
 )
 
-from ..properties import signed_permutation
+from ..properties import needs_muon, signed_permutation
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -171,14 +171,14 @@ def test_per_vector_commutes_with_rotations_of_the_inputs_and_not_of_the_outputs
     assert weight > 1e-2
 
 
+@needs_muon
 def test_pytorchs_muon_does_not() -> None:
     """In bfloat16, of 2⁻⁸, its iteration has a basis; it takes no biases, so none moves here."""
 
-    class Matrices(torch.optim.Muon):
-        def __init__(self, params: Iterable[Tensor]) -> None:
-            super().__init__([p for p in params if p.dim() == 2], lr=1e-2, weight_decay=0.0)
+    def matrices(params: Iterable[Tensor]) -> Optimizer:
+        return torch.optim.Muon([p for p in params if p.dim() == 2], lr=1e-2, weight_decay=0.0)
 
-    weight, _ = commutator(Matrices, (6, 4), *rotations((6, 4)))
+    weight, _ = commutator(matrices, (6, 4), *rotations((6, 4)))
     assert 1e-4 < weight < 0.1
 
 
