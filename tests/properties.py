@@ -18,6 +18,11 @@ ROUNDING = 1e-13
 64 times in each coordinate, and the radius once more."""
 
 
+needs_muon = pytest.mark.skipif(
+    not hasattr(torch.optim, "Muon"), reason="torch.optim has no Muon before 2.9"
+)
+
+
 def commutator(f: Map, x: Tensor, g: Tensor, h: Tensor | None = None) -> float:
     """Returns E‖f(g x) − h f(x)‖ / E‖f(x)‖ over the batch, with h = g unless given.
 

@@ -6,7 +6,6 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from torch.optim import Muon
 
 from isoexp.ensemble import ELEMENTWISE, BuildOptimizer, Ensemble
 from isoexp.ensemble import memories as module
@@ -27,7 +26,7 @@ from .ensembles import (
     train,
     trained,
 )
-from .properties import assert_states_close, assert_states_equal
+from .properties import assert_states_close, assert_states_equal, needs_muon
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -93,11 +92,12 @@ def test_others_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
         assert_states_close(together.state(1), alone, 1e-2)
 
 
+@needs_muon
 def test_muon_takes_matrices_one_by_one() -> None:
     """Muon refuses what is not a matrix, stacked matrices too. It orthogonalises in bfloat16, so
     that a gradient off by an eps may move an update by 2⁻⁸ of itself."""
 
-    case = Case(optimizer=partial(Muon, lr=2e-3), bias=False)
+    case = Case(optimizer=partial(torch.optim.Muon, lr=2e-3), bias=False)
     together, _ = trained(case, SEEDS)
 
     for k, seed in enumerate(SEEDS):

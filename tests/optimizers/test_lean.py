@@ -6,16 +6,20 @@ import sys
 import pytest
 import torch
 from torch import nn
-from torch.optim import Muon, Optimizer, Rprop
+from torch.optim import Optimizer, Rprop
 
 from isoexp.ensemble import ELEMENTWISE, BuildOptimizer
-from isoexp.optimizers import IsotropicAdam, NormalizedSGD, Shampoo, SignSGD, step
-from isoexp.optimizers import Muon as OurMuon
+from isoexp.optimizers import IsotropicAdam, Muon, NormalizedSGD, Shampoo, SignSGD, step
 
-OURS = [IsotropicAdam, NormalizedSGD, Shampoo, SignSGD, OurMuon]
+from ..properties import needs_muon
+
+OURS = [IsotropicAdam, NormalizedSGD, Shampoo, SignSGD, Muon]
+THEIRS = pytest.param(lambda p: torch.optim.Muon(p), marks=needs_muon, id="torch-Muon")
 
 
-@pytest.mark.parametrize("build", [*ELEMENTWISE, Muon, Rprop, *OURS], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    "build", [*ELEMENTWISE, THEIRS, Rprop, *OURS], ids=lambda cls: cls.__name__
+)
 def test_a_lean_step_is_a_step(build: BuildOptimizer) -> None:
     """Bit by bit, weights and memory, without the hooks around it."""
 

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from isoexp.optimizers import Muon
 from isoexp.optimizers.muon import A, B, C, orthogonalized
 
+from ..properties import needs_muon
+
 pytestmark = pytest.mark.usefixtures("float64")
 
 SHAPES = [(4, 7), (7, 4), (5, 5), (1, 6), (6, 1), (1, 1)]
@@ -53,6 +55,7 @@ def test_makes_singular_values_one_to_a_third() -> None:
     assert found[4:].max() < 1e-10  # and what is zero stays zero
 
 
+@needs_muon
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_is_pytorchs_muon_to_bfloat16(shape: tuple[int, int]) -> None:
     start = torch.randn(shape)
