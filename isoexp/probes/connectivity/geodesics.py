@@ -77,7 +77,7 @@ def random_even_permutation(n: int, generator: Generator) -> Float[Tensor, "n n"
 
 
 def _planes(T: Float[np.ndarray, "n n"]) -> tuple[list[int], list[int], list[float]]:
-    """Returns the columns that span each plane, and its angle, from a Schur form."""
+    """Returns the two columns that span each plane, and its angle, from a Schur form."""
 
     first, second, angles, flipped = [], [], [], []
     i = 0
