@@ -1,7 +1,7 @@
 """Measurements of a network: probe(subject) returns tidy rows.
 
-    subject · layers · junctions     what a probe is given: the network, its layers, its weights
-    rows · statistics                what it gives back: rows by name, with means and intervals
+    subject · layers · junctions     the network, as a probe is given it
+    rows · statistics                rows by name, with means and intervals
     measurement · arguments          isoexp.probe, from Python
     copies · procrustes · landscape · reduction · derivatives      mathematics that probes share
 

@@ -106,14 +106,9 @@ def chain_outputs(
     functions: Sequence[Layer],
     x: Shaped[Tensor, " samples *inputs"],
 ) -> Float[Tensor, "samples outputs"]:
-    """Returns the outputs of a chain in float64 on the CPU, computed in batches.
+    """Returns the outputs of a chain in float64 on the CPU, for samples flattened on the way in.
 
     h_i = f_i(W_i h_{i−1} + b_i),    y = W_L h_{L−1} + b_L
-
-    Arguments:
-        maps: The linear maps, W_i and b_i.
-        functions: The functions f_i between them, one fewer.
-        x: The samples, flattened on the way in.
     """
 
     def outputs(x: Tensor) -> Tensor:

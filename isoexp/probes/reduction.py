@@ -32,12 +32,9 @@ from .subject import Subject, Unsuitable
 
 
 class Restricted(Activation):
-    """A function of R^n on the span of the first k axes, which it must not leave.
+    """A function of R^n on the span of its first k axes, which it must not leave.
 
-    Arguments:
-        width: k.
-        form: The function; its profile may depend on n.
-        form_width: n.
+    Its width is k; `form` is the function and `form_width` n, on which its profile may depend.
     """
 
     def __init__(self, width: int, form: nn.Module, form_width: int) -> None:

@@ -30,7 +30,7 @@ from .words import Tokens, WordEmbedding, word_embedding
 
 @dataclass(frozen=True)
 class Agreement:
-    """Compares what a network and its twin make of the same samples, and of the words in them.
+    """Compares how a network and its twin embed the same samples, and the words in them.
 
     The map and s are found on a random half, and measured on the other: residual; cosine, the mean
     over the n things; retrieval, the share of things that are nearest to themselves in the other

@@ -71,14 +71,8 @@ def translated(
 ) -> tuple[list[Measures], list[Measures]]:
     """Returns the share of words that are matched rightly from their vectors alone, by each map.
 
-    The control is the same after each column of B has been shuffled by itself.
-
-    Arguments:
-        A: The words in one network.
-        B: The same words in the other.
-        halves: The number of shuffles.
-        count: The number of first matchings.
-        generator: A CPU generator.
+    Row i of A and B is one word. The control is the same after each column of B has been shuffled
+    by itself, `halves` times; `count` is the number of first matchings.
     """
 
     A, B = padded(centred(A), centred(B))

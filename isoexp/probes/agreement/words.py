@@ -14,9 +14,7 @@ from ..layers import hooked
 class Tokens(NamedTuple):
     """The dictionary of a parallel text: token mine[i] of one text is token its[i] of the other.
 
-    Arguments:
-        mine: The tokens of one text, each once, the most frequent first.
-        its: The tokens of the other text in their places.
+    Each token stands there once, the most frequent first.
     """
 
     mine: Int[Tensor, " words"]

@@ -49,13 +49,7 @@ def own_basis(module: nn.Module, n: int) -> Float[np.ndarray, "k {n}"] | None:
 
 @lru_cache(maxsize=32)
 def thomson_points(k: int, n: int, seed: int = 0) -> Float[np.ndarray, "{k} {n}"]:
-    """Returns k points in a local minimum of the energy, always the same; read only.
-
-    Arguments:
-        k: The number of points, at least 2.
-        n: The number of coordinates, at least 2.
-        seed: The seed of the first guesses.
-    """
+    """Returns k ≥ 2 points in a minimum of the energy, the same for each seed; read only, n ≥ 2."""
 
     from scipy.optimize import minimize
 

@@ -101,10 +101,10 @@ def projected(
     """Returns the number of pairs of a sample and a plane in each shell and sector.
 
     Arguments:
-        rho: ρ of each pair; any below the first edge may be missing.
+        rho: ρ of each pair; pairs below the first edge may be left out.
         theta: ϑ of each pair, in [−π, π].
         edges: The edges of the shells of ρ, the last one 1.
-        sectors: The number of sectors of ϑ; sector s is centred at 2πs / sectors.
+        sectors: The number of sectors; sector s is centred at 2πs / sectors.
     """
 
     shell = np.zeros(len(rho), dtype=np.int64)

@@ -80,13 +80,9 @@ def in_plane(
     planes: Int[np.ndarray, "planes 2"],
     least: float,
 ) -> Iterator[tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]]:
-    """Yields ρ and ϑ of all pairs of a sample and a plane with ρ ≥ least > 0, some at a time.
+    """Yields ρ and ϑ of all pairs of a sample and a plane with ρ ≥ least > 0, in blocks.
 
-    Arguments:
-        directions: The unit vectors x̂; zero where there is none, with ρ = 0.
-        basis: The unit vectors b̂.
-        planes: The pairs (i, j).
-        least: The least in-plane share ρ.
+    Directions are unit vectors x̂, or zero with ρ = 0; planes (i, j) are pairs of unit vectors b̂.
     """
 
     used, index = np.unique(planes, return_inverse=True)
@@ -112,11 +108,7 @@ def lit(
 ) -> Float[np.ndarray, " angles"]:
     """Returns the number of pairs of a sample and a plane that are lit at each of the angles.
 
-    Arguments:
-        rho: ρ of each pair; any with ρ < ε may be missing.
-        theta: ϑ of each pair, in [−π, π].
-        angles: The number of angles θ, as for `circle`.
-        epsilon: The least cosine ε of a lit direction, in (0, 1].
+    ϑ of each pair is in [−π, π], ε in (0, 1]; pairs with ρ < ε may be left out.
     """
 
     turn = angles - 1  # the last angle is the first again
@@ -124,7 +116,7 @@ def lit(
     half = np.arccos(np.minimum(epsilon / rho.take(seen), 1.0)) * (turn / (2 * pi))
     centre = theta.take(seen) * (turn / (2 * pi))
 
-    # Counted on three turns, from −2π on: what is lit reaches from −3π/2 to 3π/2 at most.
+    # Counted on three turns, from −2π on: lit angles reach from −3π/2 to 3π/2 at most.
     first = np.ceil(centre - half).astype(np.int64) + turn
     behind = np.floor(centre + half).astype(np.int64) + (turn + 1)
     ends = np.bincount(first, minlength=3 * turn) - np.bincount(behind, minlength=3 * turn)
@@ -162,11 +154,8 @@ def reversed_planes(
 ) -> Float[np.ndarray, "*rows angles"]:
     """Returns the counts of planes (j, i) from those of planes (i, j) of orthogonal vectors.
 
-    ϑ becomes 3π/2 − ϑ.
-
-    Arguments:
-        counts: Counts by the angle, 0 first.
-        turn: The number of steps in a whole turn, a multiple of 4.
+    ϑ becomes 3π/2 − ϑ. Counts go by the angle from 0 on, with `turn` steps, a multiple of 4, in a
+    whole turn.
     """
 
     return counts[..., (3 * turn // 4 - np.arange(counts.shape[-1])) % turn]

@@ -126,14 +126,8 @@ def seen_by_planes(
 ) -> list[View]:
     """Returns the sweeps of spotlights, and the shares of data close to the planes, by angle.
 
-    Arguments:
-        x: The directions; those that are zero are in no light, but counted.
-        basis: The unit vectors.
-        planes: Pairs of unit vectors, by their indices.
-        levels: The shares of isotropic data that the spotlights light.
-        angles: The number of angles of a sweep.
-        kept: The share of isotropic data that counts as close to a plane.
-        sectors: The number of sectors of in-plane angles.
+    Directions x that are zero are in no light, but counted. Each level is the share of isotropic
+    data that a spotlight lights, `kept` the share that counts as close to a plane.
     """
 
     (samples, n), count = x.shape, len(planes)

@@ -18,13 +18,10 @@ from ...geometry import random_orthogonal
 
 
 class Geodesic:
-    """R(t), with R(1) = R to rounding, computed from the real Schur form R = Z T Zᵀ.
+    """R(t), with R(1) = R in SO(n) to rounding, computed from the real Schur form R = Z T Zᵀ.
 
-    T is block diagonal, since R is normal. Eigenvalues −1 are paired into planes turned by π: which
-    pairs is a choice, and so is the geodesic then, one of several of the same length.
-
-    Arguments:
-        R: A matrix of SO(n).
+    T is block diagonal, since R is normal. Eigenvalues −1 are paired into planes turned by π: the
+    pairing is a choice, and so is the geodesic then, one of several of the same length.
     """
 
     def __init__(self, R: Float[Tensor, "n n"]) -> None:

@@ -67,14 +67,8 @@ def weight_matching(
     """Returns the P at each junction of the largest ⟨θ, P·θ'⟩ found by coordinate ascent.
 
     One layer at a time is matched exactly, the others held, until none changes. The inner product
-    never falls; where it ends depends on the start, but for a single junction.
-
-    Arguments:
-        state: θ, by the names of the parameters.
-        other: θ'.
-        junctions: The junctions to be turned.
-        nearest: The search for the nearest member of the group.
-        start: P to begin with; the identity where a junction is not named.
+    never falls; where it ends depends on the start, but for a single junction. The start is the
+    identity where a junction is not named.
     """
 
     names = {name for junction in junctions.values() for name in junction.weights}

@@ -26,7 +26,7 @@ from .matching import ALIGNMENTS, cross_moments, weight_matching
 Network = Callable[[Tensor], Tensor]
 
 DRAWN = {"geodesic": random_rotation, "permutation geodesic": random_even_permutation}
-"""The kinds of symmetry paths, and what they lead to."""
+"""The kinds of symmetry paths, and the draws of their ends."""
 
 
 class WeightPath(NamedTuple):

@@ -39,7 +39,7 @@ class Continuity:
     the 95 % interval of the value.
 
     - `decode_r2`: the R² of the decoder on samples that it was not fitted to; null 0.
-    - `decode_error`: the mean |t̂ − t| over that of the best constant; null 1.
+    - `decode_error`: the mean |t̂ − t| over the same for the best constant; null 1.
     - `gap`: the largest gap between neighbouring t̂ over its mean for as many uniform points.
     - `clusters`: into how many t̂ fall, parted by gaps wider than chance has them; null 1.
     - `levels`: |E exp(2πi m t̂)|, at m, less its mean when errors are dealt to other samples: 1 if

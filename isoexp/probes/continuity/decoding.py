@@ -30,11 +30,9 @@ Array = Float[np.ndarray, "samples n"]
 
 @dataclass(frozen=True)
 class Track:
-    """A factor as a place on a circle, if it is periodic, or on a line, of length 1.
+    """A factor as a place t on a circle of length 1, if it is periodic, or on a line.
 
-    Arguments:
-        t: Its value for each sample, as a share of its period, or of its range.
-        periodic: Whether it lies on a circle.
+    t is a share of its period, or of its range.
     """
 
     t: Float[np.ndarray, " samples"]

@@ -20,11 +20,9 @@ STUDENT = 3.1824463052842624  # the 0.975 quantile of Student's t for PARTS − 
 
 @dataclass(frozen=True)
 class FactorPath:
-    """The path of a factor through vectors of total variance 1.
+    """The path of a factor through vectors of total variance 1: μ(t) for each part of the samples.
 
-    Arguments:
-        means: μ(t) for each part of the samples.
-        periodic: Whether the last bin is a neighbour of the first.
+    If it is periodic the last bin is a neighbour of the first.
     """
 
     means: Float[np.ndarray, "4 bins n"]
@@ -40,11 +38,8 @@ class FactorPath:
     ) -> "FactorPath | None":
         """Returns the path of a factor, None if a part has no sample in some bin or all h agree.
 
-        Arguments:
-            h: The vectors, in random order.
-            bins: The bin of each.
-            periodic: Whether the last bin is a neighbour of the first.
-            count: The number of bins; up to the last with a sample, unless given.
+        The vectors h are in random order. `count` is the number of bins; up to the last with a
+        sample, unless given.
         """
 
         count = int(bins.max()) + 1 if count is None else count

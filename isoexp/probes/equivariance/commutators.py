@@ -46,11 +46,7 @@ def errors(
     """Returns E‖a − b‖ / max(E‖a‖, E‖b‖) for the vectors a, b that an action makes in each layer,
     and their number; NaN where both are zero.
 
-    Arguments:
-        subject: The network and samples.
-        layers: The layers by name, from R^n to R^n.
-        matrices: g by the name of the layer, orthogonal.
-        action: The commutator, or its control.
+    The layers go from R^n to R^n; each has an orthogonal matrix g by its name.
     """
 
     sums = {name: torch.zeros(4, dtype=torch.float64) for name in layers}

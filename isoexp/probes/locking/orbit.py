@@ -61,17 +61,12 @@ def rotated(
 
 
 def across(junctions: Sequence[Junction], state: State, direction: State) -> dict[str, Tensor]:
-    """Returns the part of a direction that is orthogonal to the orbit at θ.
+    """Returns the part of a direction d that is orthogonal to the orbit at θ, in float64.
 
     The part along it, min ‖d − 𝒜θ‖ over all A_j, is found by LSMR from products with the tangents:
     their matrix would have as many columns as the orbit has dimensions. The unknowns are A_j in the
     eigenbasis of M = WWᵀ + bbᵀ + VᵀV, scaled so that a junction alone is an isometry:
-    ‖𝒜θ‖² = Σ_kl A_kl² (λ_k + λ_l)/2.
-
-    Arguments:
-        junctions: The junctions that are turned.
-        state: θ, in float64 on the CPU.
-        direction: d, by the same names.
+    ‖𝒜θ‖² = Σ_kl A_kl² (λ_k + λ_l)/2. θ and d must lie on the CPU.
     """
 
     from scipy.sparse.linalg import LinearOperator, lsmr

@@ -69,13 +69,8 @@ def moves(
 ) -> list[Move]:
     """Returns the perturbed networks, after the unperturbed one.
 
-    Arguments:
-        train: The landscape of the curvatures.
-        start: The weights and buffers of the network.
-        junctions: The junctions whose weights move; all weights move, if there are none.
-        sizes: The lengths of the ways, as shares of ‖θ‖.
-        draws: The number of ways of a kind.
-        generator: A CPU generator.
+    Weights of the junctions move; all weights, if there are none. Sizes are the lengths of the ways
+    as shares of ‖θ‖; there are as many ways of a kind as draws.
     """
 
     names = [name for junction in junctions for name in junction.weights if name in start]
@@ -140,13 +135,9 @@ def _straight(kind: str, draw: int, theta: State, direction: State) -> Way:
 def trained_on(
     subject: Subject, states: Sequence[State], steps: int, rate: float
 ) -> list[dict[str, Tensor]]:
-    """Returns weights after further training, all as one; no weights where there is no refit.
+    """Returns weights after so many steps of training, all as one; none where there is no refit.
 
-    Arguments:
-        subject: The network of the weights.
-        states: The weights and buffers.
-        steps: The number of updates.
-        rate: The learning rate, as a share of the run's own.
+    The rate is a share of the run's own learning rate.
     """
 
     if subject.refit is None:
@@ -174,14 +165,8 @@ def compared(
 ) -> dict[str, float]:
     """Returns the columns that compare a network, after training, with the unperturbed one.
 
-    Arguments:
-        train: The landscape of losses and barriers.
-        test: The landscape of answers.
-        free: The junctions that may be turned.
-        control: The unperturbed network.
-        end: The network.
-        most: The largest barrier within a basin, and the largest excess of the loss.
-        points: The number of points of a segment, both ends included.
+    The junctions in `free` may be turned. `most` is the largest barrier within a basin, and the
+    largest excess of the loss; segments have so many points, both ends included.
     """
 
     losses = control.loss, end.loss

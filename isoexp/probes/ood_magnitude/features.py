@@ -32,12 +32,9 @@ RIDGE = 1e-2
 
 
 def directions(moments: Moments, k: int, ridge: float = RIDGE) -> Float[Tensor, "m {k}"]:
-    """Returns ŵ of each quantity; zero where h does not vary, or the quantity does not.
+    """Returns ŵ of each of k quantities; zero where h does not vary, or the quantity does not.
 
-    Arguments:
-        moments: The moments of (h, t), vectors and k quantities side by side.
-        k: The number of quantities.
-        ridge: The penalty λ > 0.
+    The moments are of (h, t), vectors and quantities side by side; `ridge` is the penalty λ > 0.
     """
 
     S, m = moments.covariance, len(moments.mean) - k

@@ -58,10 +58,7 @@ def deflections(
 ) -> dict[str, Shaped[np.ndarray, "scales layers"]]:
     """Returns the mean deflection by each layer, and ρ between its change and the loss's.
 
-    Arguments:
-        after: The answers for scaled samples.
-        thetas: The deflections of the same samples as they are.
-        losses: Their losses as they are.
+    The changes are from `thetas` and `losses`, of the same samples as they are.
     """
 
     eps = torch.finfo(after.loudest.dtype).eps * ROUNDING

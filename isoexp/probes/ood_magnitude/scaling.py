@@ -56,17 +56,11 @@ def answered(
     site: Site | None = None,
     scales: Float[Tensor, " scales"] = UNSCALED,
 ) -> Answers:
-    """Returns the answers of a network for some of its samples while a site is scaled.
+    """Returns the answers of a network for some of its samples while a site, if given, is scaled.
 
     Several factors go through it as one batch, unless the site mixes the samples. An autoencoder is
-    to give back the input as it was scaled.
-
-    Arguments:
-        subject: The network and its samples.
-        rows: The indices of the samples.
-        layers: The layers whose deflection is measured.
-        site: The site; none is scaled, unless given.
-        scales: The factors.
+    to give back the input as it was scaled. Rows are the indices of the samples; the deflections
+    are by the layers.
     """
 
     rows, at_once = rows.to(subject.x.device), min(ROWS, rows_at_once(subject.x))

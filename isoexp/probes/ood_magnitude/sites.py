@@ -41,7 +41,7 @@ class Quantities(NamedTuple):
     of: list[Bool[Tensor, " subjects *steps"]]
 
     def at(self, rows: Int[Tensor, " rows"]) -> "Quantities":
-        """Returns the same with some of the subject's samples alone."""
+        """Returns the quantities with some of the subject's samples alone."""
 
         own, apart, of = self.own[rows], self.apart[rows], [mask[rows] for mask in self.of]
 

@@ -25,10 +25,7 @@ def deflection(
 ) -> Float[Tensor, "alphas rays"]:
     """Returns θ(α), the angle between ŷ(α) and x̂ in radians; NaN where f(α x̂) = 0 (Eqn 7).
 
-    Arguments:
-        f: The map, over vectors along the last axis.
-        rays: The directions, of any length but zero.
-        alphas: The magnitudes α > 0.
+    f maps vectors along the last axis; rays have any length but zero, and each α > 0.
     """
 
     x = alphas[:, None, None] * unit(rays)
@@ -39,12 +36,9 @@ def deflection(
 def turning(y: Float[Tensor, "*batch n"], t: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     """Returns ‖dŷ / d log α‖, in radians per e-fold of α; NaN where y = 0 (Eqn 4).
 
-    It is ‖(I − ŷŷᵀ) t‖ / ‖y‖. A projection of t below its rounding counts as zero: near a zero of
-    f the division would make noise of it.
-
-    Arguments:
-        y: The images f(x), x = α x̂.
-        t: Their derivatives by log α, J x.
+    y is f(x), x = α x̂, and t its derivative by log α, J x. The result is ‖(I − ŷŷᵀ) t‖ / ‖y‖. A
+    projection of t below its rounding counts as zero: near a zero of f the division would make
+    noise of it.
     """
 
     rounding = 64 * torch.finfo(y.dtype).eps
