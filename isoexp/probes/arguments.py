@@ -1,8 +1,10 @@
-"""What isoexp.probe is given: made into tensors, or refused in one line."""
+"""Arguments of isoexp.probe and settings of probes: made into tensors, or refused in one line."""
 
 __all__ = [
     "Samples",
     "answers_of",
+    "check_ascending",
+    "check_least",
     "check_targets",
     "factor_of",
     "modules_of",
@@ -24,8 +26,24 @@ from ..training import Objective, Regression
 Samples = Tensor | np.ndarray | Sequence[Any]
 
 
+def check_least(probe: object, **least: int) -> None:
+    """Refuses settings of a probe, by name, below the least that they may be."""
+
+    for name, bound in least.items():
+        if getattr(probe, name) < bound:
+            raise ValueError(f"{name} must be at least {bound}, got {getattr(probe, name)}")
+
+
+def check_ascending(probe: object, low: str, high: str) -> None:
+    """Refuses two settings of a probe unless 0 < low ≤ high."""
+
+    a, b = getattr(probe, low), getattr(probe, high)
+    if not 0 < a <= b:
+        raise ValueError(f"0 < {low} ≤ {high} must hold, got {a:g}, {b:g}")
+
+
 def samples_of(model: nn.Module, samples: Samples) -> Tensor:
-    """Returns samples as a tensor where the network lives, numbers in its precision."""
+    """Returns samples as a tensor on the network's device; floats in its precision."""
 
     tensor = torch.as_tensor(np.asarray(samples) if not isinstance(samples, Tensor) else samples)
     like = next(iter(model.parameters()), torch.empty(0))
@@ -36,7 +54,7 @@ def samples_of(model: nn.Module, samples: Samples) -> Tensor:
 
 
 def targets_of(model: nn.Module, targets: Samples, samples: int) -> Tensor:
-    """Returns targets as a tensor where the network lives, classes as torch has them."""
+    """Returns targets as a tensor on the network's device; classes as int64."""
 
     y = samples_of(model, targets)
     if len(y) != samples:
@@ -47,14 +65,7 @@ def targets_of(model: nn.Module, targets: Samples, samples: int) -> Tensor:
 
 @torch.no_grad()
 def check_targets(answers: Tensor, x: Tensor, y: Tensor, objective: Objective) -> None:
-    """Refuses targets that the answers cannot be compared with.
-
-    Arguments:
-        answers: What the network gives of the first samples.
-        x: The inputs.
-        y: The targets.
-        objective: What the network was trained for.
-    """
+    """Refuses targets that the network's answers for the first inputs cannot be compared with."""
 
     few, shape = len(answers), answers.shape[1:]
     target, expected = y, y.shape[1:]
@@ -94,10 +105,10 @@ def factor_of(name: str, values: Samples | Factor, samples: int) -> Factor:
 
 @torch.no_grad()
 def answers_of(model: nn.Module, x: Tensor, name: str = "network") -> Tensor:
-    """Returns what a network gives of two samples.
+    """Returns the outputs of a network for two samples.
 
     Raises:
-        UserError: If no probe can measure its answers or its precision.
+        UserError: If no probe can measure such outputs, or a network of such precision.
     """
 
     half = [p.dtype for p in model.parameters() if p.dtype in (torch.float16, torch.bfloat16)]
@@ -119,7 +130,7 @@ def answers_of(model: nn.Module, x: Tensor, name: str = "network") -> Tensor:
 def modules_of(
     model: nn.Module, modules: Mapping[str, nn.Module] | Sequence[str] | None
 ) -> Mapping[str, nn.Module] | None:
-    """Returns the modules to look at, by the names that they have in a network."""
+    """Returns the modules to look at by their names in the network; None for its activations."""
 
     if modules is None:
         return None

@@ -10,7 +10,6 @@ __all__ = [
     "SIGNED",
     "inner_products",
     "preserves",
-    "rounding",
     "turned",
 ]
 
@@ -22,20 +21,20 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ..symmetry import GROUPS, Group
-from .junctions import Junction, State, relative_error
+from .junctions import Junction, State, relative_error, rounding
 from .subject import Subject
 
 ORTHOGONAL, SIGNED, PERMUTATIONS = GROUPS[:3]
 """O(n), signed permutations and permutations, each a part of the one before."""
 
 CHECKED, DRAWS = 64, 2
-"""How many samples, and members of a group, tell whether a function stays."""
+"""The samples, and the members of a group, on which `preserves` rests."""
 
 
 def turned(
     state: State, junctions: Mapping[str, Junction], bases: Mapping[str, Float[Tensor, "_ _"]]
 ) -> dict[str, Tensor]:
-    """Returns a network's weights with the junctions that bases name turned into them."""
+    """Returns the weights of a network with junctions, by name, turned into other bases."""
 
     state = dict(state)
     for name, P in bases.items():
@@ -46,7 +45,7 @@ def turned(
 
 @torch.no_grad()
 def preserves(subject: Subject, junction: Junction, group: Group) -> bool:
-    """Whether turning a junction by members of a group leaves the outputs, up to rounding."""
+    """Whether turning a junction by members of a group keeps the outputs, up to rounding."""
 
     x = subject.x[:CHECKED]
     state = dict(subject.model.named_parameters())
@@ -57,12 +56,6 @@ def preserves(subject: Subject, junction: Junction, group: Group) -> bool:
         <= rounding(reference)
         for P in (group.draw(junction.width, subject.generator) for _ in range(DRAWS))
     )
-
-
-def rounding(outputs: Tensor) -> float:
-    """Returns the relative error up to which outputs are taken for the same, 1e3 eps."""
-
-    return 1e3 * torch.finfo(outputs.dtype).eps
 
 
 def inner_products(junction: Junction, state: State, other: State) -> Float[Tensor, "n n"]:

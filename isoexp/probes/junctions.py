@@ -6,7 +6,7 @@ There the weights may be turned into another basis of the layer, W → RW, b →
 function stays if f commutes with R (Bird 2025, Eqn 15).
 """
 
-__all__ = ["Junction", "find_junctions", "relative_error"]
+__all__ = ["Junction", "State", "agree", "find_junctions", "relative_error", "rounding"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from .layers import Layer, conjugated
+from .layers import Layer, conjugated, hooked
 from .subject import Subject
 
 State = Mapping[str, Tensor]
@@ -31,8 +31,8 @@ class Junction:
 
     Arguments:
         layer: The activation f.
-        before: The path of what computes W x + b.
-        after: The path of what computes V h + c.
+        before: The path of the module that computes W x + b.
+        after: The path of the module that computes V h + c.
         width: The number of features n.
     """
 
@@ -50,33 +50,26 @@ class Junction:
     def turned(self, state: State, R: Float[Tensor, "n n"]) -> dict[str, Tensor]:
         """Returns RW, Rb and VRᵀ, by their names, for an orthogonal R."""
 
-        return self._acted(state, R, R)
-
-    def tangent(self, state: State, A: Float[Tensor, "n n"]) -> dict[str, Tensor]:
-        """Returns AW, Ab and −VA, the direction in which exp(tA) moves, for a skew A."""
-
-        return self._acted(state, A, A)
-
-    def _acted(
-        self, state: State, left: Float[Tensor, "n n"], right: Float[Tensor, "n n"]
-    ) -> dict[str, Tensor]:
-        """Returns LW, Lb and VRᵀ."""
-
         W, b, V = self.weights
-        found = {W: torch.tensordot(left.to(state[W]), state[W], dims=1)}
+        found = {W: torch.tensordot(R.to(state[W]), state[W], dims=1)}
         if b in state:
-            found[b] = left.to(state[b]) @ state[b]
-        found[V] = (state[V].movedim(1, -1) @ right.to(state[V]).mT).movedim(-1, 1)
+            found[b] = R.to(state[b]) @ state[b]
+        found[V] = (state[V].movedim(1, -1) @ R.to(state[V]).mT).movedim(-1, 1)
 
         return found
+
+    def tangent(self, state: State, A: Float[Tensor, "n n"]) -> dict[str, Tensor]:
+        """Returns AW, Ab and −VA, for a skew A: how the weights move under exp(tA) at t = 0."""
+
+        return self.turned(state, A)
 
 
 @torch.no_grad()
 def find_junctions(subject: Subject) -> dict[str, Junction]:
     """Returns the junctions of a network by the names of their layers.
 
-    A few samples are followed through the modules. What seems a junction is one if the weights can
-    be permuted, and f with them, without the outputs changing.
+    A few samples are followed through the modules. A candidate is a junction if permuting its
+    weights, and f with them, leaves the outputs as they are.
     """
 
     x = subject.x[:8]
@@ -98,8 +91,20 @@ def relative_error(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shap
     return ((y - reference).norm() / reference.norm()).item()
 
 
+def rounding(outputs: Tensor) -> float:
+    """Returns 1e3 eps, the relative error up to which outputs count as equal."""
+
+    return 1e3 * torch.finfo(outputs.dtype).eps
+
+
+def agree(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shape"]) -> bool:
+    """Whether outputs are equal up to rounding; zeros are equal to zeros."""
+
+    return bool((y - reference).norm() <= rounding(reference) * reference.norm())
+
+
 def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
-    """Whether outputs stay when W, b, V and f are all moved by one permutation."""
+    """Whether one permutation of W, b, V and f together leaves the outputs as they are."""
 
     n = junction.width
     P = torch.eye(n, dtype=torch.float64).roll(1, dims=0)
@@ -108,7 +113,7 @@ def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
     with conjugated([junction.layer], [P.mT]):
         y = functional_call(model, junction.turned(state, P), (x,))
 
-    return bool((y - reference).norm() <= 1e3 * torch.finfo(y.dtype).eps * reference.norm())
+    return agree(y, reference)
 
 
 def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | None:
@@ -122,12 +127,8 @@ def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | No
         if leaf and args and isinstance(args[0], Tensor) and isinstance(out, Tensor):
             calls.append((names[module], module, args[0], out))  # kept: addresses are not reused
 
-    handles = [module.register_forward_hook(hook) for module in model.modules()]
-    try:
+    with hooked(model.modules(), after=hook):
         model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
 
     at = [i for i, call in enumerate(calls) if call[1] is layer.module]
     if len(at) != 1:
@@ -148,10 +149,7 @@ def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | No
 def _walk(
     calls: list[tuple[str, nn.Module, Tensor, Tensor]], t: Tensor, backwards: bool
 ) -> tuple[str, Tensor] | None:
-    """Follows a tensor through calls to the first linear map, by the place of its memory.
-
-    Returns the path and the weight of that map, if it is a plain one.
-    """
+    """Follows a tensor by its memory to a linear map; returns path and weight if it is plain."""
 
     for path, module, taken, given in calls:
         here, there = (given, taken) if backwards else (taken, given)

@@ -1,12 +1,12 @@
 """The layers of a network as probes see them: maps of vectors, wherever the vectors lie.
 
-Every activation is one, ours or torch's. Its tensors are taken apart into vectors of features: of
-the positions of a picture and the steps of a sequence, each is a vector of its own.
+Every activation is a layer, ours or torch's. Its tensors are taken apart into vectors of features:
+each position of a picture and each step of a sequence has a vector of its own.
 """
 
-__all__ = ["Layer", "Pair", "conjugated", "find_layers", "passed"]
+__all__ = ["Layer", "Pair", "conjugated", "find_layers", "hooked", "passed"]
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from ..models.blocks import Convolution
 
 
 class Pair(NamedTuple):
-    """What goes into a layer and what comes out, vectors along the last axis."""
+    """The inputs and the outputs of a layer, vectors along the last axis."""
 
     inputs: Float[Tensor, "*vectors n"]
     outputs: Float[Tensor, "*vectors m"]
@@ -33,10 +33,10 @@ class Layer:
     """A module of a network as a map of vectors, R^n → R^m.
 
     Arguments:
-        name: The path of the module. One that is met with several widths is a layer of each, the
-            others than the first by the name path:n.
+        name: The path of the module. A module that is called with several widths is a layer for
+            each, the others than the first by the name path:n.
         module: The module.
-        axis: Where the features lie in its tensors, counted from the end.
+        axis: The axis of the features in its tensors, counted from the end.
         width: The number n of features that go in.
     """
 
@@ -50,6 +50,37 @@ class Layer:
         y = self.module(rows.clone() if _in_place(self.module) else rows)
 
         return y.reshape(*x.shape[:-1], y.shape[-1])
+
+    def meets(self, module: nn.Module, x: Shaped[Tensor, "*shape"]) -> bool:
+        """Whether a call module(x) is one of this layer's: of its module, with its width."""
+
+        return module is self.module and x.shape[self.axis] == self.width
+
+    def turned(self, t: Shaped[Tensor, "*shape"], R: Float[Tensor, "n n"]) -> Tensor:
+        """Returns a tensor of the layer with each of its vectors v replaced by R v."""
+
+        return (t.movedim(self.axis, -1) @ R.to(t).mT).movedim(-1, self.axis)
+
+
+@contextmanager
+def hooked(
+    modules: Iterable[nn.Module],
+    before: Callable[..., Any] | None = None,
+    after: Callable[..., Any] | None = None,
+    **options: bool,
+) -> Iterator[None]:
+    """Registers forward hooks of modules while the context lasts, before and after their calls.
+
+    The options are those with which PyTorch registers hooks, as with_kwargs.
+    """
+
+    with ExitStack() as stack:
+        for module in modules:
+            if before is not None:
+                stack.callback(module.register_forward_pre_hook(before, **options).remove)
+            if after is not None:
+                stack.callback(module.register_forward_hook(after, **options).remove)
+        yield
 
 
 @torch.no_grad()
@@ -72,18 +103,14 @@ def find_layers(
 
     chosen = activations_of(model) if modules is None else modules
     look = _Look({module: name for name, module in chosen.items()})
-    handles = [module.register_forward_hook(look.after) for module in model.modules()]
-    try:
+    with hooked(model.modules(), after=look.after):
         model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
 
     return look.found
 
 
 class _Look:
-    """What is seen of the modules by name as a sample passes through the network."""
+    """Finds the layers of named modules while a sample passes through the network."""
 
     def __init__(self, names: Mapping[nn.Module, str]) -> None:
         self.names = names
@@ -109,22 +136,15 @@ def passed(
     layers: Mapping[str, Layer],
     x: Shaped[Tensor, " samples *inputs"],
 ) -> tuple[Shaped[Tensor, " samples *outputs"], dict[str, Pair]]:
-    """Sends samples through a network; returns its outputs, and what its layers took and gave.
+    """Sends samples through a network; returns its outputs, and the inputs and outputs of layers.
 
-    Those have the shape (samples, places, features): the places are the positions of a picture,
+    The latter have the shape (samples, places, features): places are the positions of a picture,
     the steps of a sequence, and the calls of a module that is called several times.
     """
 
     record = _Record(layers, len(x))
-    handles = []
-    for module in {layer.module for layer in layers.values()}:
-        handles.append(module.register_forward_pre_hook(record.before))
-        handles.append(module.register_forward_hook(record.after))
-    try:
+    with hooked({layer.module for layer in layers.values()}, record.before, record.after):
         outputs = model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
 
     return outputs, {
         name: calls[0]
@@ -136,7 +156,7 @@ def passed(
 
 
 class _Record:
-    """What layers take and give as samples pass through the network."""
+    """Keeps the inputs and outputs of layers while samples pass through the network."""
 
     def __init__(self, layers: Mapping[str, Layer], samples: int) -> None:
         self.layers, self.samples = layers, samples
@@ -149,7 +169,7 @@ class _Record:
     def after(self, module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
         z = self.taken.pop(module)
         for name, layer in self.layers.items():
-            if layer.module is module and z.shape[layer.axis] == layer.width:
+            if layer.meets(module, z):
                 pair = (_vectors(t, layer.axis, self.samples) for t in (z, out.clone()))
                 self.calls[name].append(Pair(*pair))
 
@@ -158,18 +178,15 @@ class _Record:
 def conjugated(layers: Sequence[Layer], matrices: Sequence[Float[Tensor, "_ _"]]) -> Iterator[None]:
     """Has layers act in another basis while the context lasts: f becomes R⁻¹ f(R ·).
 
-    What commutes with R is left as it is, and the network with it. So is the network whose weights
-    before and after were turned by R instead (Eqn 15), without there being such weights.
+    A layer that commutes with R stays as it is, and the network with it. The network is the one
+    whose weights before and after the layer are turned by R instead (Eqn 15), whether or not there
+    are such weights.
     """
 
     with ExitStack() as stack:
         for layer, R in zip(layers, matrices, strict=True):
             turn = _Turn(layer, R, torch.linalg.inv(R))
-            for handle in (
-                layer.module.register_forward_pre_hook(turn.before),
-                layer.module.register_forward_hook(turn.after),
-            ):
-                stack.callback(handle.remove)
+            stack.enter_context(hooked([layer.module], turn.before, turn.after))
         yield
 
 
@@ -181,22 +198,17 @@ class _Turn(NamedTuple):
     inverse: Float[Tensor, "n n"]
 
     def before(self, module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (self._turned(args[0], self.R), *args[1:]) if self._fits(args) else args
+        if not self.layer.meets(module, args[0]):
+            return args
+
+        return self.layer.turned(args[0], self.R), *args[1:]
 
     def after(self, module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        return self._turned(out, self.inverse) if self._fits(args) else out
-
-    def _fits(self, args: tuple[Tensor, ...]) -> bool:
-        return args[0].shape[self.layer.axis] == self.layer.width
-
-    def _turned(self, t: Tensor, matrix: Tensor) -> Tensor:
-        axis = self.layer.axis
-
-        return (t.movedim(axis, -1) @ matrix.to(t).mT).movedim(-1, axis)
+        return self.layer.turned(out, self.inverse) if self.layer.meets(module, args[0]) else out
 
 
 def _axis(module: nn.Module) -> int | None:
-    """Returns where a module puts features, 1 or −1, if it is one that decides."""
+    """Returns the axis, 1 or −1, along which a linear map or norm puts features; else None."""
 
     if isinstance(module, Convolution | nn.Linear | nn.LayerNorm):
         return -1

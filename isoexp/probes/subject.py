@@ -1,14 +1,14 @@
-"""What a probe is given, and what it gives back."""
+"""The contract of a probe: the subject that it is given, and the rows that it gives back."""
 
-__all__ = ["Probe", "Refit", "Subject", "Unsuitable"]
+__all__ = ["Over", "Probe", "Refit", "Subject", "Unsuitable", "batches", "chosen", "in_batches"]
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Generator, Tensor, nn
 
 from ..data import Factor
@@ -20,9 +20,12 @@ from .layers import Layer, Pair, find_layers, passed
 Refit = Callable[[Sequence[nn.Module], int, float], list[nn.Module]]
 """Trains copies of networks as one: so many updates more, at that share of the learning rate."""
 
+Over = Literal["training", "ends", "trained"]
+"""The networks of a run that a probe measures, see `Probe`."""
+
 
 class Unsuitable(UserError):
-    """A network, or what is known of it, is not what a probe can measure."""
+    """A probe cannot measure this network, or not from what is known of it."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,15 @@ class Subject:
         model: The network.
         x: Inputs that it was not trained on.
         y: Their targets, if they are known.
-        objective: What it was trained for, if that is known.
+        objective: The objective that it was trained for, if that is known.
         generator: A CPU generator of the probe's own.
-        name: What it is called where networks are told apart.
+        name: Its name, where networks are told apart.
         train: Inputs and targets that it was trained on.
         factors: The continuous factors behind x, by name.
         twin: A network trained alike from another seed, with samples of its own.
         refit: Trains copies of the network on.
-        modules: The modules to be looked at, by name; the activations, unless given.
-        seen: What the layers take and give of x, as `passed`, where that is known already.
+        modules: The modules to look at, by name; the activations, unless given.
+        seen: The inputs and outputs of layers for x, as of `passed`, if they are known already.
     """
 
     model: nn.Module
@@ -76,7 +79,7 @@ class Subject:
 
     @property
     def task(self) -> tuple[Tensor, Objective]:
-        """The targets, and what the network was trained for.
+        """The targets, and the objective of the network.
 
         Raises:
             Unsuitable: If they are not known.
@@ -88,19 +91,17 @@ class Subject:
         return self.y, self.objective
 
     def outputs(self, x: Shaped[Tensor, " samples *inputs"]) -> Tensor:
-        """Returns what the network gives for samples, sent through it some at a time."""
+        """Returns the outputs of the network, computed in batches."""
 
-        return torch.cat([self.model(part) for part in x.split(rows_at_once(x))])
+        return in_batches(self.model, x)
 
     def stream(
         self, x: Shaped[Tensor, " samples *inputs"] | None = None
     ) -> Iterator[dict[str, Pair]]:
-        """Yields the vectors that layers take and give, (vectors, features), some at a time.
+        """Yields the inputs and outputs of layers, (vectors, features), batch by batch.
 
-        Memory does not grow with the number of samples.
-
-        Arguments:
-            x: The inputs; those of the subject, unless given.
+        Memory does not grow with the number of samples. The samples are x, if given, else the
+        subject's own; so in `vectors` and `embeddings`.
         """
 
         for pairs in self._passes(x):
@@ -109,12 +110,7 @@ class Subject:
     def vectors(
         self, most: int, x: Shaped[Tensor, " samples *inputs"] | None = None
     ) -> dict[str, Pair]:
-        """Returns the vectors that layers take and give: all of them, or so many drawn evenly.
-
-        Arguments:
-            most: The largest number of vectors of a layer.
-            x: The inputs; those of the subject, unless given.
-        """
+        """Returns the inputs and outputs of each layer, or an even draw of `most` vectors."""
 
         kept: dict[str, Pair] = {}
         keys: dict[str, Tensor] = {}
@@ -124,20 +120,16 @@ class Subject:
                 if name in kept:
                     pair = Pair(*map(torch.cat, zip(kept[name], pair, strict=True)))
                     key = torch.cat([keys[name], key])
-                chosen = key.argsort(descending=True)[:most].sort().values
-                keys[name] = key[chosen]
-                kept[name] = Pair(*(t[chosen.to(t.device)] for t in pair))
+                first = key.argsort(descending=True)[:most].sort().values
+                keys[name] = key[first]
+                kept[name] = Pair(*(t[first.to(t.device)] for t in pair))
 
         return kept
 
     def embeddings(
         self, x: Shaped[Tensor, " samples *inputs"] | None = None
     ) -> dict[str, Float[Tensor, "samples m"]]:
-        """Returns what layers give of each sample, the mean over positions or steps.
-
-        Arguments:
-            x: The inputs; those of the subject, unless given.
-        """
+        """Returns the outputs of each layer, the mean over the positions or steps of a sample."""
 
         parts: dict[str, list[Tensor]] = {}
         for pairs in self._passes(x):
@@ -147,25 +139,45 @@ class Subject:
         return {name: torch.cat(each) for name, each in parts.items()}
 
     def _passes(self, x: Shaped[Tensor, " samples *inputs"] | None) -> Iterator[Mapping[str, Pair]]:
-        """Yields what layers take and give of samples, some at a time."""
-
         if x is None and self.seen is not None:
             yield self.seen
             return
 
-        x = self.x if x is None else x
-        for part in x.split(rows_at_once(x)):
+        for (part,) in batches(self.x if x is None else x):
             yield passed(self.model, self.layers, part)[1]
+
+
+def batches(*tensors: Shaped[Tensor, "samples ..."]) -> Iterator[tuple[Tensor, ...]]:
+    """Yields the same samples of several tensors, as many at a time as the first should be sent."""
+
+    rows = rows_at_once(tensors[0])
+
+    return zip(*(t.split(rows) for t in tensors), strict=True)
+
+
+def in_batches(
+    f: Callable[[Tensor], Tensor], x: Shaped[Tensor, " samples *inputs"]
+) -> Shaped[Tensor, " samples *outputs"]:
+    """Returns f(x), computed in batches."""
+
+    return torch.cat([f(part) for (part,) in batches(x)])
+
+
+def chosen(count: int, most: int, generator: Generator) -> Int[Tensor, " chosen"]:
+    """Returns the ordered indices of all of `count` samples, or of an even draw of `most`."""
+
+    return torch.randperm(count, generator=generator)[:most].sort().values
 
 
 @runtime_checkable
 class Probe(Protocol):
     """A frozen dataclass whose fields are its settings and whose call is the measurement.
 
-    It may say `over`, the networks of a run that it is put to: "training" for the untrained one,
-    the snapshots and the trained one, "ends" (without the snapshots) unless it says so, "trained"
-    for that alone; `needs`, what is made for it only: frozenset({"twin"}); and have draw(table,
-    figure), its figure.
+    Three class attributes may be added. `over` says which networks of a run it measures: "training"
+    for the untrained one, the snapshots and the trained one, "ends" for the first and the last
+    (unless it says so), "trained" for the last alone. `needs` says what must be made for it:
+    frozenset({"twin"}). `figure` names its drawer, a function draw(table, figure) in a module that
+    imports no torch: "isoexp.figures.refraction:draw".
     """
 
     schema: ClassVar[Schema]
@@ -175,7 +187,7 @@ class Probe(Protocol):
         """Measures a network.
 
         Raises:
-            Unsuitable: If it cannot be measured so.
+            Unsuitable: If it cannot be measured.
         """
         ...
 

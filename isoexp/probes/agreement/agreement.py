@@ -13,35 +13,37 @@ alone (Bird 2025, App. F.2): which word is which is recovered without a pair tha
 __all__ = ["Agreement"]
 
 from dataclasses import dataclass
-from math import nan
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ...store.tables import Rows, Schema
-from ..subject import Subject, Unsuitable
+from ..arguments import check_least
+from ..rows import Columns, cells
+from ..statistics import mean
+from ..subject import Over, Subject, Unsuitable, chosen
 from .correspondence import Measures, compared, translated
 from .words import Tokens, WordEmbedding, word_embedding
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Compares what a network and its twin make of the same samples, and of the words in them.
+    """Compares how a network and its twin embed the same samples, and the words in them.
 
     The map and s are found on a random half, and measured on the other: residual; cosine, the mean
     over the n things; retrieval, the share of things that are nearest to themselves in the other
-    network, 1/n by chance. A map named `…_turned` is that of a twin whose basis is a Haar-random
-    one. cka is the linear centred kernel alignment, for which no map is needed.
+    network, 1/n by chance. A map named `…_turned` is fitted to a twin in a Haar-random basis. cka
+    is the linear centred kernel alignment, for which no map is needed.
 
     Where samples are sequences of one-hot tokens, words are compared by the columns of the linear
     map that reads them. The twin may have been trained on another language, if the samples are a
     parallel text: token by token, they then are the dictionary. The translation is the share of
     words that are matched rightly without it, 1/n by chance. The first matchings come from the
-    cosines among words, which no map changes, and every map is refined from the same: what tells
-    maps apart is the retrieval of words, of those to which they were not fitted. Where that is
-    high and the translation is not, it is the search that failed.
+    cosines among words, which no map changes, and every map is refined from the same: the retrieval
+    of words to which they were not fitted tells maps apart. Where it is high and the translation is
+    not, the search has failed.
 
     The control is the same with the rows of the twin shuffled, or for the translation, each of its
     columns by itself; low and high are the least and the greatest over the halves.
@@ -61,8 +63,9 @@ class Agreement:
     halves: int = 20
     starts: int = 5
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "ends"
+    over: ClassVar[Over] = "ends"
     needs: ClassVar[frozenset[str]] = frozenset({"twin"})
+    figure: ClassVar[str] = "isoexp.figures.agreement:draw"
     schema: ClassVar[Schema] = {
         "layer": str,
         "things": str,
@@ -76,9 +79,7 @@ class Agreement:
     }
 
     def __post_init__(self) -> None:
-        for name, least in (("samples", 4), ("words", 4), ("halves", 1), ("starts", 1)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_least(self, samples=4, words=4, halves=1, starts=1)
 
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
@@ -91,18 +92,18 @@ class Agreement:
                 f"got {len(subject.x)} and {len(twin.x)}"
             )
         generator = subject.generator
-        chosen = torch.randperm(len(subject.x), generator=generator)[: self.samples].sort().values
-        x, y = (each.x[chosen.to(each.x.device)] for each in (subject, twin))
+        at = chosen(len(subject.x), self.samples, generator)
+        x, y = (each.x[at.to(each.x.device)] for each in (subject, twin))
         tokens = Tokens.of(x, y)
         if tokens is None and not (x.shape == y.shape and torch.equal(x, y.to(x))):
             raise Unsuitable("the twin must be given the same samples, or the same text translated")
 
-        rows: Rows = {name: [] for name in self.schema}
+        rows = Columns(self.schema)
         mine, its = subject.embeddings(x), twin.embeddings(y)
         for layer in [name for name in mine if name in its]:
             A, B = (_finite(each[layer], layer) for each in (mine, its))
             found = compared(A, B, self.halves, generator)
-            self._append(rows, layer, "samples", *found, len(A) // 2)
+            _add(rows, layer, "samples", found, len(A) // 2)
         if not rows["layer"]:
             raise Unsuitable("the twin must have layers of the same names, got none in common")
 
@@ -114,60 +115,58 @@ class Agreement:
 
     def _read(
         self,
-        rows: Rows,
+        rows: Columns,
         tokens: Tokens,
         mine: WordEmbedding | None,
         its: WordEmbedding | None,
         generator: torch.Generator,
     ) -> None:
-        """Appends what is measured of words, where both networks read token by token."""
+        """Adds the rows of words, where both networks read token by token."""
 
         if mine is None or its is None or len(tokens.mine) < 4:
             return
 
         layer = mine.layer
         A, B = (
-            _finite(each.vectors[chosen.to(each.vectors.device)], layer)
-            for each, chosen in zip((mine, its), tokens, strict=True)
+            _finite(each.vectors[words.to(each.vectors.device)], layer)
+            for each, words in zip((mine, its), tokens, strict=True)
         )
-        paired = compared(A, B, self.halves, generator)
-        self._append(rows, layer, "words", *paired, len(A) // 2)
-        unpaired = translated(A, B, self.halves, self.starts, generator)
-        self._append(rows, layer, "words", *unpaired, len(A))
-
-    def _append(
-        self,
-        rows: Rows,
-        layer: str,
-        things: str,
-        values: list[Measures],
-        controls: list[Measures],
-        n: int,
-    ) -> None:
-        for name, measure in values[0]:
-            value = [found[name, measure] for found in values]
-            control = [found[name, measure] for found in controls]
-            row = (layer, things, name, measure, _mean(value), _mean(control))
-            bounds = (min(control), max(control))
-            for column, each in zip(self.schema, (*row, *bounds, n), strict=True):
-                rows[column].append(each)
+        _add(rows, layer, "words", compared(A, B, self.halves, generator), len(A) // 2)
+        found = translated(A, B, self.halves, self.starts, generator)
+        _add(rows, layer, "words", found, len(A))
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns residuals, the mean over layers, and the share of words that are translated."""
 
-        def mean(things: str, name: str, measure: str, column: str = "value") -> float:
-            wanted = (things, name, measure)
-            keys = zip(rows["things"], rows["map"], rows["measure"], strict=True)
-
-            return _mean([rows[column][i] for i, key in enumerate(keys) if key == wanted])
+        def over(name: str, column: str = "value") -> float:
+            return mean(cells(rows, column, things="samples", map=name, measure="residual"))
 
         return {
-            "residual_orthogonal": mean("samples", "orthogonal", "residual"),
-            "residual_signed": mean("samples", "signed", "residual"),
-            "residual_signed_turned": mean("samples", "signed_turned", "residual"),
-            "residual_control": mean("samples", "orthogonal", "residual", "control"),
-            "translation": mean("words", "orthogonal", "translation"),
+            "residual_orthogonal": over("orthogonal"),
+            "residual_signed": over("signed"),
+            "residual_signed_turned": over("signed_turned"),
+            "residual_control": over("orthogonal", "control"),
+            "translation": mean(cells(rows, "value", map="orthogonal", measure="translation")),
         }
+
+
+def _add(
+    rows: Columns, layer: str, things: str, found: tuple[list[Measures], list[Measures]], n: int
+) -> None:
+    values, controls = found
+    for key in values[0]:
+        control = [each[key] for each in controls]
+        rows.add(
+            layer=layer,
+            things=things,
+            map=key[0],
+            measure=key[1],
+            value=mean([each[key] for each in values]),
+            control=mean(control),
+            control_low=min(control),
+            control_high=max(control),
+            n=n,
+        )
 
 
 def _finite(A: Float[Tensor, "things n"], layer: str) -> Float[Tensor, "things n"]:
@@ -175,7 +174,3 @@ def _finite(A: Float[Tensor, "things n"], layer: str) -> Float[Tensor, "things n
         raise Unsuitable(f"embeddings must be finite, those of {layer} are not")
 
     return A.cpu().double()
-
-
-def _mean(numbers: list[float]) -> float:
-    return sum(numbers) / len(numbers) if numbers else nan

@@ -1,20 +1,31 @@
 """Correspondence of two sets of vectors, by the best map of several groups, with its control.
 
 Q = argmin ‖A − s B Q‖ = argmax tr(Qᵀ BᵀA)                                     (procrustes.py)
+
+Row i of A and row i of B stand for one thing.
 """
 
-__all__ = ["MAPS", "TURNED", "Measures", "compared", "translated"]
+__all__ = [
+    "MAPS", "TURNED", "Measures", "centred", "cka", "compared", "cosine", "padded", "residual",
+    "retrieval", "scale", "translated",
+]  # fmt: skip
 
 from collections.abc import Iterator
+from math import nan
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from ...geometry import random_orthogonal
-from ..procrustes import Nearest, nearest_orthogonal, nearest_permutation, nearest_signed
-from .measures import centred, cka, cosine, padded, residual, retrieval, scale
-from .unpaired import matching, starts
+from ...geometry import random_orthogonal, unit
+from ..procrustes import (
+    Nearest,
+    matching,
+    nearest_orthogonal,
+    nearest_permutation,
+    nearest_signed,
+    starts,
+)
 
 MAPS: dict[str, Nearest] = {
     "orthogonal": nearest_orthogonal,
@@ -25,7 +36,7 @@ MAPS: dict[str, Nearest] = {
 """From the largest group to the smallest, coordinate by coordinate as they are."""
 
 TURNED = ("signed", "permutation")
-"""The maps that speak of a basis, and are tried after the twin has been turned out of its own."""
+"""The maps that depend on a basis: they are tried in a random basis of the twin as well."""
 
 Measures = dict[tuple[str, str], float]
 """Numbers by the name of the map, and of the measure."""
@@ -34,15 +45,9 @@ Measures = dict[tuple[str, str], float]
 def compared(
     A: Float[Tensor, "things n"], B: Float[Tensor, "things m"], halves: int, generator: Generator
 ) -> tuple[list[Measures], list[Measures]]:
-    """Returns what is measured of things that are known to belong together, and of shuffled ones.
+    """Returns the measures of pairs of rows, and of shuffled rows as the control, for each draw.
 
-    Each is fitted on a random half, and measured on the other.
-
-    Arguments:
-        A: The things in one network.
-        B: The same things in the other.
-        halves: How often halves are drawn, and rows shuffled.
-        generator: What they are drawn from.
+    Maps are fitted on a random half, and measured on the other. `halves` is the number of draws.
     """
 
     A, B = padded(A, B)
@@ -64,16 +69,10 @@ def translated(
     count: int,
     generator: Generator,
 ) -> tuple[list[Measures], list[Measures]]:
-    """Returns what share of words is matched rightly from their vectors alone.
+    """Returns the share of words that are matched rightly from their vectors alone, by each map.
 
-    The control is the same once each column of B has been shuffled by itself.
-
-    Arguments:
-        A: The words in one network.
-        B: The same words in the other.
-        halves: How often columns are shuffled.
-        count: The number of first matchings.
-        generator: What is drawn from.
+    Row i of A and B is one word. The control is the same after each column of B has been shuffled
+    by itself, `halves` times; `count` is the number of first matchings.
     """
 
     A, B = padded(centred(A), centred(B))
@@ -101,7 +100,7 @@ def _measured(
     fitted: Tensor,
     kept: Tensor,
 ) -> Iterator[tuple[tuple[str, str], float]]:
-    """Yields each measure on things that were kept from those to which the map was fitted."""
+    """Yields each measure on the rows `kept`, of maps fitted to the rows `fitted`."""
 
     a, b = (centred(X[fitted]) for X in (A, B))
     c, d = (centred(X[kept], X[fitted].mean(dim=0)) for X in (A, B))
@@ -119,6 +118,70 @@ def _measured(
 
 
 def _share(matched: Tensor) -> float:
-    """Returns the share of words that are matched with themselves."""
-
     return (matched == torch.arange(len(matched))).double().mean().item()
+
+
+def scale(A: Float[Tensor, "rows n"], BQ: Float[Tensor, "rows n"]) -> Float[Tensor, ""]:
+    """Returns the s ≥ 0 that makes ‖A − s B Q‖ least."""
+
+    return ((A * BQ).sum() / BQ.square().sum()).clamp(min=0)
+
+
+def residual(A: Float[Tensor, "rows n"], sBQ: Float[Tensor, "rows n"]) -> float:
+    """Returns ‖A − s B Q‖² / ‖A‖², one minus the share that is explained; NaN where A = 0."""
+
+    error, whole = (A - sBQ).square().sum(), A.square().sum()
+
+    return torch.where(whole > 0, error / whole, nan).item()
+
+
+def cosine(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows n"]) -> float:
+    """Returns the mean cosine between rows of A and of B, over those that have a direction."""
+
+    return (unit(A) * unit(B)).sum(dim=1).nanmean().item()
+
+
+def retrieval(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows n"]) -> float:
+    """Returns the share of rows of A that are nearer to their own row of B than to any other.
+
+    Nearness is by the angle. Of k rows that are equally near each is right with a probability of
+    1/k, so that two sets without any difference between their rows give 1 / rows.
+    """
+
+    S = unit(A).nan_to_num() @ unit(B).nan_to_num().mT
+    near = (S.amax(dim=1, keepdim=True) - S) < 1e-12
+
+    return (near.diagonal() / near.sum(dim=1)).mean().item()
+
+
+def cka(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows m"]) -> float:
+    """Returns the linear centred kernel alignment, ‖BᵀA‖² / ‖AᵀA‖ ‖BᵀB‖, which no rotation changes.
+
+    Source: Kornblith, Norouzi, Lee and Hinton, Similarity of Neural Network Representations
+    Revisited (2019).
+    """
+
+    A, B = centred(A), centred(B)
+
+    return ((B.mT @ A).square().sum() / ((A.mT @ A).norm() * (B.mT @ B).norm())).item()
+
+
+def centred(
+    A: Float[Tensor, "rows n"], mean: Float[Tensor, " n"] | None = None
+) -> Float[Tensor, "rows n"]:
+    """Returns A − mean, of its own rows unless given; zero where only rounding is left."""
+
+    x = A - (A.mean(dim=0) if mean is None else mean)
+
+    return torch.where(x.norm() > 1e-12 * A.norm(), x, 0.0)
+
+
+def padded(
+    A: Float[Tensor, "rows n"], B: Float[Tensor, "rows m"]
+) -> tuple[Float[Tensor, "rows k"], Float[Tensor, "rows k"]]:
+    """Returns A and B filled up with zeros to k = max(n, m) coordinates."""
+
+    k = max(A.shape[1], B.shape[1])
+    A, B = (torch.nn.functional.pad(X, (0, k - X.shape[1])) for X in (A, B))
+
+    return A, B

@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
+from ..layers import hooked
+
 
 class Tokens(NamedTuple):
     """The dictionary of a parallel text: token mine[i] of one text is token its[i] of the other.
 
-    Arguments:
-        mine: The tokens of one text, each once, the most frequent first.
-        its: Those of the other that stand in their places.
+    Each token stands there once, the most frequent first.
     """
 
     mine: Int[Tensor, " words"]
@@ -26,8 +26,7 @@ class Tokens(NamedTuple):
     ) -> "Tokens | None":
         """Returns the dictionary of two texts in one-hot tokens (samples, T, D).
 
-        None if they are no such texts, or do not say the same word for word: if one token stands
-        in the places of several.
+        None if they are no such texts, or one token stands in the places of several.
         """
 
         if x.dim() != 3 or x.shape[:2] != y.shape[:2] or not (_one_hot(x) and _one_hot(y)):
@@ -47,12 +46,7 @@ class Tokens(NamedTuple):
 
 
 class WordEmbedding(NamedTuple):
-    """What a linear map gives for each token, but for its bias: its columns.
-
-    Arguments:
-        layer: The path of the map.
-        vectors: A vector for each token.
-    """
+    """The columns of the linear map at the path `layer`: a vector for each token."""
 
     layer: str
     vectors: Float[Tensor, "D n"]
@@ -60,10 +54,8 @@ class WordEmbedding(NamedTuple):
 
 @torch.no_grad()
 def word_embedding(model: nn.Module, x: Float[Tensor, "samples T D"]) -> WordEmbedding | None:
-    """Returns what the first linear map that samples are sent through gives for each token.
-
-    None if it does not read token by token.
-    """
+    """Returns the columns of the first linear map on the way of samples; None if tokens do not
+    enter it one by one."""
 
     called: list[nn.Linear] = []
 
@@ -71,12 +63,8 @@ def word_embedding(model: nn.Module, x: Float[Tensor, "samples T D"]) -> WordEmb
         if isinstance(module, nn.Linear):
             called.append(module)
 
-    handles = [module.register_forward_hook(hook) for module in model.modules()]
-    try:
+    with hooked(model.modules(), after=hook):
         model(x[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
 
     if not called or called[0].in_features != x.shape[-1]:
         return None

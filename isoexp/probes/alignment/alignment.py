@@ -1,12 +1,12 @@
 """Alignment: whether representations lean on privileged directions of their layer.
 
 In a Haar-random basis each x̂ = x/‖x‖ is uniform on the sphere, whatever the data: on average over
-such bases all that is counted here is that of isotropic data, exactly (`null`). How far one basis
-strays from it depends on the data, and the random bases show it (`value_sd`): only what goes
-beyond speaks of the basis that is asked about (Bird 2025, Secs. 1 and 2.3).
+such bases every measure has exactly its value for isotropic data (`null`). How far one basis strays
+from it depends on the data, and the random bases show it (`value_sd`): only a larger deviation
+speaks of the basis that is asked about (Bird 2025, Secs. 1 and 2.3).
 
 The optimizer is a confounder: Adam and its kin normalise each coordinate and leave an imprint of
-the standard basis on exactly isotropic networks; SGD does not. What a function does to its basis
+the standard basis on exactly isotropic networks; SGD does not. The mark of a function on its basis
 must move with it to another: the causal test (activations/rotated.py).
 
 Source: Bird, The Spotlight Resonance Method (2025).
@@ -17,23 +17,25 @@ __all__ = ["Alignment"]
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from ...geometry import random_orthogonal
 from ...store.tables import Rows, Schema
-from ..subject import Subject
-from .bases import directions, own_basis, seen_by_planes, seen_by_vectors
-from .curves import Curve, average, interval_95
+from ..arguments import check_least
+from ..rows import Columns, cells
+from ..statistics import mean
+from ..subject import Over, Subject
+from .bases import directions, own_basis, thomson_points
 from .spotlight import circle, permutation_planes
-from .thomson import thomson_points
+from .views import View, average, interval_95, seen_by_planes, seen_by_vectors
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """Measures what each activation hands on against the vectors of several bases.
+    """Measures the outputs of each activation against the vectors of several bases.
 
     Bases: `standard`, the axes; `random`, the mean over Haar-random ones; `own`, the columns of the
     matrix `basis` of a module that has one; and, for planes only, `axes`, the 2n vectors ±ê_i, and
@@ -50,12 +52,12 @@ class Alignment:
                           shares ρ, from the threshold to the next; the sector's middle, in radians
         plane_angle       the same for all shells together
 
-    What lies in the corners {±1}^n has ρ = √(2/n) in every plane and never meets a spotlight of
+    Data in the corners {±1}^n has ρ = √(2/n) in every plane and never meets a spotlight of
     1 %, with ε ≈ 2.3/√n: SRM = 0. One of 10 % sees it at 45°.
 
     Columns: value_sd, the standard deviation over random bases; ratio, value / null; low and high,
     the 95 % interval over samples, for shares the binomial one: it is on the safe side, since
-    planes and axes see the same samples; planes, how many there were. Zero vectors have no
+    planes and axes see the same samples; planes, their number. Zero vectors have no
     direction: they are counted in planes and seen by none, left out elsewhere, and reported as
     undefined_fraction, of n vectors.
 
@@ -83,8 +85,8 @@ class Alignment:
     thomson: int = 0
     samples: int = 4096
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "training"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "training"
+    figure: ClassVar[str] = "isoexp.figures.alignment:draw"
     schema: ClassVar[Schema] = {
         "layer": str,
         "width": int,
@@ -104,13 +106,7 @@ class Alignment:
     }
 
     def __post_init__(self) -> None:
-        if self.bins < 2 or self.bases < 2:
-            raise ValueError(f"bins and bases must be at least 2, got {self.bins} and {self.bases}")
-        if min(self.planes, self.sectors, self.samples) < 1:
-            raise ValueError(
-                "planes, sectors and samples must be at least 1, got "
-                f"{self.planes}, {self.sectors} and {self.samples}"
-            )
+        check_least(self, bins=2, bases=2, planes=1, sectors=1, samples=1)
         if not self.levels or not all(0 < level < 0.5 for level in self.levels):
             raise ValueError(f"levels must be in (0, ½), one at least, got {list(self.levels)}")
         if not 0 < self.kept < 1:
@@ -121,7 +117,7 @@ class Alignment:
 
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
-        rows: Rows = {name: [] for name in self.schema}
+        rows = Columns(self.schema)
         seen = subject.vectors(self.samples)
         for name, layer in subject.layers.items():
             x = directions(seen[name].outputs)
@@ -139,8 +135,8 @@ class Alignment:
                 found["thomson"] = [self._across(x, thomson_points(self.thomson, n), seed)]
 
             for basis, each in found.items():
-                for curves in zip(*each, strict=True):
-                    _append(rows, {"layer": name, "width": n, "basis": basis}, x, curves)
+                for views in zip(*each, strict=True):
+                    _add(rows, {"layer": name, "width": n, "basis": basis}, x, views)
 
         return rows
 
@@ -152,59 +148,55 @@ class Alignment:
         deviations over the random bases the standard one lies off the null.
         """
 
-        named = zip(*(rows[key] for key in ("layer", "basis", "measure")), strict=True)
-        at = {key: index for index, key in enumerate(named)}
-        layers = dict.fromkeys(rows["layer"])
-
-        def mean(column: str, basis: str, measure: str) -> float:
-            found = [rows[column][at[k]] for la in layers if (k := (la, basis, measure)) in at]
-            return sum(found) / len(found) if found else nan
-
         excess = []
-        for layer in layers:
-            one, many = (at[layer, basis, "kurtosis"] for basis in ("standard", "random"))
-            sd = rows["value_sd"][many]
-            excess.append((rows["value"][one] - rows["null"][one]) / sd if sd else nan)
+        for layer in dict.fromkeys(rows["layer"]):
+            (value, null), (sd,) = (
+                [cells(rows, c, layer=layer, basis=b, measure="kurtosis")[0] for c in columns]
+                for b, columns in (("standard", ("value", "null")), ("random", ("value_sd",)))
+            )
+            excess.append((value - null) / sd if sd else nan)
+
+        def over(column: str, basis: str, measure: str) -> float:
+            return mean(cells(rows, column, basis=basis, measure=measure))
 
         return {
             **{
-                f"distance_{b}": mean("value", b, "distance") for b in ("standard", "random", "own")
+                f"distance_{b}": over("value", b, "distance") for b in ("standard", "random", "own")
             },
-            **{f"kurtosis_{b}": mean("ratio", b, "kurtosis") for b in ("standard", "own")},
-            "kurtosis_z": sum(excess) / len(excess) if excess else nan,
+            **{f"kurtosis_{b}": over("ratio", b, "kurtosis") for b in ("standard", "own")},
+            "kurtosis_z": mean(excess),
         }
 
-    def _along(self, x: np.ndarray, basis: np.ndarray, seed: int) -> list[Curve]:
+    def _along(self, x: np.ndarray, basis: np.ndarray, seed: int) -> list[View]:
         return seen_by_vectors(x, basis, self.bins) + self._across(x, basis, seed)
 
-    def _across(self, x: np.ndarray, basis: np.ndarray, seed: int) -> list[Curve]:
+    def _across(self, x: np.ndarray, basis: np.ndarray, seed: int) -> list[View]:
         planes = permutation_planes(basis, self.planes, seed)
 
         return seen_by_planes(x, basis, planes, self.levels, self.angles, self.kept, self.sectors)
 
 
-def _append(rows: Rows, of: dict[str, object], x: np.ndarray, curves: Sequence[Curve]) -> None:
-    """Writes a measure in one basis, or its mean over several."""
+def _add(rows: Columns, of: dict[str, object], x: np.ndarray, views: Sequence[View]) -> None:
+    """Adds the rows of a measure in one basis, or of its mean over several."""
 
-    curve, sd = average(curves)
+    view, sd = average(views)
     defined = int(x.any(axis=1).sum())
-    low, high = interval_95(curve, len(x) if curve.planes else defined)
+    low, high = interval_95(view, len(x) if view.planes else defined)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(curve.null > 0, curve.value / curve.null, nan)
+        ratio = np.where(view.null > 0, view.value / view.null, nan)
 
-    constant = {
+    rows.extend(
         **of,
-        "measure": curve.measure,
-        "threshold": float(curve.threshold),
-        "planes": curve.planes,
-        "undefined_fraction": 1 - defined / max(1, len(x)),
-        "n": len(x),
-    }
-    for column, value in constant.items():
-        rows[column] += [value] * len(curve.at)
-    for column, values in zip(
-        ("at", "value", "value_sd", "null", "ratio", "low", "high"),
-        (curve.at, curve.value, sd, curve.null, ratio, low, high),
-        strict=True,
-    ):
-        rows[column] += values.tolist()
+        measure=view.measure,
+        at=view.at,
+        threshold=view.threshold,
+        value=view.value,
+        value_sd=sd,
+        null=view.null,
+        ratio=ratio,
+        low=low,
+        high=high,
+        planes=view.planes,
+        undefined_fraction=1 - defined / max(1, len(x)),
+        n=len(x),
+    )

@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 AT_ONCE = 2**15
-"""The most numbers, samples times planes, that are looked at at once: what a cache holds."""
+"""The most numbers, samples times planes, in one block: as many as a cache holds."""
 
 PARALLEL = 1e-6
 """Unit vectors with 1 − |cosine| below this span no plane."""
@@ -60,10 +60,7 @@ def permutation_planes(
 ) -> Int[np.ndarray, "planes 2"]:
     """Returns the ordered pairs (i, j) of unit vectors that are not parallel.
 
-    Arguments:
-        basis: The vectors.
-        most: The most pairs to look at, an even random sample; all, unless given.
-        seed: The seed of that sample.
+    Of all pairs `most`, if given, are drawn evenly before parallel ones are left out.
     """
 
     k = len(basis)
@@ -72,8 +69,9 @@ def permutation_planes(
     if most is not None and most < count:
         chosen = sorted(random.Random(seed).sample(chosen, most))
     i, j = np.divmod(np.asarray(chosen, dtype=np.int64), max(k - 1, 1))
+    planes = np.stack([i, j + (j >= i)], axis=1)
 
-    return _spanning(basis, np.stack([i, j + (j >= i)], axis=1))
+    return planes[1 - np.abs(_cosines(basis, planes)) > PARALLEL]
 
 
 def in_plane(
@@ -82,13 +80,9 @@ def in_plane(
     planes: Int[np.ndarray, "planes 2"],
     least: float,
 ) -> Iterator[tuple[Float[np.ndarray, " pairs"], Float[np.ndarray, " pairs"]]]:
-    """Yields ρ and ϑ of all pairs of a sample and a plane with ρ ≥ least > 0, some at a time.
+    """Yields ρ and ϑ of all pairs of a sample and a plane with ρ ≥ least > 0, in blocks.
 
-    Arguments:
-        directions: The unit vectors x̂; zero where there is none, with ρ = 0.
-        basis: The unit vectors b̂.
-        planes: The pairs (i, j).
-        least: The least in-plane share ρ.
+    Directions are unit vectors x̂, or zero with ρ = 0; planes (i, j) are pairs of unit vectors b̂.
     """
 
     used, index = np.unique(planes, return_inverse=True)
@@ -112,13 +106,9 @@ def lit(
     angles: int,
     epsilon: float,
 ) -> Float[np.ndarray, " angles"]:
-    """Returns how many pairs of a sample and a plane are lit at each angle of `circle(angles)`.
+    """Returns the number of pairs of a sample and a plane that are lit at each of the angles.
 
-    Arguments:
-        rho: ρ of each pair; any with ρ < ε may be missing.
-        theta: ϑ of each pair, in [−π, π].
-        angles: The number of angles θ.
-        epsilon: The least cosine ε of what is lit, in (0, 1].
+    ϑ of each pair is in [−π, π], ε in (0, 1]; pairs with ρ < ε may be left out.
     """
 
     turn = angles - 1  # the last angle is the first again
@@ -126,7 +116,7 @@ def lit(
     half = np.arccos(np.minimum(epsilon / rho.take(seen), 1.0)) * (turn / (2 * pi))
     centre = theta.take(seen) * (turn / (2 * pi))
 
-    # Counted on three turns, from −2π on: what is lit reaches from −3π/2 to 3π/2 at most.
+    # Counted on three turns, from −2π on: lit angles reach from −3π/2 to 3π/2 at most.
     first = np.ceil(centre - half).astype(np.int64) + turn
     behind = np.floor(centre + half).astype(np.int64) + (turn + 1)
     ends = np.bincount(first, minlength=3 * turn) - np.bincount(behind, minlength=3 * turn)
@@ -136,10 +126,7 @@ def lit(
 
 
 def opposite(scores: Float[np.ndarray, " angles"]) -> Float[np.ndarray, " angles"]:
-    """Returns the share with x̂·p(θ) ≤ −ε, which is SRM(θ + π).
-
-    The signed score is the one minus the other.
-    """
+    """Returns SRM(θ + π), the share with x̂·p(θ) ≤ −ε, which the signed score subtracts."""
 
     turn = len(scores) - 1
 
@@ -151,13 +138,13 @@ def there_and_back(
 ) -> tuple[Int[np.ndarray, "alone 2"], Int[np.ndarray, "both 2"]]:
     """Returns the planes to look at one by one, and those (i, j), i < j, that stand for (j, i) too.
 
-    The latter are planes of orthogonal vectors of which both orders are asked for: what (j, i) sees
-    is what (i, j) sees, turned over (`reversed_planes`).
+    The latter are planes of orthogonal vectors of which both orders are asked for: the counts of
+    (j, i) are those of (i, j) turned over (`reversed_planes`).
     """
 
     i, j = planes.T
-    cosines = np.concatenate([np.empty(0), *_cosines(basis, planes)])
-    twice = np.isin(j * len(basis) + i, i * len(basis) + j) & (np.abs(cosines) < ORTHOGONAL)
+    square = np.abs(_cosines(basis, planes)) < ORTHOGONAL
+    twice = np.isin(j * len(basis) + i, i * len(basis) + j) & square
 
     return planes[~twice], planes[twice & (i < j)]
 
@@ -165,13 +152,10 @@ def there_and_back(
 def reversed_planes(
     counts: Float[np.ndarray, "*rows angles"], turn: int
 ) -> Float[np.ndarray, "*rows angles"]:
-    """Returns what planes (j, i) see, where planes (i, j) of orthogonal vectors see such counts.
+    """Returns the counts of planes (j, i) from those of planes (i, j) of orthogonal vectors.
 
-    ϑ becomes 3π/2 − ϑ.
-
-    Arguments:
-        counts: Counts by the angle, 0 first.
-        turn: How many steps between angles make a turn, a multiple of 4.
+    ϑ becomes 3π/2 − ϑ. Counts go by the angle from 0 on, with `turn` steps, a multiple of 4, in a
+    whole turn.
     """
 
     return counts[..., (3 * turn // 4 - np.arange(counts.shape[-1])) % turn]
@@ -185,20 +169,14 @@ def spotlight_width(n: int, level: float) -> float:
     return float(np.sqrt(1 - betaincinv((n - 1) / 2, 0.5, 2 * level)))
 
 
-def _spanning(
-    basis: Float[np.ndarray, "k n"], planes: Int[np.ndarray, "planes 2"]
-) -> Int[np.ndarray, "spanning 2"]:
-    cosines = np.concatenate([np.empty(0), *_cosines(basis, planes)])
-
-    return planes[1 - np.abs(cosines) > PARALLEL]
-
-
 def _cosines(
     basis: Float[np.ndarray, "k n"], planes: Int[np.ndarray, "planes 2"]
-) -> Iterator[Float[np.ndarray, " some"]]:
-    """Yields b̂_i·b̂_j of each plane, some at a time."""
+) -> Float[np.ndarray, " planes"]:
+    """Returns b̂_i·b̂_j of each plane, computed in blocks."""
 
     step = max(1, AT_ONCE // max(1, basis.shape[1]))
-    for block in (planes[s : s + step] for s in range(0, len(planes), step)):
-        i, j = block.T
-        yield np.einsum("pn,pn->p", basis[i], basis[j])
+    blocks = (planes[s : s + step].T for s in range(0, len(planes), step))
+
+    return np.concatenate(
+        [np.empty(0), *(np.einsum("pn,pn->p", basis[i], basis[j]) for i, j in blocks)]
+    )

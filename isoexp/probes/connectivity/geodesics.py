@@ -18,13 +18,10 @@ from ...geometry import random_orthogonal
 
 
 class Geodesic:
-    """R(t), with R(1) = R to rounding, computed from the real Schur form R = Z T Zᵀ.
+    """R(t), with R(1) = R in SO(n) to rounding, computed from the real Schur form R = Z T Zᵀ.
 
-    T is block diagonal, since R is normal. Eigenvalues −1 are paired into planes turned by π: which
-    pairs is a choice, and so is the geodesic then, one of several of the same length.
-
-    Arguments:
-        R: A matrix of SO(n).
+    T is block diagonal, since R is normal. Eigenvalues −1 are paired into planes turned by π: the
+    pairing is a choice, and so is the geodesic then, one of several of the same length.
     """
 
     def __init__(self, R: Float[Tensor, "n n"]) -> None:
@@ -77,7 +74,7 @@ def random_even_permutation(n: int, generator: Generator) -> Float[Tensor, "n n"
 
 
 def _planes(T: Float[np.ndarray, "n n"]) -> tuple[list[int], list[int], list[float]]:
-    """Returns the columns that span each plane, and its angle, from a Schur form."""
+    """Returns the two columns that span each plane, and its angle, from a Schur form."""
 
     first, second, angles, flipped = [], [], [], []
     i = 0

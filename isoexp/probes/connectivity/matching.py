@@ -1,16 +1,16 @@
 """Matching: the change of basis of hidden layers that brings one network nearest to another.
 
-Among the copies P·θ' of a network (copies.py) sought is
+Among the copies P·θ' of a network (copies.py) the nearest is
 
     P = argmin ‖θ − P·θ'‖² = argmax ⟨θ, P·θ'⟩,    P in a group of matrices at each junction,
 
-or, on data, P = argmin ‖h − h' Pᵀ‖² of what the layer gives. Each is argmax tr(Pᵀ G) for a matrix
-G (procrustes.py).
+or, on data, P = argmin ‖h − h' Pᵀ‖² for the outputs h of the layer. Each is argmax tr(Pᵀ G) for a
+matrix G (procrustes.py).
 
 Source: Ainsworth, Hayase, Srinivasa, Git Re-Basin (2022), algorithms of Secs. 3.1 and 3.2.
 """
 
-__all__ = ["ALIGNMENTS", "Alignment", "cross_moments", "weight_matching"]
+__all__ = ["ALIGNMENTS", "Matcher", "cross_moments", "weight_matching"]
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -26,29 +26,27 @@ from ..procrustes import Nearest, nearest_orthogonal, nearest_permutation, neare
 from ..subject import Subject
 
 SWEEPS = 100
-"""The most rounds over the layers; a handful is what it takes."""
+"""The most rounds over the layers; a handful is enough."""
 
 
-class Alignment(NamedTuple):
-    """What twins are aligned by: a group of matrices, and its member nearest to a given matrix."""
+class Matcher(NamedTuple):
+    """A group of matrices, and the search for its member nearest to a given matrix."""
 
     group: Group
     nearest: Nearest
 
 
 ALIGNMENTS = {
-    "permutation": Alignment(PERMUTATIONS, nearest_permutation),
-    "signed": Alignment(SIGNED, nearest_signed),
-    "orthogonal": Alignment(ORTHOGONAL, nearest_orthogonal),
+    "permutation": Matcher(PERMUTATIONS, nearest_permutation),
+    "signed": Matcher(SIGNED, nearest_signed),
+    "orthogonal": Matcher(ORTHOGONAL, nearest_orthogonal),
 }
 """From the smallest group to the largest."""
 
 
 def cross_moments(subject: Subject, twin: Subject, x: Tensor) -> dict[str, Float[Tensor, "n n"]]:
-    """Returns G = Σ h h'ᵀ over samples for what each layer of two networks gives.
-
-    In float64 on the CPU.
-    """
+    """Returns G = Σ h h'ᵀ over samples for the outputs of each layer of two networks, in float64
+    on the CPU."""
 
     sums: dict[str, Tensor] = {}
     for ours, theirs in zip(subject.stream(x), twin.stream(x), strict=True):
@@ -69,14 +67,8 @@ def weight_matching(
     """Returns the P at each junction of the largest ⟨θ, P·θ'⟩ found by coordinate ascent.
 
     One layer at a time is matched exactly, the others held, until none changes. The inner product
-    never falls; where it ends depends on the start, but for a single junction.
-
-    Arguments:
-        state: θ, by the names of the parameters.
-        other: θ'.
-        junctions: The junctions to be turned.
-        nearest: Returns the member of the group with the largest tr(Pᵀ G).
-        start: P to begin with; the identity where a junction is not named.
+    never falls; where it ends depends on the start, but for a single junction. The start is the
+    identity where a junction is not named.
     """
 
     names = {name for junction in junctions.values() for name in junction.weights}

@@ -7,17 +7,17 @@ A geodesic R(t) turns hidden layers into other bases and back (Bird 2025, Eqn 15
 leads to a twin, the bases of its layers chosen nearest to the network's (matching.py).
 """
 
-__all__ = ["DRAWN", "Network", "Path", "straight_paths", "symmetry_paths"]
+__all__ = ["DRAWN", "Network", "WeightPath", "straight_paths", "symmetry_paths"]
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
-from ..barriers import between
-from ..copies import preserves, rounding, turned
-from ..junctions import State, find_junctions
+from ..copies import preserves, turned
+from ..junctions import State, agree, find_junctions
+from ..landscape import between, state_of
 from ..layers import Layer, conjugated, passed
 from ..subject import Subject, Unsuitable
 from .geodesics import Geodesic, random_even_permutation, random_rotation
@@ -26,19 +26,19 @@ from .matching import ALIGNMENTS, cross_moments, weight_matching
 Network = Callable[[Tensor], Tensor]
 
 DRAWN = {"geodesic": random_rotation, "permutation geodesic": random_even_permutation}
-"""The kinds of symmetry paths, and what they lead to."""
+"""The kinds of symmetry paths, and the draws of their ends."""
 
 
-class Path(NamedTuple):
+class WeightPath(NamedTuple):
     """A path from a network to another.
 
     Arguments:
-        name: Its kind.
+        name: The kind of path.
         layer: The layer that is moved, or all.
-        layers: How many layers are turned.
-        draw: Its number among those drawn alike.
+        layers: The number of layers that are turned.
+        draw: Its number among the random paths of its kind.
         at: Returns the network at t.
-        end: Whose outputs the network at t = 1 should have.
+        end: The subject whose outputs the network at t = 1 should have.
     """
 
     name: str
@@ -49,16 +49,12 @@ class Path(NamedTuple):
     end: Subject
 
 
-def symmetry_paths(subject: Subject, draws: int) -> Iterator[Path]:
+def symmetry_paths(subject: Subject, draws: int) -> Iterator[WeightPath]:
     """Yields the geodesics to a network's copies in other bases of its layers."""
 
     _, pairs = passed(subject.model, subject.layers, subject.x[:2])
-    layers = [
-        layer
-        for name, layer in subject.layers.items()
-        if pairs[name].inputs.shape
-        == pairs[name].outputs.shape  # else R^n → R^m, no basis to share
-    ]
+    same = {name for name, (x, y) in pairs.items() if x.shape == y.shape}  # a basis to share
+    layers = [layer for name, layer in subject.layers.items() if name in same]
 
     def conjugate(layers: list[Layer], geodesics: list[Geodesic]) -> Callable[[float], Network]:
         def at(t: float) -> Network:
@@ -75,22 +71,12 @@ def symmetry_paths(subject: Subject, draws: int) -> Iterator[Path]:
     for name, drawn in DRAWN.items():
         for draw in range(draws if layers else 0):
             ways = [Geodesic(drawn(layer.width, subject.generator)) for layer in layers]
-            yield Path(name, "all", len(layers), draw, conjugate(layers, ways), subject)
+            yield WeightPath(name, "all", len(layers), draw, conjugate(layers, ways), subject)
             for layer, way in zip(layers, ways, strict=True):
-                yield Path(name, layer.name, 1, draw, conjugate([layer], [way]), subject)
+                yield WeightPath(name, layer.name, 1, draw, conjugate([layer], [way]), subject)
 
 
-def _answers_as(model: nn.Module, state: State, twin: Subject) -> bool:
-    """Whether a network with other weights, and buffers, gives what a twin gives."""
-
-    x = twin.x[:64]
-    y = twin.model(x)
-    error = functional_call(model, dict(state), (x,)) - y
-
-    return bool(error.norm() <= rounding(y) * y.norm())
-
-
-def straight_paths(subject: Subject) -> Iterator[Path]:
+def straight_paths(subject: Subject) -> Iterator[WeightPath]:
     """Yields the segments to the twin, as it is and in bases nearer to the network's."""
 
     twin = subject.twin
@@ -99,7 +85,8 @@ def straight_paths(subject: Subject) -> Iterator[Path]:
     ours, theirs = _weights(subject), _weights(twin)
     if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
         raise Unsuitable("the twin must have weights of the same names and shapes: train it alike")
-    if not _answers_as(subject.model, theirs, twin):
+    x = twin.x[:64]
+    if not agree(functional_call(subject.model, theirs, (x,)), twin.model(x)):
         raise Unsuitable("the twin must differ in its weights alone, not in its functions")
 
     def segment(end: State) -> Callable[[float], Network]:
@@ -110,29 +97,23 @@ def straight_paths(subject: Subject) -> Iterator[Path]:
 
         return at
 
-    yield Path("raw", "all", 0, 0, segment(theirs), twin)
+    yield WeightPath("raw", "all", 0, 0, segment(theirs), twin)
 
     junctions = find_junctions(subject)
     if not junctions:
         return
     x = subject.x if subject.train is None else subject.train[0]
     moments = cross_moments(subject, twin, x)
-    for name, alignment in ALIGNMENTS.items():
-        free = {
-            layer: junction
-            for layer, junction in junctions.items()
-            if preserves(twin, junction, alignment.group)
-        }
+    for name, (group, nearest) in ALIGNMENTS.items():
+        free = {layer: each for layer, each in junctions.items() if preserves(twin, each, group)}
         if free:
-            start = {layer: alignment.nearest(moments[layer]) for layer in free}
-            bases = weight_matching(ours, theirs, free, alignment.nearest, start)
+            start = {layer: nearest(moments[layer]) for layer in free}
+            bases = weight_matching(ours, theirs, free, nearest, start)
             end = turned(theirs, free, bases)
-            yield Path(name, "all", len(free), 0, segment(end), twin)
+            yield WeightPath(name, "all", len(free), 0, segment(end), twin)
 
 
 def _weights(subject: Subject) -> dict[str, Tensor]:
-    """Returns what lies on a straight path: parameters, and buffers that are not counts."""
+    """Returns the weights on a straight path: parameters, and buffers that are not counts."""
 
-    named = (*subject.model.named_parameters(), *subject.model.named_buffers())
-
-    return {name: t.detach() for name, t in named if t.is_floating_point()}
+    return {name: t for name, t in state_of(subject.model).items() if t.is_floating_point()}

@@ -98,12 +98,8 @@ def clusters(
     They are parted where a gap is wider than all would be with probability 1 − level: uniform
     points are one cluster with that probability.
 
-    Arguments:
-        u: The points.
-        periodic: Whether they are on a circle.
-        level: The probability.
-        least: The share of the points that a cluster must hold to be counted, lest the stragglers
-            where points are few be one each.
+    A cluster is counted if it holds at least a share `least` of the points, so that stragglers,
+    where points are few, are none.
     """
 
     found = gaps(u, periodic)
@@ -117,7 +113,7 @@ def clusters(
 
 
 def moments(t: Float[np.ndarray, "*sets n"], most: int) -> Complex[np.ndarray, " most *sets"]:
-    """Returns the moments of m = 1 … turns of points: of modulus 1 where they are on m levels."""
+    """Returns the moments of m = 1 … `most` turns, of modulus 1 where points are on m levels."""
 
     z = np.exp(2j * pi * t)
     power, found = z.copy(), []

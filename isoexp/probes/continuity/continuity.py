@@ -7,65 +7,68 @@ of a network,
 
     A h + a  ≈  (cos 2πt, sin 2πt) or t,    t̂ = arg(ĉ + i ŝ) / 2π, or the value itself,
 
-by ridge regression on half of the samples; all that is said of t̂ is said of the other half. What a
-linear decoder finds does not depend on the basis: the axes enter at the limit angle alone.
+by ridge regression on half of the samples; every measure of t̂ is taken on the other half. Linear
+decoders do not depend on the basis: the axes enter at the limit angle alone.
 """
 
 __all__ = ["Continuity"]
 
 from dataclasses import dataclass
 from functools import partial
-from math import nan
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from ...store.tables import Rows, Schema
-from ..subject import Subject
+from ..arguments import check_least
+from ..rows import Columns
+from ..statistics import mean
+from ..subject import Over, Subject
 from .decoding import decoders, seen, tracks
-from .lumps import Reader, add_row, clumps, decoding, interpolation, path
+from .lumps import Reader, clumps, decoding, interpolation, path
 
 
 @dataclass(frozen=True)
 class Continuity:
     """Measures how each factor of the samples is represented at each place of a network.
 
-    Places are the inputs, what each activation gives (the mean over positions or steps), and the
-    outputs. Beside the value of a measure stands what it is if there is nothing to find: null, and
-    null_high, which is exceeded in one case of twenty. low and high are its 95 % interval.
+    Places are the inputs, the outputs of each activation (the mean over positions or steps), and
+    the outputs of the network. Beside the value of a measure stand null, its value where there is
+    nothing to find, and null_high, which is exceeded in one case of twenty then. low and high are
+    the 95 % interval of the value.
 
     - `decode_r2`: the R² of the decoder on samples that it was not fitted to; null 0.
-    - `decode_error`: the mean |t̂ − t| over that of the best constant; null 1.
+    - `decode_error`: the mean |t̂ − t| over the same for the best constant; null 1.
     - `gap`: the largest gap between neighbouring t̂ over its mean for as many uniform points.
     - `clusters`: into how many t̂ fall, parted by gaps wider than chance has them; null 1.
-    - `levels`: |E exp(2πi m t̂)|, at m, after what errors dealt to other samples have is taken away:
-      1 if all t̂ are on m equal levels; the null is that of one such deal.
+    - `levels`: |E exp(2πi m t̂)|, at m, less its mean when errors are dealt to other samples: 1 if
+      all t̂ are on m equal levels; the null is for one such deal.
     - `interpolation_error`: the network goes on from (1 − λ) h_a + λ h_b, for samples a and b that
-      are `separation` apart, give or take a third. The mean distance from t_a + λ (t_b − t_a) of
-      what is decoded at `read`, the later place that is best decoded, over that of the best
-      constant, at λ; null: the same at λ = 0 and 1, of samples as they are.
+      are `separation` apart, give or take a third. The mean distance of t̂ from
+      t_a + λ (t_b − t_a), decoded at `read`, the later place with the best decoder, over the
+      distance of the best constant, at λ; null: the same at λ = 0 and 1, of samples as they are.
     - `path_share`: the share of the variance of h along the path E[h | t]; null 0.
     - `jump`: the largest squared step of that path from bin to bin over their mean: 1 at constant
       speed, the steps over m if it rests on m levels.
     - `limit_angle_rad`: the mean angle of E[h | t] − E[h] to the nearest direction with entries
       −1, 0, 1, a limit point of an elementwise tanh (Eqn 6); null, and the rows of the random
-      basis: in Haar-random bases. What leans on the axes is below.
+      basis: in Haar-random bases. A path that leans on the axes is below the null.
 
     For gap and clusters t̂ is measured by the distribution it would have if its errors were dealt to
-    other samples: a faithful t̂ has errors that do not know t. Where there is nothing to measure it
-    is NaN: lumps where R² is below ½, the way between samples where it is not above 0, a path whose
-    share is not. Noise in t̂ hides fine levels: see decode_error beside them.
+    other samples: the errors of a faithful t̂ do not depend on t. Measures are NaN where there is
+    nothing to measure: lumps where R² is below ½, the way between samples where R² is not above 0,
+    a path whose share is not above 0. Noise in t̂ hides fine levels: see decode_error beside them.
 
     Cost: 0.5 s for an MLP on 2,000 pictures of 16×16, most of it for the decoders of the inputs;
-    elsewhere that of two passes of `pairs` samples for each place and step.
+    otherwise two passes of `pairs` samples for each place and step.
 
     Arguments:
         samples: The largest number of samples, drawn evenly.
-        levels: The largest number of levels m that is looked for.
+        levels: The largest number of levels m.
         bins: The number of bins of a path.
-        pairs: The number of pairs of samples; those count that are as far apart as asked.
-        separation: How far apart they are, as a share of the period or the range.
+        pairs: The number of pairs of samples, before those too near or too far apart are left out.
+        separation: The distance of the pairs, as a share of the period or the range.
         steps: The number of steps from λ = 0 to 1.
         bases: The number of random bases.
     """
@@ -78,8 +81,8 @@ class Continuity:
     steps: int = 2
     bases: int = 32
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "ends"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "ends"
+    figure: ClassVar[str] = "isoexp.figures.continuity:draw"
     schema: ClassVar[Schema] = {
         "layer": str,
         "factor": str,
@@ -96,10 +99,7 @@ class Continuity:
     }
 
     def __post_init__(self) -> None:
-        least = {"samples": 16, "levels": 1, "bins": 3, "pairs": 1, "steps": 2, "bases": 2}
-        for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ValueError(f"{name} must be at least {number}, got {getattr(self, name)}")
+        check_least(self, samples=16, levels=1, bins=3, pairs=1, steps=2, bases=2)
         if not 0 < self.separation <= 0.375:
             raise ValueError(
                 f"separation must be positive and at most 3/8, got {self.separation:g}: with a "
@@ -117,14 +117,14 @@ class Continuity:
         half = len(x) // 2
         places = seen(subject, x)
 
-        rows: Rows = {name: [] for name in self.schema}
+        rows = Columns(self.schema)
         rest = {name: each.part(slice(half, None)) for name, each in factors.items()}
         readers: dict[str, dict[str, Reader]] = {}
         for place, h in places.items():
             readers[place] = {}
             first = {name: each.part(slice(half)) for name, each in factors.items()}
             for name, decoder in decoders(h[:half], first).items():
-                add = partial(add_row, rows, place, name)
+                add = partial(rows.add, layer=place, factor=name, basis="any", read=place)
                 reader = decoding(add, decoder, h[half:], rest[name])
                 clumps(add, reader, h[half:], rest[name], self.levels, rng)
                 path(add, h, factors[name], self.bins, self.bases, rng)
@@ -133,18 +133,16 @@ class Continuity:
         a, b = (rng.integers(len(x) - half, size=self.pairs) for _ in range(2))
         measured = {place: h[half:] for place, h in places.items()}
         interpolation(
-            partial(add_row, rows), subject, x[half:], measured, rest, readers, (a, b),
-            self.separation, self.steps,
-        )  # fmt: skip
+            rows, subject, x[half:], measured, rest, readers, (a, b), self.separation, self.steps
+        )
 
         return rows
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns means over hidden layers and factors, of those that could be measured.
+        """Returns means over hidden layers and factors, of the values that are not NaN.
 
-        They are R², the largest ρ_m for m ≥ 2 less what is exceeded in one case of twenty, the
-        jump, the interpolation error half way over that of samples as they are, and how far the
-        limit angle is from that in random bases.
+        They are R², the largest ρ_m − null_high for m ≥ 2, the jump, the interpolation error half
+        way over its null, and the limit angle less its null.
         """
 
         table: dict[str, list[float]] = {}
@@ -167,9 +165,6 @@ class Continuity:
                 table.setdefault("limit_angle_rad_off_random", []).append(value - null)
         table["levels"] = list(levels.values())
 
-        return {
-            name: sum(table[name]) / len(table[name]) if table.get(name) else nan
-            for name in (
-                "decode_r2", "levels", "jump", "interpolation_ratio", "limit_angle_rad_off_random"
-            )
-        }  # fmt: skip
+        names = "decode_r2", "levels", "jump", "interpolation_ratio", "limit_angle_rad_off_random"
+
+        return {name: mean(table.get(name, [])) for name in names}

@@ -3,6 +3,7 @@
 __all__ = ["Decoder", "Track", "decoders", "mixed", "seen", "tracks"]
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import pi
 
@@ -12,8 +13,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from ...training import rows_at_once
-from ..layers import passed
-from ..subject import Subject, Unsuitable
+from ..layers import hooked, passed
+from ..subject import Subject, Unsuitable, batches
 
 MOST_FEATURES = 4096
 """Inputs and outputs of more values are left out: a decoder of them takes minutes."""
@@ -29,11 +30,9 @@ Array = Float[np.ndarray, "samples n"]
 
 @dataclass(frozen=True)
 class Track:
-    """A factor as a place on a circle, or on a line, of length 1.
+    """A factor as a place t on a circle of length 1, if it is periodic, or on a line.
 
-    Arguments:
-        t: Its value for each sample, as a share of its period, or of its range.
-        periodic: Whether it comes back to itself.
+    t is a share of its period, or of its range.
     """
 
     t: Float[np.ndarray, " samples"]
@@ -87,13 +86,7 @@ def tracks(subject: Subject, chosen: Shaped[Tensor, " samples"]) -> dict[str, Tr
 
 @dataclass(frozen=True)
 class Decoder:
-    """A linear map of vectors to a factor's targets.
-
-    Arguments:
-        weight: A.
-        bias: a.
-        periodic: Whether the targets are a cosine and a sine.
-    """
+    """A linear map of vectors to a factor's targets, A h + a, a cosine and a sine if periodic."""
 
     weight: Float[np.ndarray, "n values"]
     bias: Float[np.ndarray, " values"]
@@ -130,15 +123,13 @@ def decoders(h: Array, factors: Mapping[str, Track]) -> dict[str, Decoder]:
 
 
 def seen(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str, Array]:
-    """Returns what samples are at each place of a network: inputs, layers, outputs.
+    """Returns the vectors of samples at each place of a network: inputs, layers, outputs.
 
     Raises:
-        Unsuitable: If it is not finite.
+        Unsuitable: If they are not finite.
     """
 
-    parts = [_passed(subject, part) for part in x.split(rows_at_once(x))]
-
-    return _joined(parts)
+    return _joined([_passed(subject, part) for (part,) in batches(x)])
 
 
 def mixed(
@@ -148,31 +139,25 @@ def mixed(
     b: Shaped[Tensor, " samples *inputs"],
     share: float,
 ) -> dict[str, Array]:
-    """Returns what is seen of samples a if at one place they are (1 − λ) a + λ b, λ the share."""
+    """Returns the vectors of samples a, as of `seen`, if at one place they are (1 − λ) a + λ b."""
 
     layer = None if place == "inputs" else subject.layers[place]
 
     def mix(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        if layer is None or args[0].shape[layer.axis] != layer.width:
+        if layer is None or not layer.meets(module, args[0]):
             return out  # the same module, met with another width
         first, second = out.chunk(2)
         between = torch.lerp(first, second, share)
 
         return torch.cat([between, between])
 
-    handle = None
-    if layer is not None:
-        handle = layer.module.register_forward_hook(mix)
-    try:
-        rows = max(1, rows_at_once(a) // 2)
-        parts = []
+    rows = max(1, rows_at_once(a) // 2)
+    parts = []
+    with nullcontext() if layer is None else hooked([layer.module], after=mix):
         for one, other in zip(a.split(rows), b.split(rows), strict=True):
-            x = torch.lerp(one, other, share) if handle is None else torch.cat([one, other])
+            x = torch.lerp(one, other, share) if layer is None else torch.cat([one, other])
             found = _passed(subject, x)
             parts.append({name: h[: len(one)] for name, h in found.items()})
-    finally:
-        if handle is not None:
-            handle.remove()
 
     return _joined(parts)
 

@@ -1,6 +1,6 @@
-"""What can be said of a continuous factor at a place of a network, as rows of a table."""
+"""Lumps: the rows on how a continuous factor is represented at a place of a network."""
 
-__all__ = ["Reader", "add_row", "clumps", "decoding", "interpolation", "path"]
+__all__ = ["Reader", "clumps", "decoding", "interpolation", "path"]
 
 from collections.abc import Callable, Mapping
 from math import log, nan, pi
@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from ...store.tables import Rows
-from ..intervals import NORMAL_95
+from ..rows import Columns
+from ..statistics import NORMAL_95
 from ..subject import Subject
 from .circular import (
     centre,
@@ -25,10 +25,10 @@ from .circular import (
     probabilities,
 )
 from .decoding import Decoder, Track, mixed
-from .paths import STUDENT, Path, limit_angle, random_bases
+from .paths import STUDENT, FactorPath, limit_angle, random_bases
 
 DEALS = 32
-"""How often errors are dealt to other samples."""
+"""The number of times that errors are dealt to other samples."""
 
 Vectors = Float[np.ndarray, "samples n"]
 
@@ -49,10 +49,10 @@ def decoding(add: Callable[..., None], decoder: Decoder, h: Vectors, factor: Tra
     r2 = 1 - errors.mean() / spread.mean()
     around = _mean((1 - r2) * spread - errors)  # R² is a ratio of means: to first order
     found = {key: r2 + value / spread.mean() for key, value in around.items()}
-    add("decode_r2", n=len(h), null=0.0, **found)
+    add(measure="decode_r2", n=len(h), null=0.0, **found)
 
     off = abs(difference(decoder(h), factor.t, factor.periodic)) / _chance(factor)
-    add("decode_error", n=len(h), null=1.0, **_mean(off))
+    add(measure="decode_error", n=len(h), null=1.0, **_mean(off))
 
     return Reader(decoder, found["value"], found["low"] > 0)
 
@@ -65,7 +65,7 @@ def clumps(
     levels: int,
     rng: np.random.Generator,
 ) -> None:
-    """Measures whether what is decoded of samples is spread as their factor is."""
+    """Measures whether decoded values are spread as the factor is, or in lumps."""
 
     t, periodic, n = factor.t, factor.periodic, len(h)
     null, null_high = gap_mean(n + (not periodic)), gap_quantile(0.05, n + (not periodic))
@@ -83,12 +83,12 @@ def clumps(
         rho = abs(moments(found, levels) - at_random.mean(axis=1))
         around = at_random.std(axis=1, ddof=1)
 
-    add("gap", n=n, value=gap / null, null=1.0, null_high=null_high / null)
-    add("clusters", n=n, value=count, null=1.0, null_high=1.0)
+    add(measure="gap", n=n, value=gap / null, null=1.0, null_high=null_high / null)
+    add(measure="clusters", n=n, value=count, null=1.0, null_high=1.0)
     for m, (value, spread) in enumerate(zip(rho, around, strict=True), start=1):
         # The square of the modulus of a complex normal error is exponential.
         null, null_high = spread * (pi / 4) ** 0.5, spread * log(20) ** 0.5
-        add("levels", n=n, at=m, value=value, null=null, null_high=null_high)
+        add(measure="levels", n=n, at=m, value=value, null=null, null_high=null_high)
 
 
 def path(
@@ -106,7 +106,9 @@ def path(
     share, around, jump, error, steps = nan, nan, nan, nan, bins
     angle, random = nan, np.full(bases, nan)
 
-    path = Path.of(h, np.minimum(factor.t * bins, bins - 1).astype(int), factor.periodic, bins)
+    path = FactorPath.of(
+        h, np.minimum(factor.t * bins, bins - 1).astype(int), factor.periodic, bins
+    )
     if path is not None:
         share, around = path.share()
         if share > STUDENT * around:
@@ -116,17 +118,16 @@ def path(
             random = limit_angle(random_bases(path.deviations, bases, rng)).mean(axis=1)
 
     low, high = share - STUDENT * around, share + STUDENT * around
-    add("path_share", n=len(h), value=share, low=low, high=high, null=0.0)
+    add(measure="path_share", n=len(h), value=share, low=low, high=high, null=0.0)
     at_random = {
         name: 1 + error * float(ndtri(p ** (1 / steps)))
         for name, p in (("null", 0.5), ("null_high", 0.95))
     }  # quantiles of the largest of so many normal errors
-    add("jump", n=len(h), value=jump, **at_random)
+    add(measure="jump", n=len(h), value=jump, **at_random)
 
     null, spread = random.mean(), NORMAL_95 * random.std(ddof=1)
-    add("limit_angle_rad", n=len(h), basis="standard", value=angle, null=null)
-    add(
-        "limit_angle_rad", n=len(h), basis="random", value=null,
+    add(measure="limit_angle_rad", n=len(h), basis="standard", value=angle, null=null)
+    add(measure="limit_angle_rad", n=len(h), basis="random", value=null,
         low=null - spread, high=null + spread, null=null,
     )  # fmt: skip
 
@@ -140,7 +141,7 @@ def _chance(factor: Track) -> float:
 
 
 def _mean(values: Float[np.ndarray, " n"]) -> dict[str, float]:
-    """Returns the mean of independent values, with its 95 % interval."""
+    """Returns value, low and high: the mean of independent values with its 95 % interval."""
 
     mean = float(values.mean())
     around = NORMAL_95 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else nan
@@ -149,7 +150,7 @@ def _mean(values: Float[np.ndarray, " n"]) -> dict[str, float]:
 
 
 def interpolation(
-    add: Callable[..., None],
+    rows: Columns,
     subject: Subject,
     x: Shaped[Tensor, " samples *inputs"],
     vectors: Mapping[str, Vectors],
@@ -159,9 +160,9 @@ def interpolation(
     separation: float,
     steps: int,
 ) -> None:
-    """Measures what is decoded, behind each place, of what is between two samples there.
+    """Measures what decoders behind a place read, if the network goes on from between two samples.
 
-    The same pairs serve all factors, of each those that are far enough apart in it.
+    The same pairs serve all factors; for each factor those count that are far enough apart in it.
     """
 
     a, b = pairs
@@ -186,30 +187,12 @@ def interpolation(
 
             null = float(off[[0, -1]].mean())
             for k in range(1, steps):
-                add(
-                    place, name, "interpolation_error", n=int(of.sum()), read=read, at=k / steps,
-                    null=null, **_mean(off[k]),
-                )  # fmt: skip
-
-
-def add_row(
-    rows: Rows,
-    layer: str,
-    factor: str,
-    measure: str,
-    n: int,
-    value: float,
-    basis: str = "any",
-    read: str | None = None,
-    at: float = nan,
-    low: float = nan,
-    high: float = nan,
-    null: float = nan,
-    null_high: float = nan,
-) -> None:
-    """Appends a row."""
-
-    numbers = (float(number) for number in (at, value, low, high, null, null_high))
-    row = (layer, factor, measure, basis, read or layer, *numbers, n)
-    for column, cell in zip(rows.values(), row, strict=True):
-        column.append(cell)
+                rows.add(
+                    layer=place,
+                    factor=name,
+                    basis="any",
+                    read=read,
+                    **{"measure": "interpolation_error", "at": k / steps, **_mean(off[k])},
+                    null=null,
+                    n=of.sum(),
+                )

@@ -6,7 +6,7 @@ Squares of lengths are estimated without bias: the samples are dealt into four p
 ‖v‖² = mean of v_q·v_r over parts q ≠ r, whose noise is independent.
 """
 
-__all__ = ["Path", "limit_angle", "random_bases"]
+__all__ = ["FactorPath", "limit_angle", "random_bases"]
 
 from dataclasses import dataclass
 
@@ -19,12 +19,10 @@ STUDENT = 3.1824463052842624  # the 0.975 quantile of Student's t for PARTS − 
 
 
 @dataclass(frozen=True)
-class Path:
-    """The path of a factor through vectors of total variance 1.
+class FactorPath:
+    """The path of a factor through vectors of total variance 1: μ(t) for each part of the samples.
 
-    Arguments:
-        means: μ(t) for each part of the samples.
-        periodic: Whether the last bin is a neighbour of the first.
+    If it is periodic the last bin is a neighbour of the first.
     """
 
     means: Float[np.ndarray, "4 bins n"]
@@ -37,14 +35,11 @@ class Path:
         bins: Int[np.ndarray, " samples"],
         periodic: bool,
         count: int | None = None,
-    ) -> "Path | None":
+    ) -> "FactorPath | None":
         """Returns the path of a factor, None if a part has no sample in some bin or all h agree.
 
-        Arguments:
-            h: The vectors, in random order.
-            bins: The bin of each.
-            periodic: Whether the factor comes back to itself.
-            count: The number of bins; that of those up to the last with a sample, unless given.
+        The vectors h are in random order. `count` is the number of bins; up to the last with a
+        sample, unless given.
         """
 
         count = int(bins.max()) + 1 if count is None else count
@@ -68,14 +63,14 @@ class Path:
         return mean - mean.mean(axis=0)
 
     def share(self) -> tuple[float, float]:
-        """Returns the share of the variance that is along the path, and its standard error."""
+        """Returns the share of the variance along the path, and its standard error."""
 
         found, by_part = _squares(self.means - self.means.mean(axis=1, keepdims=True))
 
         return float(found.mean()), float(_jackknife(by_part.mean(axis=1)))
 
     def jump(self) -> tuple[float, float]:
-        """Returns the largest squared step over their mean, and the standard error of a step's.
+        """Returns the largest squared step over the mean squared step, and a step's standard error.
 
         A path of constant speed has 1; one that rests on m levels has steps / m, if each jump is
         between two bins.
@@ -93,7 +88,7 @@ class Path:
 def _squares(
     v: Float[np.ndarray, "4 bins n"],
 ) -> tuple[Float[np.ndarray, " bins"], Float[np.ndarray, "4 bins"]]:
-    """Returns ‖v‖² in each bin, from all parts, and from all but each."""
+    """Returns ‖v‖² in each bin, from all parts, and with each part left out."""
 
     products = np.einsum("qbn,rbn->bqr", v, v)
     off = products - products * np.eye(PARTS)
@@ -104,7 +99,7 @@ def _squares(
 
 
 def _jackknife(by_part: Float[np.ndarray, " 4 *bins"]) -> Float[np.ndarray, "*bins"]:
-    """Returns the standard error of what was estimated from all parts but each."""
+    """Returns the standard error from estimates with each part left out."""
 
     spread = ((by_part - by_part.mean(axis=0)) ** 2).sum(axis=0)
 
@@ -132,8 +127,8 @@ def random_bases(
 ) -> Float[np.ndarray, "bases bins n"]:
     """Returns vectors in so many Haar-random bases of R^n.
 
-    Only where their span goes is drawn, as G (GᵀG)^(−½) of a Gaussian matrix G with a column a
-    dimension of the span: its law is Haar's.
+    Only the image of their span is drawn, as G (GᵀG)^(−½) of a Gaussian matrix G with a column for
+    each of its dimensions: its law is Haar's.
     """
 
     left, s, _ = np.linalg.svd(v, full_matrices=False)

@@ -1,9 +1,8 @@
-"""Commutators [g, f](x) = f(gx) − g f(x) of the layers of a network, on what these are given."""
+"""Commutators [g, f](x) = f(gx) − g f(x) of the layers of a network, on their own inputs x."""
 
 __all__ = ["Action", "commutator", "errors", "norms_of", "there_and_back"]
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from functools import partial
 from math import nan
 from typing import Any
@@ -14,9 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...geometry import full
-from ...training import rows_at_once
-from ..layers import Layer
-from ..subject import Subject
+from ..layers import Layer, hooked
+from ..subject import Subject, batches
 
 NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm)
 """torch's; batch and instance norms are of the first kind."""
@@ -24,7 +22,7 @@ NORMS = (_NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm
 Map = Callable[[Float[Tensor, "*shape"]], Float[Tensor, "*shape"]]
 
 Action = Callable[[Map, Map, Map, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""From f, x ↦ gx, x ↦ g⁻¹x, x and f(x), two things that are to be compared."""
+"""From f, x ↦ gx, x ↦ g⁻¹x, x and f(x), two tensors to compare."""
 
 
 def commutator(f: Map, g: Map, inverse: Map, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -45,15 +43,10 @@ def errors(
     matrices: Mapping[str, Float[Tensor, "_ _"]],
     action: Action = commutator,
 ) -> dict[str, tuple[float, int]]:
-    """Returns E‖a − b‖ / max(E‖a‖, E‖b‖) for the vectors a, b that an action makes in each layer.
+    """Returns E‖a − b‖ / max(E‖a‖, E‖b‖) for the vectors a, b that an action makes in each layer,
+    and their number; NaN where both are zero.
 
-    NaN where both are zero. Beside it is the number of vectors.
-
-    Arguments:
-        subject: The network, and the samples that are put to it.
-        layers: The layers by name, from R^n to R^n.
-        matrices: g by the name of the layer, orthogonal.
-        action: What is done with g.
+    The layers go from R^n to R^n; each has an orthogonal matrix g by its name.
     """
 
     sums = {name: torch.zeros(4, dtype=torch.float64) for name in layers}
@@ -67,19 +60,14 @@ def errors(
 
         f = partial(_called, module, args[1:], named)
         for name, layer in layers.items():
-            if layer.module is module and x.shape[layer.axis] == layer.width:
+            if layer.meets(module, x):
                 R = matrices[name]
-                g, inverse = (partial(_turned, matrix=M, axis=layer.axis) for M in (R, R.mT))
+                g, inverse = (partial(layer.turned, R=M) for M in (R, R.mT))
                 sums[name] += _compared(*action(f, g, inverse, x, y), layer.axis)
 
-    with ExitStack() as stack:
-        for module in {layer.module for layer in layers.values()}:
-            for handle in (
-                module.register_forward_pre_hook(before, with_kwargs=True),
-                module.register_forward_hook(after, with_kwargs=True),
-            ):
-                stack.callback(handle.remove)
-        for part in subject.x.split(rows_at_once(subject.x)):
+    modules = {layer.module for layer in layers.values()}
+    with hooked(modules, before, after, with_kwargs=True):
+        for (part,) in batches(subject.x):
             subject.model(part)
 
     found = {}
@@ -90,9 +78,9 @@ def errors(
 
 
 def norms_of(model: nn.Module) -> dict[str, nn.Module]:
-    """Returns the norms of a network by their path in it: torch's, and what is named so.
+    """Returns the norms of a network by their paths: torch's, and modules named norm or …_norm.
 
-    Our models keep theirs by names that end in norm; a norm that is the identity is none.
+    A norm that is the identity is left out.
     """
 
     found: dict[str, nn.Module] = {}
@@ -107,13 +95,9 @@ def norms_of(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def _called(module: nn.Module, others: tuple[Any, ...], named: dict[str, Any], t: Tensor) -> Tensor:
-    """Returns what a module gives; not by module(t), which would call the hooks again."""
+    """Returns a module's outputs; not by module(t), which would call the hooks again."""
 
     return module.forward(t.clone(), *others, **named)
-
-
-def _turned(t: Tensor, matrix: Float[Tensor, "n n"], axis: int) -> Tensor:
-    return (t.movedim(axis, -1) @ matrix.to(t).mT).movedim(-1, axis)
 
 
 def _compared(a: Tensor, b: Tensor, axis: int) -> Float[Tensor, "4"]:

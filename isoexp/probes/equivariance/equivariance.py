@@ -8,8 +8,8 @@ The error of a layer, on the vectors x that it is really given, is
 
     E‖f(gx) − g f(x)‖ / max( E‖f(gx)‖, E‖g f(x)‖ ).
 
-What the network makes of it: with f ↦ g⁻¹ f(g ·) in its layers, the outputs y become y′, and the
-error is E‖y′ − y‖ / E‖y − E y‖. It is what turned weights (Eqn 15) would do.
+The error of the network: with f ↦ g⁻¹ f(g ·) in its layers, as with turned weights (Eqn 15), the
+outputs y become y′, and the error is E‖y′ − y‖ / E‖y − E y‖.
 """
 
 __all__ = ["Equivariance"]
@@ -17,7 +17,7 @@ __all__ = ["Equivariance"]
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import nan
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Shaped
@@ -26,21 +26,23 @@ from torch import Tensor
 from ...activations import activations_of
 from ...store.tables import Rows, Schema
 from ...symmetry import GROUPS, Group
+from ..arguments import check_least
 from ..layers import conjugated, passed
-from ..subject import Subject
+from ..rows import Columns
+from ..subject import Over, Subject, chosen
 from .commutators import Action, commutator, errors, norms_of, there_and_back
 
 CHAIN = tuple(g for g in GROUPS if g.name not in ("positive diagonal", "trivial"))
 """O(n), signed permutations, permutations."""
 
 ALL = "all"
-"""What layers are called that are all turned at once."""
+"""The name of all layers, turned at once."""
 
 LAYER, NETWORK = "layer", "network"
-"""What an error is of."""
+"""Errors are of a layer or of the network."""
 
 Error = tuple[float, int]
-"""An error, and of how many vectors, or samples, it is the mean."""
+"""An error, the mean over vectors or samples, and their number."""
 
 NOTHING: Error = (nan, 0)
 
@@ -51,12 +53,12 @@ class Equivariance:
 
     Rows are `of` a layer, or of the network with one layer in another basis, or with `all` of
     them, each in its own. g is drawn from O(n), signed permutations and permutations of features;
-    error_mean, error_sd and error_max are over draws. `rounding` is the largest error that turning
-    there and back makes, g⁻¹g f(g⁻¹gx) against f(x), in the same precision: an error that is not
-    well above it is none. n are vectors of a layer, and samples of the network.
-    NaN where other features come out than go in, or nothing. Gains, centres and running means stay
-    as they are: what commutes only with these turned along, as batch norm with permutations, does
-    not commute here (`isoexp audit` measures such families).
+    error_mean, error_sd and error_max are over draws. `rounding` is the largest error of turning
+    there and back, g⁻¹g f(g⁻¹gx) against f(x), in the same precision: an error that is not well
+    above it is rounding. n counts vectors of a layer, and samples of the network. Errors are NaN
+    where widths in and out differ, or all outputs are zero. Gains, centres and running means stay
+    as they are: a norm that commutes only if these are turned along, as batch norm with
+    permutations, does not commute here (`isoexp audit` measures such families).
 
     Cost: 4 draws · (2 + layers) passes of at most `samples` samples; 0.1 s for an MLP on digits.
 
@@ -68,8 +70,8 @@ class Equivariance:
     draws: int = 8
     samples: int = 256
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "training"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "training"
+    figure: ClassVar[str] = "isoexp.figures.equivariance:draw"
     schema: ClassVar[Schema] = {
         "of": str,
         "layer": str,
@@ -84,10 +86,7 @@ class Equivariance:
     }
 
     def __post_init__(self) -> None:
-        if self.draws < 1 or self.samples < 1:
-            raise ValueError(
-                f"draws and samples must be at least 1, got {self.draws} and {self.samples}"
-            )
+        check_least(self, draws=1, samples=1)
 
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
@@ -95,8 +94,8 @@ class Equivariance:
         modules = subject.modules
         if modules is None:
             modules = activations_of(subject.model) | norms
-        chosen = torch.randperm(len(subject.x), generator=subject.generator)[: self.samples]
-        x = subject.x[chosen.sort().values.to(subject.x.device)]
+        at = chosen(len(subject.x), self.samples, subject.generator)
+        x = subject.x[at.to(subject.x.device)]
         subject = replace(subject, x=x, y=None, modules=modules)
 
         bench = _Bench(subject)
@@ -107,7 +106,7 @@ class Equivariance:
         }
         keys = [(LAYER, name) for name in forms] + [(NETWORK, name) for name in (*forms, ALL)]
 
-        rows: Rows = {name: [] for name in self.schema}
+        rows = Columns(self.schema)
         for group in CHAIN:
             draws = [bench.errors(group, commutator) for _ in range(self.draws)]
             for of, name in keys:
@@ -115,24 +114,24 @@ class Equivariance:
                     torch.tensor([draw.get((of, name), NOTHING)[0] for draw in each]).double()
                     for each in (draws, trips)
                 )
-                rows["of"].append(of)
-                rows["layer"].append(name)
-                rows["form"].append(forms.get(name, ALL))
-                rows["group"].append(group.name)
-                rows["error_mean"].append(found.mean().item())
-                rows["error_sd"].append(found.std().item() if self.draws > 1 else nan)
-                rows["error_max"].append(found.max().item())
-                rows["rounding"].append(rounding.max().item() + bench.eps)
-                rows["draws"].append(self.draws)
-                rows["n"].append(trips[0].get((of, name), NOTHING)[1])
+                rows.add(
+                    of=of,
+                    layer=name,
+                    form=forms.get(name, ALL),
+                    group=group.name,
+                    error_mean=found.mean(),
+                    error_sd=found.std() if self.draws > 1 else nan,
+                    error_max=found.max(),
+                    rounding=rounding.max() + bench.eps,
+                    draws=self.draws,
+                    n=trips[0].get((of, name), NOTHING)[1],
+                )
 
         return rows
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns the errors under O(n): the largest of activations and of norms, the network's.
-
-        That is the one with all layers in other bases at once.
-        """
+        """Returns the errors under O(n): the largest of activations, the largest of norms, and the
+        network's with all layers in other bases at once."""
 
         found: dict[str, list[float]] = {"activation": [], "norm": [], ALL: []}
         for i, error in enumerate(rows["error_mean"]):
@@ -148,7 +147,7 @@ class Equivariance:
 
 
 class _Bench:
-    """A network whose layers can be put into other bases, and what it gives when they are not."""
+    """A network whose layers can be put into other bases, and its outputs when they are not."""
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
@@ -172,7 +171,7 @@ class _Bench:
         return found
 
     def _moved(self, names: list[str], g: Mapping[str, Tensor], action: Action) -> float:
-        """Returns how far outputs move as layers act in other bases; or by mere rounding."""
+        """Returns the error of the outputs as layers act in other bases, or there and back."""
 
         layers, matrices = [self.layers[k] for k in names], [g[k] for k in names]
         if action is there_and_back:

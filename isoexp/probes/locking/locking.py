@@ -4,31 +4,32 @@ The weights θ around hidden layers are moved by δ, ‖δ‖ = s ‖θ‖, and 
 elementwise activations to lock them in false minima, which small perturbations do not leave, and
 isotropic ones to join these minima by rotations (Bird 2025, Sec. 2.2, Eqn 15).
 
-Unperturbed they are trained on to θ₀, perturbed to θ₁. They have returned if the loss has, and no
-barrier lies between the two,
+Without a perturbation training leads on to θ₀, with one to θ₁. The network has returned if its loss
+has, and no barrier lies between the two,
 
     L(θ₁) − L(θ₀) ≤ ε,    max_t [ L((1 − t) θ₀ + t θ₁) − (1 − t) L(θ₀) − t L(θ₁) ] ≤ ε,
 
 where θ₁ may first be turned to the nearest copy of the same function, and ε is a share of the loss
-of a guess. What is still on its way back after so many updates has escaped for that long.
+of a guess. A network that is still on its way back after so many updates counts as escaped.
 """
 
 __all__ = ["Locking"]
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10, nan
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 
 from ...store.tables import Rows, Schema
+from ..arguments import check_ascending, check_least
 from ..copies import ORTHOGONAL, preserves
 from ..junctions import Junction, find_junctions
-from ..subject import Subject, Unsuitable
-from .perturbations import moves
-from .returns import End, compared
-from .weights import Sample, state_of, trained_on
+from ..landscape import Landscape, state_of
+from ..rows import Columns, cells
+from ..statistics import mean
+from ..subject import Over, Subject, Unsuitable
+from .perturbations import End, compared, moves, trained_on
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,16 @@ class Locking:
     Kinds of perturbation: `random`, Gaussian, of the same relative size in each weight tensor;
     `across`, the same less its part along the orbit of rotations; `tangent`, straight along a
     random rotation of all hidden layers; `orbit`, by the rotation itself, s ‖θ‖ being the length of
-    the way. `none` is the network trained on as it was, which the others are compared with. θ are
-    the weights before and after the hidden layers that can be turned; if there are none, all
-    weights, and `random` is the only kind.
+    the way. `none` is the network trained on as it was, the control of all others. θ are the
+    weights before and after the hidden layers that can be turned; if there are none, all weights,
+    and `random` is the only kind.
 
-    loss_… and barriers are of n samples of the training split, or of those given if there is none;
-    accuracy_… and agreement, the share put into the same class as by `none`, of n_test given ones.
-    barrier is that of the straight segment to `none`; barrier_aligned that after layers that
-    commute with rotations have been turned, NaN where there are none. Permutations are not tried.
-    returned is 1 or 0. What needs training is NaN where there is no refit. curvature is d²L/dℓ² at
-    θ along the way, ℓ its length: vᵀHv on the straight ones.
+    loss_… and barriers are of n samples of the training split, or of the subject's if there is
+    none; accuracy_… and agreement, the share put into the same class as by `none`, of n_test of the
+    subject's. barrier lies on the straight segment to `none`; barrier_aligned on the segment after
+    layers that commute with rotations have been turned, NaN where there are none. Permutations are
+    not tried. returned is 1 or 0. Columns that need training are NaN where there is no refit.
+    curvature is d²L/dℓ² at θ along the way, ℓ its length: vᵀHv on the straight ones.
 
     Cost: 2 s on the default run; 4 × sizes × draws + 1 copies of the network are trained on.
 
@@ -60,7 +61,7 @@ class Locking:
         rate: Their learning rate, as a share of the run's own.
         points: The number of points of a segment, both ends included.
         tolerance: The largest barrier within a basin, as a share of the loss of a guess.
-        samples: The most samples of each split that are looked at.
+        samples: The most samples of each split, drawn evenly.
     """
 
     size_min: float = 0.03
@@ -73,8 +74,8 @@ class Locking:
     tolerance: float = 0.02
     samples: int = 512
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "trained"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "trained"
+    figure: ClassVar[str] = "isoexp.figures.locking:draw"
     schema: ClassVar[Schema] = {
         "kind": str,
         "size": float,
@@ -95,13 +96,8 @@ class Locking:
     }
 
     def __post_init__(self) -> None:
-        if not 0 < self.size_min <= self.size_max:
-            raise ValueError(
-                f"0 < size_min ≤ size_max must hold, got {self.size_min:g}, {self.size_max:g}"
-            )
-        for name in ("sizes", "draws", "steps", "samples"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_ascending(self, "size_min", "size_max")
+        check_least(self, sizes=1, draws=1, steps=1, samples=1)
         if self.points < 3:
             raise ValueError(f"points must be at least 3, one between the ends, got {self.points}")
         if not (self.rate > 0 and self.tolerance > 0):
@@ -111,11 +107,12 @@ class Locking:
 
     def __call__(self, subject: Subject) -> Rows:
         y, objective = subject.task
-        test = Sample(subject.model, subject.x, y, objective).drawn(self.samples, subject.generator)
+        test = Landscape(subject.model, subject.x, y, objective)
+        test = test.drawn(self.samples, subject.generator)
         train = test
         if subject.train is not None:
-            split = Sample(subject.model, *subject.train, objective)
-            train = split.drawn(self.samples, subject.generator)
+            train = Landscape(subject.model, *subject.train, objective)
+            train = train.drawn(self.samples, subject.generator)
 
         start = state_of(subject.model)
         junctions = _turnable(subject)
@@ -124,28 +121,34 @@ class Locking:
         trained = trained_on(subject, [move.state for move in moved], self.steps, self.rate)
         ends = [End(state, train.loss(state), test.outputs(state)) for state in trained]
         free = [each for each in junctions if preserves(subject, each, ORTHOGONAL)]
-        shared = {"loss_guess": train.guess(), "loss_before": train.loss(start)}
-        shared |= {"n": len(train.x), "n_test": len(test.x)}
+        guess, before = train.guess(), train.loss(start)
 
-        rows: Rows = {name: [] for name in self.schema}
+        rows = Columns(self.schema)
         for i, move in enumerate(moved):
-            row = {**shared, **move._asdict()}
-            row["loss_after"] = train.loss(move.state)
-            row["accuracy_after"] = test.accuracy(test.outputs(move.state))
-            if ends:
-                most = self.tolerance * shared["loss_guess"]
-                row |= compared(train, test, free, ends[0], ends[i], most, self.points)
-            for name in self.schema:
-                rows[name].append(row.get(name, nan))
+            most = self.tolerance * guess
+            found = compared(train, test, free, ends[0], ends[i], most, self.points) if ends else {}
+            rows.add(
+                kind=move.kind,
+                size=move.size,
+                draw=move.draw,
+                loss_guess=guess,
+                loss_before=before,
+                loss_after=train.loss(move.state),
+                accuracy_after=test.accuracy(test.outputs(move.state)),
+                curvature=move.curvature,
+                n=len(train.x),
+                n_test=len(test.x),
+                **found,
+            )
 
         return rows
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns how large perturbations must be to escape, and what moving along the orbit costs.
+        """Returns the sizes of escape, and the increase of the loss along the orbit.
 
         escape_size is the smallest size at which fewer than half of the networks return, NaN if
-        there is none; return_rate is that over all sizes; loss_increase_orbit is the mean over
-        draws just after the largest rotation; curvatures are means over draws.
+        there is none; return_rate is the share that return, over all sizes; loss_increase_orbit is
+        the mean over draws just after the largest rotation; curvatures are means over draws.
         """
 
         found = {}
@@ -153,18 +156,17 @@ class Locking:
             sizes = _grouped(rows, kind, "returned")
             escaped = [s for s, each in sizes.items() if sum(each) < len(each) / 2]
             found[f"escape_size_{kind}"] = min(escaped, default=nan)
-            found[f"return_rate_{kind}"] = _mean(
-                [value for each in sizes.values() for value in each]
-            )
+            found[f"return_rate_{kind}"] = mean(cells(rows, "returned", kind=kind))
 
-        before, after = (_grouped(rows, "orbit", f"loss_{when}") for when in ("before", "after"))
-        largest = max(after, default=nan)
-        found["loss_increase_orbit"] = _mean(after.get(largest, [])) - _mean(
-            before.get(largest, [])
+        largest = max(cells(rows, "size", kind="orbit"), default=nan)
+        after, before = (
+            mean(cells(rows, f"loss_{when}", kind="orbit", size=largest))
+            for when in ("after", "before")
         )
+        found["loss_increase_orbit"] = after - before
         for kind in ("orbit", "across"):
             each = next(iter(_grouped(rows, kind, "curvature").values()), [])
-            found[f"curvature_{kind}"] = _mean(each)
+            found[f"curvature_{kind}"] = mean(each)
 
         return found
 
@@ -172,16 +174,9 @@ class Locking:
 def _grouped(rows: Rows, kind: str, column: str) -> dict[float, list[float]]:
     """Returns a column of one kind of perturbation by its size."""
 
-    found: dict[float, list[float]] = {}
-    for name, s, value in zip(rows["kind"], rows["size"], rows[column], strict=True):
-        if name == kind:
-            found.setdefault(s, []).append(value)
+    sizes = dict.fromkeys(cells(rows, "size", kind=kind))
 
-    return found
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else nan
+    return {size: cells(rows, column, kind=kind, size=size) for size in sizes}
 
 
 def _turnable(subject: Subject) -> list[Junction]:

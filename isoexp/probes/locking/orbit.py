@@ -1,4 +1,4 @@
-"""The orbit of a network's weights under rotations of its hidden layers, and what lies across it.
+"""The orbit of a network's weights under rotations of its hidden layers, and directions across it.
 
 At junctions j the bases are turned by exp(tA_j), A_j skew. The weights θ = (W, b, V) move linearly,
 
@@ -38,7 +38,7 @@ def random_skew(n: int, generator: Generator) -> Float[Tensor, "n n"]:
 def velocity(
     junctions: Sequence[Junction], state: State, skews: Sequence[Float[Tensor, "_ _"]]
 ) -> dict[str, Tensor]:
-    """Returns 𝒜θ: how the weights of all junctions move at first, turned together."""
+    """Returns 𝒜θ, the velocity at t = 0 of the weights of all junctions, turned together."""
 
     moved = {name: torch.zeros_like(t) for name, t in state.items()}
     for junction, A in zip(junctions, skews, strict=True):
@@ -61,17 +61,12 @@ def rotated(
 
 
 def across(junctions: Sequence[Junction], state: State, direction: State) -> dict[str, Tensor]:
-    """Returns the part of a direction that is orthogonal to the orbit at θ.
+    """Returns the part of a direction d that is orthogonal to the orbit at θ, in float64.
 
     The part along it, min ‖d − 𝒜θ‖ over all A_j, is found by LSMR from products with the tangents:
     their matrix would have as many columns as the orbit has dimensions. The unknowns are A_j in the
     eigenbasis of M = WWᵀ + bbᵀ + VᵀV, scaled so that a junction alone is an isometry:
-    ‖𝒜θ‖² = Σ_kl A_kl² (λ_k + λ_l)/2.
-
-    Arguments:
-        junctions: The junctions that are turned.
-        state: θ, in float64 on the CPU.
-        direction: d, by the same names.
+    ‖𝒜θ‖² = Σ_kl A_kl² (λ_k + λ_l)/2. θ and d must lie on the CPU.
     """
 
     from scipy.sparse.linalg import LinearOperator, lsmr
@@ -107,7 +102,7 @@ def across(junctions: Sequence[Junction], state: State, direction: State) -> dic
 
 
 def aligned(junctions: Sequence[Junction], state: State, reference: State) -> dict[str, Tensor]:
-    """Returns the weights in the bases of the layers in which they are nearest to others.
+    """Returns the weights turned into those bases of the layers that bring them nearest to others.
 
     Layer by layer it is the orthogonal Procrustes problem, max tr(Rᵀ G) over R in O(n) for
     G = W₀Wᵀ + b₀bᵀ + V₀ᵀV. The first round goes from input to output and leaves V out, which later

@@ -1,22 +1,26 @@
-"""Perturbations: ways to leave the weights θ of a network, straight ones and along its orbit."""
+"""Perturbations: ways to leave the weights θ of a network, and whether training leads back.
 
-__all__ = ["Move", "Way", "moves", "size", "ways"]
+Some ways are straight, some go along the orbit of the network under rotations.
+"""
+
+__all__ = ["End", "Move", "Way", "compared", "moves", "size", "trained_on", "ways"]
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from math import nan
 from typing import NamedTuple
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from ..junctions import Junction, State
-from .curvature import Curve
-from .orbit import across, random_skew, rotated, velocity
-from .weights import Sample
+from ..landscape import Landscape, Motion, state_of
+from ..subject import Subject
+from .orbit import across, aligned, random_skew, rotated, velocity
 
 
 class Move(NamedTuple):
-    """A network that is to be trained on, and what it has been moved by."""
+    """A perturbed network: the kind, size and draw of the perturbation, and the weights."""
 
     kind: str
     size: float
@@ -25,20 +29,28 @@ class Move(NamedTuple):
     state: State
 
 
+class End(NamedTuple):
+    """A network that has been trained on: its weights, training loss, and outputs on the test."""
+
+    state: State
+    loss: float
+    outputs: Tensor
+
+
 class Way(NamedTuple):
     """A way that leads away from θ.
 
     Arguments:
         kind: random, across, tangent or orbit.
-        draw: Its number among those drawn alike.
+        draw: Its number among the ways of its kind.
         at: Returns the weights after a length ℓ of it.
-        curve: dθ/dℓ, of norm 1, and d²θ/dℓ² at θ.
+        motion: dθ/dℓ, of norm 1, and d²θ/dℓ² at θ.
     """
 
     kind: str
     draw: int
     at: Callable[[float], State]
-    curve: Curve
+    motion: Motion
 
 
 def size(state: State) -> float:
@@ -48,7 +60,7 @@ def size(state: State) -> float:
 
 
 def moves(
-    train: Sample,
+    train: Landscape,
     start: State,
     junctions: Sequence[Junction],
     sizes: Sequence[float],
@@ -57,13 +69,8 @@ def moves(
 ) -> list[Move]:
     """Returns the perturbed networks, after the unperturbed one.
 
-    Arguments:
-        train: What curvatures are measured on.
-        start: The weights and buffers of the network.
-        junctions: The junctions that are turned, and whose weights move; all, if there are none.
-        sizes: The lengths of the ways, as shares of ‖θ‖.
-        draws: The number of ways of a kind.
-        generator: A CPU generator.
+    Weights of the junctions move; all weights, if there are none. Sizes are the lengths of the ways
+    as shares of ‖θ‖; there are as many ways of a kind as draws.
     """
 
     names = [name for junction in junctions for name in junction.weights if name in start]
@@ -72,7 +79,7 @@ def moves(
     theta = {name: t.cpu().double() for name, t in own.items()}
 
     leaving = list(ways(junctions, theta, draws, generator))
-    curvatures = train.second_derivatives(own, [way.curve for way in leaving]).tolist()
+    curvatures = train.second_derivatives(own, [way.motion for way in leaving]).tolist()
 
     found = [Move("none", 0.0, 0, nan, start)]
     for way, curvature in zip(leaving, curvatures, strict=True):
@@ -88,14 +95,8 @@ def ways(
 ) -> Iterator[Way]:
     """Yields ways of each kind; only random ones where there is nothing to turn.
 
-    Of one draw, the way across is the random one without its part along the orbit, and the tangent
-    is that of the rotation.
-
-    Arguments:
-        junctions: The junctions that are turned.
-        theta: θ, in float64 on the CPU.
-        draws: The number of ways of a kind.
-        generator: A CPU generator.
+    In each draw, the way across is the random one without its part along the orbit, and the tangent
+    belongs to the rotation. θ is in float64 on the CPU.
     """
 
     for draw in range(draws):
@@ -118,7 +119,7 @@ def ways(
         def turned(length: float, skews: Sequence = skews) -> State:
             return rotated(junctions, theta, [length * A for A in skews])
 
-        yield Way("orbit", draw, turned, Curve(v, velocity(junctions, v, skews)))
+        yield Way("orbit", draw, turned, Motion(v, velocity(junctions, v, skews)))
 
 
 def _straight(kind: str, draw: int, theta: State, direction: State) -> Way:
@@ -128,4 +129,58 @@ def _straight(kind: str, draw: int, theta: State, direction: State) -> Way:
     def moved(length: float) -> State:
         return {name: t + length * v[name] for name, t in theta.items()}
 
-    return Way(kind, draw, moved, Curve(v, {}))
+    return Way(kind, draw, moved, Motion(v, {}))
+
+
+def trained_on(
+    subject: Subject, states: Sequence[State], steps: int, rate: float
+) -> list[dict[str, Tensor]]:
+    """Returns weights after so many steps of training, all as one; none where there is no refit.
+
+    The rate is a share of the run's own learning rate.
+    """
+
+    if subject.refit is None:
+        return []
+
+    networks = []
+    for state in states:
+        network = deepcopy(subject.model)
+        network.load_state_dict(state, strict=False)
+        networks.append(network)
+    with torch.enable_grad():
+        trained = subject.refit(networks, steps, rate)
+
+    return [state_of(network) for network in trained]
+
+
+def compared(
+    train: Landscape,
+    test: Landscape,
+    free: Sequence[Junction],
+    control: End,
+    end: End,
+    most: float,
+    points: int,
+) -> dict[str, float]:
+    """Returns the columns that compare a network, after training, with the unperturbed one.
+
+    The junctions in `free` may be turned. `most` is the largest barrier within a basin, and the
+    largest excess of the loss; segments have so many points, both ends included.
+    """
+
+    losses = control.loss, end.loss
+    straight, turned = train.barrier(control.state, end.state, losses, points), nan
+    if free:
+        nearest = aligned(free, end.state, control.state)
+        turned = train.barrier(control.state, nearest, losses, points)
+    joined = straight <= most or turned <= most
+
+    return {
+        "loss_retrained": end.loss,
+        "barrier": straight,
+        "barrier_aligned": turned,
+        "returned": float(joined and end.loss - control.loss <= most),
+        "agreement": test.agreement(end.outputs, control.outputs),
+        "accuracy_retrained": test.accuracy(end.outputs),
+    }

@@ -1,3 +1,3 @@
-"""Out-of-distribution magnitude: what a network says when its inputs, or a layer, are scaled."""
+"""Out-of-distribution magnitude: the answers of a network when its input, or a layer, is scaled."""
 
 from .ood_magnitude import OODMagnitude as OODMagnitude

@@ -2,12 +2,12 @@
 
     ŵ = w / ‖w‖,    w = (C + λ tr(C)/m · I)⁻¹ c,        (ridge regression of t on h)
 
-C is the covariance of the vectors h ∈ R^m that a layer hands on, and c theirs with t. The feature
-made s times as strong is
+C is the covariance of a layer's outputs h ∈ R^m, and c their covariance with t. The feature made s
+times as strong is
 
     h ↦ h + (s − 1)(h·ŵ) ŵ.
 
-Of a sample that a layer meets at several places, positions or steps, h is the mean over these.
+Where a sample has several places, positions or steps, h is the mean over them.
 """
 
 __all__ = ["INPUT", "Learned", "directions", "handed_on", "learned", "stretched"]
@@ -21,23 +21,20 @@ from torch import Tensor
 
 from ...training import rows_at_once
 from ..layers import passed
-from ..moments import Moments
+from ..statistics import Moments
 from ..subject import Subject
 
 INPUT = "input"
-"""What the input is called among the layers; it has lengths only."""
+"""The name of the input among the layers; it has lengths only."""
 
 RIDGE = 1e-2
 """λ, in units of the mean variance of a coordinate: dead units and collinear ones do no harm."""
 
 
 def directions(moments: Moments, k: int, ridge: float = RIDGE) -> Float[Tensor, "m {k}"]:
-    """Returns ŵ of each quantity; zero where h does not vary, or the quantity does not.
+    """Returns ŵ of each of k quantities; zero where h does not vary, or the quantity does not.
 
-    Arguments:
-        moments: Those of (h, t), vectors and k quantities side by side.
-        k: The number of quantities.
-        ridge: The penalty λ > 0.
+    The moments are of (h, t), vectors and quantities side by side; `ridge` is the penalty λ > 0.
     """
 
     S, m = moments.covariance, len(moments.mean) - k
@@ -54,10 +51,10 @@ def directions(moments: Moments, k: int, ridge: float = RIDGE) -> Float[Tensor, 
 
 
 class Learned(NamedTuple):
-    """What is known of a layer from the samples that its features were learnt from.
+    """The outputs of a layer, or the input, on the samples that its features were learnt from.
 
     Arguments:
-        longest: The largest length of all that is handed on of a sample.
+        longest: The largest length of the outputs for a sample, all places together.
         directions: ŵ of each quantity, in float64; zero where there is none; none of the input.
         strongest: The largest h·ŵ of each.
     """
@@ -71,7 +68,7 @@ class Learned(NamedTuple):
 def learned(
     subject: Subject, x: Shaped[Tensor, " samples *inputs"], t: Float[Tensor, "samples k"]
 ) -> dict[str, Learned]:
-    """Returns what is known of each layer from samples and k quantities of theirs.
+    """Returns lengths and features of each layer from samples and k quantities of theirs.
 
     Memory does not grow with the number of samples, which go through the network twice.
     """
@@ -98,7 +95,7 @@ def learned(
 def handed_on(
     subject: Subject, x: Shaped[Tensor, " samples *inputs"]
 ) -> Iterator[tuple[slice, dict[str, tuple[Tensor, Tensor]]]]:
-    """Yields some samples at a time, by layers: the length of what is handed on, and its mean h.
+    """Yields batches of samples, with the lengths of each layer's outputs and their means h.
 
     Both are in float64 on the CPU. Left out are tensors that cannot be told apart by samples.
     """
@@ -126,15 +123,7 @@ def stretched(
     scales: Float[Tensor, " scales"],
     w: Float[Tensor, " m"] | None = None,
 ) -> Float[Tensor, "scales *batch m"]:
-    """Returns s h; or, along a unit vector ŵ alone, h + (s − 1)(h·ŵ) ŵ.
-
-    Each s has vectors of its own.
-
-    Arguments:
-        h: The vectors.
-        scales: The factors s.
-        w: The unit vector.
-    """
+    """Returns s h; or, along a unit vector ŵ alone, h + (s − 1)(h·ŵ) ŵ; each s has vectors h."""
 
     s = scales.reshape(-1, *[1] * (h.dim() - 1))
     if w is None:

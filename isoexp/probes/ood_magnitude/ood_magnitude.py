@@ -1,23 +1,23 @@
-"""Out-of-distribution magnitude: what a network says when its inputs, or a layer, are scaled.
+"""Out-of-distribution magnitude: the answers of a network when its input, or a layer, is scaled.
 
-The paper expects anisotropic activations to corrupt what lies beyond the magnitudes of training,
+The paper expects anisotropic activations to corrupt vectors beyond the magnitudes of training,
 since refraction grows with magnitude (Bird 2025, Sec. 2.1). Two things are scaled by s = 0.1 … 100:
 
-    h ↦ s h,    the whole of the input, or of what a layer hands on;
+    h ↦ s h,    the whole of the input, or of a layer's outputs;
     h ↦ h + (s − 1)(h·ŵ) ŵ,    one linear feature of it: more cows than ever were in a field.
 
 "The larger the deflection, the greater the semantic ambiguity expected": the deflection is that of
-Eqn 7, the angle θ between what an activation is given of a sample and what it gives. The network
-was trained with those of s = 1, which its weights may undo, so that what is "unprecedented" is the
-change: θ(s) − θ(1) is compared with loss(s) − loss(1), across samples, by Spearman's ρ. An
-isotropic activation has θ = 0 at every s: nothing varies, and there is no ρ.
+Eqn 7, the angle θ between input and output of an activation for a sample. The network was trained
+with the angles at s = 1, which its weights may undo, so that only the change is "unprecedented":
+θ(s) − θ(1) is compared with loss(s) − loss(1), across samples, by Spearman's ρ. An isotropic
+activation has θ = 0 at every s: nothing varies, and there is no ρ.
 """
 
 __all__ = ["OODMagnitude"]
 
 from dataclasses import dataclass, replace
 from math import log10, nan
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,13 +25,14 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ...store.tables import Rows, Schema
-from ..subject import Subject
-from .deflections import deflections
+from ..arguments import check_ascending, check_least
+from ..rows import Columns
+from ..statistics import mean
+from ..subject import Over, Subject, chosen
 from .features import INPUT, learned
-from .predictions import calibration_error
-from .quantities import quantities
+from .predictions import calibration_error, deflections
 from .scaling import Answers, answered
-from .sites import Site, sites
+from .sites import WHOLE, Site, quantities, sites
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,17 @@ class OODMagnitude:
     """Measures accuracy, loss, confidence, margin and calibration as magnitudes are scaled.
 
     Rows with an empty `layer` are of the answers. Confidence is the mean of the largest softmax
-    probability, margin that of the right logit minus the largest other one, calibration_error the
-    expected one; these and accuracy are NaN where there are no classes. beyond_fraction is the
-    share of samples in which what is scaled is larger than in any of training (or of the half).
-    Rows with a `layer` are of the deflection by that one, behind what is scaled: theta_mean_rad
-    and ρ with its 95 % interval. n are samples, there those that have an angle.
+    probability, margin the mean of the right logit minus the largest other one, calibration_error
+    the expected one; these and accuracy are NaN where there are no classes. beyond_fraction is the
+    share of samples whose scaled length or feature exceeds any of training (or of the half). Rows
+    with a `layer` are of the deflection by that layer, behind the site: theta_mean_rad and ρ with
+    its 95 % interval. n counts samples, for deflections those that have an angle.
 
     The `feature` is `whole`, or one that a linear probe finds in a layer: a class, measured on
     samples of that class; where there are no classes, a continuous factor behind the data, or a
     value of the target. It is learnt on the training split if that is there and has the quantity,
-    else on a random half of x and measured on the other; r2 says how well ŵ reads it. A target
-    that the feature rightly moves loses without harm: read ρ there with care.
+    else on a random half of x and measured on the other; r2 says how well ŵ reads it. If a target
+    rightly moves with the feature, the loss grows without harm: read ρ there with care.
 
     Cost: points · (1 + layers + layers · features · their share of the samples) passes of at most
     `samples` samples, and two of the training split; 0.1 s for an MLP on digits.
@@ -70,8 +71,8 @@ class OODMagnitude:
     bins: int = 15
     samples: int = 2000
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "training"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "training"
+    figure: ClassVar[str] = "isoexp.figures.ood_magnitude:draw"
     schema: ClassVar[Schema] = {
         "site": str,
         "feature": str,
@@ -92,13 +93,8 @@ class OODMagnitude:
     }
 
     def __post_init__(self) -> None:
-        if not 0 < self.scale_min <= self.scale_max:
-            raise ValueError(
-                f"0 < scale_min ≤ scale_max must hold, got {self.scale_min:g}, {self.scale_max:g}"
-            )
-        for name, least in {"points": 1, "features": 0, "bins": 1, "samples": 1}.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        check_ascending(self, "scale_min", "scale_max")
+        check_least(self, points=1, features=0, bins=1, samples=1)
 
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
@@ -106,23 +102,23 @@ class OODMagnitude:
         found = quantities(subject, self.features)
         known = learned(subject, found.x, found.t)
 
-        chosen = torch.randperm(len(y), generator=subject.generator)[: self.samples].sort().values
-        at = chosen.to(y.device)
+        own = chosen(len(y), self.samples, subject.generator)
+        at = own.to(y.device)
         subject = replace(subject, x=subject.x[at], y=y[at])
         before = answered(subject, torch.arange(len(at)), subject.layers)
         scales = torch.logspace(log10(self.scale_min), log10(self.scale_max), self.points).double()
 
-        rows: Rows = {name: [] for name in self.schema}
-        for site in sites(subject, found.at(chosen), known):
-            for name, values in self._measured(subject, site, scales, before).items():
-                rows[name] += values.ravel().tolist()
+        rows = Columns(self.schema)
+        for site in sites(subject, found.at(own), known):
+            columns = self._measured(subject, site, scales, before)
+            rows.extend(**{name: values.ravel() for name, values in columns.items()})
 
         return rows
 
     def _measured(
         self, subject: Subject, site: Site, scales: Float[Tensor, " scales"], before: Answers
     ) -> dict[str, Shaped[np.ndarray, "scales rows"]]:
-        """Returns columns: by factors, a row of the answers, then one of each layer behind."""
+        """Returns columns: for each factor a row of the answers, then one for each layer behind."""
 
         of = site.of.reshape(len(site.of), -1).any(dim=1).nonzero()[:, 0]
         names = list(subject.layers)
@@ -151,8 +147,7 @@ class OODMagnitude:
             "layer": np.broadcast_to(np.array(["", *behind]), shape),
             "n": np.full(shape, len(of)),
         }
-        for name in self.schema.keys() - found.keys():
-            found[name] = np.full(shape, nan)
+        found |= {name: np.full(shape, nan) for name in answers.keys() | layers.keys() - {"n"}}
         for name, values in answers.items():
             found[name][:, 0] = values
         for name, values in layers.items():
@@ -161,27 +156,26 @@ class OODMagnitude:
         return found
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns what becomes of the answers at the largest factor, and the mean ρ beyond s = 1.
+        """Returns measures of the answers at the largest factor, and the mean ρ beyond s = 1.
 
-        Accuracy, loss and calibration error are those with the whole input scaled, feature_accuracy
-        the mean over the features of layers; ρ is the mean over layers, with the input scaled.
+        Accuracy, loss, calibration error and ρ (the mean over layers) are for the input scaled as a
+        whole, feature_accuracy is the mean over the features of layers.
         """
 
         last = max(rows["scale"])
         told = list(zip(*(rows[k] for k in ("site", "feature", "layer", "scale")), strict=True))
         end = [i for i, row in enumerate(told) if row[2:] == ("", last)]
         whole = [i for i in end if told[i][0] == INPUT]
-        features = [i for i in end if told[i][1] != "whole"]
+        features = [i for i in end if told[i][1] != WHOLE]
         beyond = [i for i, row in enumerate(told) if row[0] == INPUT and row[2] and row[3] > 1]
 
-        def mean(column: str, at: list[int]) -> float:
-            values = [rows[column][i] for i in at if rows[column][i] == rows[column][i]]
-            return sum(values) / len(values) if values else nan
+        def over(column: str, at: list[int]) -> float:
+            return mean([value for i in at if (value := rows[column][i]) == value])
 
         return {
-            "accuracy_at_max": mean("accuracy", whole),
-            "loss_at_max": mean("loss", whole),
-            "calibration_error_at_max": mean("calibration_error", whole),
-            "feature_accuracy_at_max": mean("accuracy", features),
-            "rho": mean("rho", beyond),
+            "accuracy_at_max": over("accuracy", whole),
+            "loss_at_max": over("loss", whole),
+            "calibration_error_at_max": over("calibration_error", whole),
+            "feature_accuracy_at_max": over("accuracy", features),
+            "rho": over("rho", beyond),
         }

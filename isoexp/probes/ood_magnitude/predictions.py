@@ -1,4 +1,4 @@
-"""Predictions: whether they are as sure as they are right, and what the harm to them goes with.
+"""Predictions: their calibration, and the correlation of their harm with the deflection by layers.
 
 The expected calibration error is Σ_b (n_b / n) |accuracy_b − confidence_b|, over bins b of equal
 width of the confidence, the largest softmax probability (Guo et al., On Calibration of Modern
@@ -10,17 +10,21 @@ of Bonett and Wright, Sample size requirements for estimating Pearson, Kendall a
 correlations (2000).
 """
 
-__all__ = ["Correlation", "calibration_error", "margin", "rank_correlation"]
+__all__ = ["Correlation", "calibration_error", "deflections", "rank_correlation"]
 
-from math import nan
+from math import inf, nan
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
-from ..intervals import NORMAL_95
+from ..statistics import NORMAL_95
+from .scaling import Answers
+
+ROUNDING = 32
+"""Differences of so many units in the last place count as rounding, not as variation."""
 
 
 class Correlation(NamedTuple):
@@ -36,10 +40,7 @@ def calibration_error(
 ) -> Float[Tensor, "*rows"]:
     """Returns the expected calibration error of each row, between 0 and 1; NaN of no answers.
 
-    Arguments:
-        confidence: The largest probability of each answer.
-        right: Whether it is right.
-        bins: The number of bins of (0, 1].
+    `bins` is the number of bins of (0, 1].
     """
 
     p = confidence.cpu().double()
@@ -50,23 +51,39 @@ def calibration_error(
     return gaps.abs().sum(dim=-1) / p.shape[-1]
 
 
-def margin(
-    logits: Float[Tensor, "*rows answers classes"], y: Int[Tensor, " answers"]
-) -> Float[Tensor, "*rows answers"]:
-    """Returns the right logit minus the largest other one."""
+def deflections(
+    after: Answers,
+    thetas: Float[Tensor, "1 samples layers"],
+    losses: Float[Tensor, "1 samples"],
+) -> dict[str, Shaped[np.ndarray, "scales layers"]]:
+    """Returns the mean deflection by each layer, and ρ between its change and the loss's.
 
-    own = y[:, None].expand(*logits.shape[:-1], 1)
-    right = logits.gather(-1, own).squeeze(-1)
+    The changes are from `thetas` and `losses`, of the same samples as they are.
+    """
 
-    return right - logits.scatter(-1, own, -torch.inf).amax(dim=-1)
+    eps = torch.finfo(after.loudest.dtype).eps * ROUNDING
+    change, harm = after.thetas - thetas, (after.losses - losses)[..., None]
+    defined = ~(change.isnan() | harm.isnan())
+    change, harm = (torch.where(defined, t, nan).mT for t in (change, harm))
+    loudest = after.loudest.double().maximum(after.losses.abs()).amax(dim=1, keepdim=True)
+    varies = (_spread(change) > eps) & (_spread(harm) > eps * loudest)
+    rho = rank_correlation(torch.where(varies[..., None], change, nan).numpy(), harm.numpy())
+
+    return {
+        "theta_mean_rad": torch.where(defined, after.thetas, nan).nanmean(dim=1).numpy(),
+        "rho": rho.rho,
+        "rho_low": rho.low,
+        "rho_high": rho.high,
+        "n": defined.sum(dim=1).numpy(),
+    }
 
 
 def rank_correlation(
     a: Float[np.ndarray, "*rows samples"], b: Float[np.ndarray, "*rows samples"]
 ) -> Correlation:
-    """Returns Spearman's ρ of each row, over the samples of which neither number is NaN.
+    """Returns Spearman's ρ of each row, over the samples with two numbers that are not NaN.
 
-    It is NaN where one of the two is constant, or there are fewer than four.
+    It is NaN where one of the two is constant, or there are fewer than four samples.
     """
 
     both = ~(np.isnan(a) | np.isnan(b))
@@ -83,7 +100,7 @@ def rank_correlation(
 
 
 def _ranks(t: Float[np.ndarray, "*rows samples"]) -> Float[np.ndarray, "*rows samples"]:
-    """Returns twice the ranks from 1 on, the means of those of equal numbers; those of NaN last.
+    """Returns twice the ranks from 1 on, NaN last; equal numbers have the mean of their ranks.
 
     The sum over n numbers is n(n + 1): less n + 1, they are whole and have no mean.
     """
@@ -100,3 +117,11 @@ def _ranks(t: Float[np.ndarray, "*rows samples"]) -> Float[np.ndarray, "*rows sa
     np.put_along_axis(ranks, order, first + last + 2.0, axis=-1)
 
     return ranks
+
+
+def _spread(t: Float[Tensor, "*rows samples"]) -> Float[Tensor, "*rows"]:
+    """Returns the range of each row, NaN left out; −∞ of no numbers."""
+
+    none = t.isnan()
+
+    return t.masked_fill(none, -inf).amax(dim=-1) - t.masked_fill(none, inf).amin(dim=-1)

@@ -1,9 +1,9 @@
-"""Scaling: what a network makes of samples while its input, a layer, or a feature is scaled."""
+"""Scaling: the answers of a network while its input, a layer, or a feature is scaled."""
 
-__all__ = ["Answers", "answered"]
+__all__ = ["Answers", "answered", "margin"]
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from math import nan
 from typing import Any, NamedTuple
 
@@ -13,24 +13,23 @@ from torch import Tensor, nn
 
 from ...geometry import angle
 from ...training import rows_at_once
-from ..layers import Layer, Pair, passed
+from ..layers import Layer, Pair, hooked, passed
 from ..subject import Subject
 from .features import stretched
-from .predictions import margin
 from .sites import Site
 
 ROWS = 2**10
 """The most samples times factors that are sent through a network at once: more are slower."""
 
 NUMBERS = 2**15
-"""The most numbers of vectors whose angles are taken at once: what a cache holds."""
+"""The most numbers in the vectors whose angles are taken at once: as many as a cache holds."""
 
 UNSCALED = torch.ones(1, dtype=torch.float64)
-"""The one factor of what is left as it is."""
+"""The one factor of samples that are left as they are."""
 
 
 class Answers(NamedTuple):
-    """What a network makes of some samples, scaled by several factors.
+    """The answers of a network for some samples, scaled by several factors.
 
     Arguments:
         losses: The loss of each sample, in float64.
@@ -57,17 +56,11 @@ def answered(
     site: Site | None = None,
     scales: Float[Tensor, " scales"] = UNSCALED,
 ) -> Answers:
-    """Returns what a network makes of some of its samples while a site is scaled.
+    """Returns the answers of a network for some of its samples while a site, if given, is scaled.
 
-    Several factors go through it as one batch, unless what is scaled mixes the samples. A network
-    that gives back what went in is to give back the input as it was scaled.
-
-    Arguments:
-        subject: The network and its samples.
-        rows: Which of these.
-        layers: The layers whose deflection is measured.
-        site: What is scaled.
-        scales: The factors.
+    Several factors go through it as one batch, unless the site mixes the samples. An autoencoder is
+    to give back the input as it was scaled. Rows are the indices of the samples; the deflections
+    are by the layers.
     """
 
     rows, at_once = rows.to(subject.x.device), min(ROWS, rows_at_once(subject.x))
@@ -88,10 +81,7 @@ def _passed(
     site: Site | None,
     scales: Float[Tensor, " scales"],
 ) -> Answers:
-    """Returns the same of so few samples and factors that they are one batch.
-
-    Samples scaled by one factor lie in it after those of another.
-    """
+    """Returns the answers for one batch: all samples by the first factor, then by the next."""
 
     y, objective = subject.task
     count, by_factor = len(scales), (len(scales), len(part))
@@ -125,7 +115,7 @@ def _joined(parts: Sequence[Answers], dim: int) -> Answers:
 
 
 def _theta(pair: Pair | None, samples: int) -> Float[Tensor, " samples"]:
-    """Returns the angle between what goes in and what comes out, the mean over places."""
+    """Returns the angle between inputs and outputs, the mean over places."""
 
     if pair is None or pair.inputs.shape != pair.outputs.shape or len(pair.inputs) != samples:
         return torch.full((samples,), nan, dtype=torch.float64)
@@ -136,24 +126,29 @@ def _theta(pair: Pair | None, samples: int) -> Float[Tensor, " samples"]:
     return torch.cat(thetas).view(shape).nanmean(dim=1)
 
 
-@contextmanager
-def _scaled(site: Site | None, scales: Float[Tensor, " scales"]) -> Iterator[None]:
-    """Has a layer hand on vectors that are scaled, while the context lasts."""
+def margin(
+    logits: Float[Tensor, "*rows answers classes"], y: Int[Tensor, " answers"]
+) -> Float[Tensor, "*rows answers"]:
+    """Returns the right logit minus the largest other one."""
+
+    own = y[:, None].expand(*logits.shape[:-1], 1)
+    right = logits.gather(-1, own).squeeze(-1)
+
+    return right - logits.scatter(-1, own, -torch.inf).amax(dim=-1)
+
+
+def _scaled(site: Site | None, scales: Float[Tensor, " scales"]) -> AbstractContextManager[None]:
+    """Has the layer of a site give scaled vectors, while the context lasts."""
 
     layer = site.layer if site else None
     if site is None or layer is None:
-        yield
-        return
+        return nullcontext()
 
-    def hook(module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
-        if args[0].shape[layer.axis] != layer.width:
-            return out  # another layer of the same module
+    def scaled(module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
+        if not layer.meets(module, args[0]):
+            return out
         h = out.movedim(layer.axis, -1).unflatten(0, (len(scales), -1))
 
         return stretched(h, scales, site.direction).flatten(0, 1).movedim(-1, layer.axis)
 
-    handle = layer.module.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
+    return hooked([layer.module], after=scaled)

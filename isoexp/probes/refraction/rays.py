@@ -1,4 +1,4 @@
-"""Rays under a map f: how far it turns them, and which of them it keeps apart.
+"""Rays under a map f: the angles by which it turns them, and the number that it keeps apart.
 
 The image of the ray α x̂, α > 0, has the direction
 
@@ -25,10 +25,7 @@ def deflection(
 ) -> Float[Tensor, "alphas rays"]:
     """Returns θ(α), the angle between ŷ(α) and x̂ in radians; NaN where f(α x̂) = 0 (Eqn 7).
 
-    Arguments:
-        f: The map, over vectors along the last axis.
-        rays: The directions, of any length but zero.
-        alphas: The magnitudes α > 0.
+    f maps vectors along the last axis; rays have any length but zero, and each α > 0.
     """
 
     x = alphas[:, None, None] * unit(rays)
@@ -39,12 +36,9 @@ def deflection(
 def turning(y: Float[Tensor, "*batch n"], t: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
     """Returns ‖dŷ / d log α‖, in radians per e-fold of α; NaN where y = 0 (Eqn 4).
 
-    It is ‖(I − ŷŷᵀ) t‖ / ‖y‖. What is left of t after the projection and lies below its rounding
-    is zero: near a zero of f the division would make noise of it.
-
-    Arguments:
-        y: The images f(x), x = α x̂.
-        t: Their derivatives by log α, J x.
+    y is f(x), x = α x̂, and t its derivative by log α, J x. The result is ‖(I − ŷŷᵀ) t‖ / ‖y‖. A
+    projection of t below its rounding counts as zero: near a zero of f the division would make
+    noise of it.
     """
 
     rounding = 64 * torch.finfo(y.dtype).eps
@@ -62,13 +56,7 @@ def turning(y: Float[Tensor, "*batch n"], t: Float[Tensor, "*batch n"]) -> Float
 def companions(
     u: Float[Tensor, "rays n"], angle_rad: float, generator: Generator
 ) -> Float[Tensor, "rays n"]:
-    """Returns a direction at exactly that angle to each u, uniform among those; NaN for n = 1.
-
-    Arguments:
-        u: Unit vectors.
-        angle_rad: The angle.
-        generator: What the directions are drawn from.
-    """
+    """Returns for each unit vector u a random direction at exactly that angle; NaN for n = 1."""
 
     v = torch.randn(u.shape, generator=generator, dtype=torch.float64).to(u)
     v = unit(v - (v * u).sum(dim=-1, keepdim=True) * u)
@@ -77,15 +65,11 @@ def companions(
 
 
 def distinct(u: Float[Tensor, "*batch rays n"], tolerance_rad: float) -> Int[np.ndarray, "*batch"]:
-    """Returns how many of the directions differ; those that are NaN are left out.
+    """Returns the number of different directions among unit vectors, NaN left out.
 
-    It is the size of a set, filled in their order, of which no two are within the tolerance and
-    to which every other is. Where directions come in groups that are narrower than the tolerance
-    and further apart, it is the number of groups.
-
-    Arguments:
-        u: Unit vectors.
-        tolerance_rad: The angle up to which two are one.
+    It is the size of a set, filled in their order: no two members are within the tolerance of each
+    other, and each other direction is within that of a member. Where directions come in groups that
+    are narrower than the tolerance and further apart, it is the number of groups.
     """
 
     far = (u @ u.mT < cos(tolerance_rad)).cpu().numpy()

@@ -18,9 +18,10 @@ go from a half of the identity (α → 0) to ReLU (α → ∞).
 
 __all__ = ["Refraction"]
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf, log10, nan, pi
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -28,27 +29,29 @@ from torch import Tensor
 
 from ...geometry import angle, unit
 from ...store.tables import Rows, Schema
-from ..jacobian import exact, pushforward
+from ..arguments import check_ascending
+from ..derivatives import exact, pushforward
 from ..layers import Layer
-from ..subject import Subject, Unsuitable
+from ..rows import Columns, cells
+from ..subject import Over, Subject, Unsuitable
 from .rays import companions, distinct, turning
 
 NUMBERS = 2**24
-"""How many numbers to hold at once, if one magnitude takes no more: 128 MB."""
+"""The numbers to hold at once, 128 MB, unless a single magnitude takes more."""
 
 
 @dataclass(frozen=True)
 class Refraction:
     """Measures the refraction of rays by each activation of a network, in float64.
 
-    Three kinds of rays: `random`, uniform on the sphere; `data`, the directions of what the
-    activation is really given, at the same magnitudes α; `data_own`, the same at their own
-    magnitudes, for which alpha is the median. A layer's weights and biases turn vectors too: all
-    of this is of the activation alone.
+    Three kinds of rays: `random`, uniform on the sphere; `data`, the directions of the vectors that
+    the activation is really given, at the same magnitudes α; `data_own`, the same at their own
+    magnitudes, for which alpha is the median. A layer's weights and biases turn vectors too: only
+    the activation is measured here.
 
-    The columns: `theta`, the angle between ŷ(α) and x̂; `dynamic`, that between ŷ(α) and ŷ(α₀), α₀
-    the least magnitude measured at which the ray has an image; `turn`, ‖dŷ / d log α‖, per e-fold
-    of α; `images`, how many of the n directions ŷ(α) differ; `pair_mean_rad`, the mean angle
+    The columns: `theta`, the angle between ŷ(α) and x̂; `dynamic`, the angle between ŷ(α) and
+    ŷ(α₀), α₀ the least magnitude measured at which the ray has an image; `turn`, ‖dŷ / d log α‖,
+    per e-fold of α; `images`, the number of different ŷ(α) among n; `pair_mean_rad`, the mean angle
     between ŷ(α) and the image of a second ray, pair_rad from the first, and
     `pair_collapsed_fraction`, the share of pairs whose images are one. Where f = 0 there is no
     direction: such rays, and pairs, are left out, and `undefined_fraction` is their share.
@@ -72,8 +75,8 @@ class Refraction:
     pair_rad: float = 0.5
     tolerance_rad: float = 1e-2
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "training"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "training"
+    figure: ClassVar[str] = "isoexp.figures.refraction:draw"
     schema: ClassVar[Schema] = {
         "layer": str,
         "rays": str,
@@ -97,10 +100,7 @@ class Refraction:
             raise ValueError(
                 f"rays and points must be at least 1, got {self.rays} and {self.points}"
             )
-        if not 0 < self.alpha_min <= self.alpha_max:
-            raise ValueError(
-                f"0 < alpha_min ≤ alpha_max must hold, got {self.alpha_min:g}, {self.alpha_max:g}"
-            )
+        check_ascending(self, "alpha_min", "alpha_max")
         if not 1e-6 <= self.tolerance_rad < self.pair_rad <= pi:
             raise ValueError(
                 "1e-6 ≤ tolerance_rad < pair_rad ≤ π must hold, got "
@@ -114,7 +114,7 @@ class Refraction:
             log10(self.alpha_min), log10(self.alpha_max), self.points, dtype=torch.float64
         )
 
-        rows: Rows = {name: [] for name in self.schema}
+        rows = Columns(self.schema)
         for name, layer in subject.layers.items():
             x, fx = seen[name]
             if x.shape != fx.shape:
@@ -129,12 +129,12 @@ class Refraction:
                 w = companions(u, self.pair_rad, subject.generator)
                 first = torch.full_like(u, nan)
                 for r in alphas.split(_at_once(*u.shape)):
-                    key = (name, kind, r.tolist())
-                    first = self._append(rows, key, f, r.to(u)[:, None, None], u, w, first)
+                    key = {"layer": name, "rays": kind, "alpha": r}
+                    first = self._add(rows, key, f, r.to(u)[:, None, None], u, w, first)
                 if kind == "data":
                     r = torch.linalg.vector_norm(x, dim=-1, keepdim=True)[None]
-                    own = (name, "data_own", [r.median().item()])
-                    self._append(rows, own, f, r, u, w, first)
+                    own = {"layer": name, "rays": "data_own", "alpha": r.median()[None]}
+                    self._add(rows, own, f, r, u, w, first)
 
         if not rows["layer"]:
             raise Unsuitable(
@@ -144,17 +144,17 @@ class Refraction:
 
         return rows
 
-    def _append(
+    def _add(
         self,
-        rows: Rows,
-        key: tuple[str, str, list[float]],
+        rows: Columns,
+        key: Mapping[str, str | Tensor],
         f: Layer,
         r: Float[Tensor, "alphas _ 1"],
         u: Float[Tensor, "rays n"],
         w: Float[Tensor, "rays n"],
         first: Float[Tensor, "rays n"],
     ) -> Float[Tensor, "rays n"]:
-        """Appends the rows of rays r u, and r w beside them; returns each one's ŷ(α₀)."""
+        """Adds the rows of rays r u, with r w as their pairs; returns ŷ(α₀) of each."""
 
         x = r * u
         y, t = pushforward(f, x, x)
@@ -166,29 +166,30 @@ class Refraction:
         angles = static, dynamic, turning(y, t), angle(f(r * w), image)
         theta, dynamic, turn, pair = (each.cpu().double() for each in angles)
         collapsed = torch.where(pair.isnan(), nan, (pair <= self.tolerance_rad).double())
-        columns = (
-            *(_mean(theta), theta.nanmedian(dim=-1).values, _max(theta)),
-            *(_mean(dynamic), _max(dynamic)),
-            *(_mean(turn), _max(turn)),
-            distinct(image, self.tolerance_rad),
-            *(_mean(pair), _mean(collapsed), _mean(theta.isnan().double())),
-        )
 
-        layer, kind, alphas = key
-        points, rays = theta.shape
-        constant = ([layer] * points, [kind] * points, alphas)
-        values = (*constant, *(each.tolist() for each in columns), [rays] * points)
-        for column, more in zip(self.schema, values, strict=True):
-            rows[column] += more
+        rows.extend(
+            **key,
+            theta_mean_rad=_mean(theta),
+            theta_median_rad=theta.nanmedian(dim=-1).values,
+            theta_max_rad=_max(theta),
+            dynamic_mean_rad=_mean(dynamic),
+            dynamic_max_rad=_max(dynamic),
+            turn_mean_rad=_mean(turn),
+            turn_max_rad=_max(turn),
+            images=distinct(image, self.tolerance_rad),
+            pair_mean_rad=_mean(pair),
+            pair_collapsed_fraction=_mean(collapsed),
+            undefined_fraction=_mean(theta.isnan().double()),
+            n=theta.shape[-1],
+        )
 
         return first
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns the largest angles of random rays, and means over layers at the data's place."""
+        """Returns the largest angles of random rays, and means over layers for data as it is."""
 
         def of(kind: str, column: str) -> Float[Tensor, " rows"]:
-            found = [v for k, v in zip(rows["rays"], rows[column], strict=True) if k == kind]
-            return torch.tensor(found, dtype=torch.float64)
+            return torch.tensor(cells(rows, column, rays=kind), dtype=torch.float64)
 
         return {
             "theta_max_rad": _max(of("random", "theta_max_rad")).item(),
@@ -199,19 +200,19 @@ class Refraction:
 
 
 def _at_once(rays: int, n: int) -> int:
-    """Returns at how many magnitudes to measure rays at once, for the sake of memory."""
+    """Returns the number of magnitudes that fit into memory at once."""
 
     return max(1, NUMBERS // (rays * (32 * n + rays)))  # 32 tensors: f and its derivative
 
 
 def _mean(values: Float[Tensor, "*some rays"]) -> Float[Tensor, "*some"]:
-    """Returns the means of what is not NaN."""
+    """Returns the mean over rays, NaN left out."""
 
     return values.nanmean(dim=-1)
 
 
 def _max(values: Float[Tensor, "*some rays"]) -> Float[Tensor, "*some"]:
-    """Returns the largest of what is not NaN; NaN where nothing is."""
+    """Returns the maximum over rays, NaN left out; NaN where all are."""
 
     largest = torch.where(values.isnan(), -inf, values).amax(dim=-1)
 

@@ -1,11 +1,11 @@
-"""Spectra: how many directions vectors, or a matrix, take up.
+"""Spectra: the number of directions that vectors, or a matrix, take up.
 
 Of singular values σ₁ ≥ σ₂ ≥ …, with p_k = σ_k / Σ σ:
 
     effective rank = exp( −Σ p_k ln p_k ),      participation ratio = (Σ σ_k²)² / Σ σ_k⁴.
 
 Both are k for k equal values. Sources: Roy and Vetterli, The effective rank: a measure of
-effective dimensionality (2007); the ratio is that of Gao et al., A theory of multineuronal
+effective dimensionality (2007); the ratio is from Gao et al., A theory of multineuronal
 dimensionality, dynamics and measurement (2017).
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ...geometry import eigenvalues
-from ..moments import Moments
+from ..statistics import Moments
 
 
 def effective_rank(sigma: Float[Tensor, " rank"]) -> float:
@@ -46,7 +46,7 @@ def participation_ratio(sigma: Float[Tensor, " rank"]) -> float:
 def deviations(moments: Moments) -> Float[Tensor, " n"]:
     """Returns the standard deviations of vectors along their principal axes, the largest first.
 
-    They are the singular values of the centred vectors, as rows, over √count. Below 1e-8 of the
+    They are the singular values of the matrix of centred vectors over √count. Below 1e-8 of the
     largest they are rounding.
     """
 
@@ -56,8 +56,8 @@ def deviations(moments: Moments) -> Float[Tensor, " n"]:
 def matrices(model: nn.Module) -> Iterator[tuple[str, Float[Tensor, "out rest"]]]:
     """Yields every linear map of a network and its path, as a matrix from inputs to outputs.
 
-    They are dense layers and convolutions, and what other modules keep by the name of a weight and
-    is no vector: of recurrences, attention, embeddings.
+    They are dense layers, convolutions, and the weights of other modules that are no vectors, as of
+    recurrences, attention, embeddings.
     """
 
     for path, module in model.named_modules():

@@ -5,19 +5,20 @@ effective rank and the participation ratio (spectra.py). Of each layer f with Ja
 
     gain         g(x) = ‖J(x)‖_F / √n, the root mean square of ‖J v‖ over unit vectors v
     saturation   the share of directions that f all but flattens: singular values of J below 0.1
-    gradient     ‖∂L/∂h‖, what reaches the layer of the loss L of a sample
+    gradient     ‖∂L/∂h‖, of the loss L of a sample over the outputs h of the layer
 
-Saturation asks of any function what σ′ ≈ 0 asks of an elementwise one. There the singular values
-are |σ′(x_i)|, and it is the share of saturated units. Those of an isotropic function are |σ′(r)|
-along x and |σ(r)| / r across: where iso_tanh is saturated in the radius alone, it is 1/n.
+Saturation generalises σ′ ≈ 0. For an elementwise function the singular values are |σ′(x_i)|, and it
+is the share of saturated units. For an isotropic function they are |σ′(r)| along x and |σ(r)| / r
+across: where iso_tanh is saturated in the radius alone, it is 1/n.
 """
 
 __all__ = ["Spectrum"]
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import nan
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -25,18 +26,16 @@ from torch import Tensor
 
 from ...geometry import eigenvalues, singular_values
 from ...store.tables import Rows, Schema
-from ..jacobian import exact, jacobian
+from ..arguments import check_least
+from ..derivatives import exact, gradient_norms, jacobian
 from ..layers import Layer
-from ..moments import Moments
-from ..subject import Subject, Unsuitable
-from .backward import gradient_norms
+from ..rows import Columns, cells
+from ..statistics import Moments, mean
+from ..subject import Over, Subject, Unsuitable
 from .spectra import deviations, effective_rank, matrices, participation_ratio
 
 ENTRIES = 2**22
-"""The most numbers that the Jacobians of a layer are held in: 4 of 1,024 features, 16 of 512."""
-
-Measured = tuple[str, int, float]
-"""A measure, an index and a value."""
+"""The most numbers in the Jacobians of a layer: 4 for 1,024 features, 16 for 512."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Spectrum:
     """Measures the spectra of activations and weights, and gains and gradients of layers.
 
     A row a number. `of` is activations or weights; `layer` is the path of the activation or of the
-    weight; `width` the largest rank there could be; `index` k for the k-th singular value, else 0;
-    `n` how many vectors, samples or rows of the matrix it rests on. The measures:
+    weight; `width` the largest possible rank; `index` k for the k-th singular value, else 0; `n`
+    the number of vectors, samples or rows of the matrix behind it. The measures:
 
         singular_value        of a matrix of weights; of activations the standard deviations along
                               the principal axes
@@ -60,15 +59,15 @@ class Spectrum:
 
     Arguments:
         saturated_gain: The gain below which f is saturated in a direction.
-        vectors: The largest number of vectors of a layer, drawn evenly, at which its Jacobian is
-            taken; there are fewer of layers of more than 128 features.
+        vectors: The largest number of vectors of a layer, drawn evenly, for its Jacobian; fewer
+            for layers of more than 128 features.
     """
 
     saturated_gain: float = 0.1
     vectors: int = 256
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "training"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "training"
+    figure: ClassVar[str] = "isoexp.figures.spectrum:draw"
     schema: ClassVar[Schema] = {
         "of": str,
         "layer": str,
@@ -82,13 +81,10 @@ class Spectrum:
     def __post_init__(self) -> None:
         if not self.saturated_gain >= 1e-6:  # its square is compared with rounding
             raise ValueError(f"saturated_gain must be at least 1e-6, got {self.saturated_gain:g}")
-        if self.vectors < 1:
-            raise ValueError(f"vectors must be at least 1, got {self.vectors}")
+        check_least(self, vectors=1)
 
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
-        rows: Rows = {name: [] for name in self.schema}
-
         moments: dict[str, Moments] = {}
         for pairs in subject.stream():
             for name, pair in pairs.items():
@@ -99,71 +95,62 @@ class Spectrum:
         known = subject.y is not None and subject.objective is not None
         gradients = gradient_norms(subject) if known else {}
 
+        rows = Columns(self.schema)
         for name, layer in subject.layers.items():
             sigma, n = deviations(moments[name]), moments[name].count
-            _append(rows, "activations", name, len(sigma), _ranks(sigma), n)
+            add = partial(rows.add, of="activations", layer=name, width=len(sigma), index=0)
+            _add_ranks(add, sigma, n)
             constant = moments[name].low == moments[name].high
-            dead = [("dead_fraction", 0, constant.double().mean().item())]
-            _append(rows, "activations", name, len(sigma), dead, n)
+            add(measure="dead_fraction", value=constant.double().mean(), n=n)
 
             f, x = exact(layer, _some(seen[name].inputs))
-            _append(rows, "activations", name, len(sigma), self._stretch(f, x), len(x))
+            gain, saturated = self._stretch(f, x)
+            add(measure="gain", value=gain, n=len(x))
+            add(measure="saturated_fraction", value=saturated, n=len(x))
             if known:
-                norm = [("gradient_norm", 0, gradients[name])]
-                _append(rows, "activations", name, len(sigma), norm, len(subject.x))
+                add(measure="gradient_norm", value=gradients[name], n=len(subject.x))
 
         for name, W in matrices(subject.model):
             sigma = singular_values(W.cpu().double())
-            _append(rows, "weights", name, len(sigma), _ranks(sigma), len(W))
+            add = partial(rows.add, of="weights", layer=name, width=len(sigma), index=0)
+            _add_ranks(add, sigma, len(W))
 
         return rows
 
-    def _stretch(self, f: Layer, x: Float[Tensor, "vectors n"]) -> Iterator[Measured]:
-        """Yields the gain and the saturation, from the eigenvalues of JᵀJ."""
+    def _stretch(self, f: Layer, x: Float[Tensor, "vectors n"]) -> tuple[Tensor, Tensor]:
+        """Returns the gain and the saturation, from the eigenvalues of JᵀJ."""
 
         J = jacobian(f, x).cpu().double()
         squares = eigenvalues(J.mT @ J)
         flat = torch.where(squares.isnan(), nan, (squares < self.saturated_gain**2).double())
 
-        yield "gain", 0, squares.mean(dim=-1).clamp_min(0).sqrt().nanmean().item()
-        yield "saturated_fraction", 0, flat.nanmean().item()
+        return squares.mean(dim=-1).clamp_min(0).sqrt().nanmean(), flat.nanmean()
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns means over layers, and the first layer's gradient over the last layer's."""
 
-        found: dict[str, list[float]] = {}
-        columns = (rows[name] for name in ("of", "measure", "value"))
-        for of, measure, value in zip(*columns, strict=True):
-            if of == "activations":
-                found.setdefault(measure, []).append(value)
-
-        means = ("effective_rank", "dead_fraction", "saturated_fraction")
-        norms = found.get("gradient_norm", [])
+        found = {
+            name: cells(rows, "value", of="activations", measure=name)
+            for name in ("effective_rank", "dead_fraction", "saturated_fraction", "gradient_norm")
+        }
+        norms = found.pop("gradient_norm")
 
         return {
-            **{name: sum(found[name]) / len(found[name]) for name in means},
+            **{name: mean(values) for name, values in found.items()},
             "gradient_ratio": norms[0] / norms[-1] if norms and norms[-1] > 0 else nan,
         }
 
 
 def _some(x: Float[Tensor, "vectors n"]) -> Float[Tensor, "some n"]:
-    """Returns vectors, evenly spaced among these, whose Jacobians are no more than ENTRIES."""
+    """Returns evenly spaced vectors, so few that their Jacobians have at most ENTRIES numbers."""
 
     most = max(1, ENTRIES // x.shape[1] ** 2)
 
     return x[:: -(-len(x) // most)]
 
 
-def _ranks(sigma: Float[Tensor, " rank"]) -> Iterator[Measured]:
+def _add_ranks(add: Callable[..., None], sigma: Float[Tensor, " rank"], n: int) -> None:
     for k, value in enumerate(sigma.tolist(), start=1):
-        yield "singular_value", k, value
-    yield "effective_rank", 0, effective_rank(sigma)
-    yield "participation_ratio", 0, participation_ratio(sigma)
-
-
-def _append(
-    rows: Rows, of: str, layer: str, width: int, measured: Iterable[Measured], n: int
-) -> None:
-    for measure, index, value in measured:
-        for column, entry in zip(rows, (of, layer, width, measure, index, value, n), strict=True):
-            rows[column].append(entry)
+        add(measure="singular_value", index=k, value=value, n=n)
+    add(measure="effective_rank", value=effective_rank(sigma), n=n)
+    add(measure="participation_ratio", value=participation_ratio(sigma), n=n)

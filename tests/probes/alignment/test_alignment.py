@@ -22,7 +22,7 @@ from isoexp.inits import Gaussian
 from isoexp.models import MLP
 from isoexp.models.blocks import Forms
 from isoexp.probes import Alignment
-from isoexp.probes.alignment.curves import Curve, average, interval_95, mean_of_samples
+from isoexp.probes.alignment.views import View, average, interval_95, mean_of_samples
 
 from ..subjects import measure, subject
 
@@ -284,7 +284,7 @@ def test_signed_scores_are_one_minus_the_opposite() -> None:
 @pytest.mark.parametrize("k", [0, 1, 7, 20])
 def test_shares_have_the_exact_binomial_interval(k: int) -> None:
     share = np.array([k / 20])
-    low, high = interval_95(Curve("", share, share, share), 20)
+    low, high = interval_95(View("", share, share, share), 20)
     expected = binomtest(k, 20).proportion_ci(0.95, method="exact")
 
     np.testing.assert_allclose([low[0], high[0]], [expected.low, expected.high], atol=1e-12)

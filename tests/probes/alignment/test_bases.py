@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from isoexp.geometry import random_orthogonal, unit
-from isoexp.probes.alignment.bases import seen_by_planes
-from isoexp.probes.alignment.projection import projected, shells
+from isoexp.probes.alignment.sphere import projected, shells
 from isoexp.probes.alignment.spotlight import (
     in_plane,
     lit,
@@ -14,6 +13,7 @@ from isoexp.probes.alignment.spotlight import (
     spotlight_width,
     there_and_back,
 )
+from isoexp.probes.alignment.views import seen_by_planes
 
 LEVELS = (0.05, 0.2)
 

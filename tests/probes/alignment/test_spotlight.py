@@ -9,8 +9,8 @@ from scipy.linalg import expm
 from scipy.special import betainc, erf, gammaln
 
 from isoexp.probes.alignment import spotlight as module
-from isoexp.probes.alignment.coordinates import kurtosis_null, nearest_cosine_null
-from isoexp.probes.alignment.projection import projected, shells
+from isoexp.probes.alignment.bases import thomson_points
+from isoexp.probes.alignment.sphere import kurtosis_null, nearest_cosine_null, projected, shells
 from isoexp.probes.alignment.spotlight import (
     circle,
     in_plane,
@@ -19,7 +19,6 @@ from isoexp.probes.alignment.spotlight import (
     permutation_planes,
     spotlight_width,
 )
-from isoexp.probes.alignment.thomson import thomson_points
 
 
 def unit_rows(count: int, n: int, seed: int = 0) -> np.ndarray:

@@ -29,7 +29,7 @@ from isoexp.probes.continuity.circular import (
     probabilities,
 )
 from isoexp.probes.continuity.decoding import mixed
-from isoexp.probes.continuity.paths import Path, limit_angle, random_bases
+from isoexp.probes.continuity.paths import FactorPath, limit_angle, random_bases
 
 FAST = Continuity(samples=400, pairs=400, steps=4, bases=8)
 
@@ -183,7 +183,7 @@ def test_the_share_of_a_path_is_unbiased() -> None:
         circle = np.stack([np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)], axis=1)
         for there in found:
             h = np.concatenate([circle, noise], axis=1) if there else noise
-            path = Path.of(h, bins_of(t), True)
+            path = FactorPath.of(h, bins_of(t), True)
             assert path is not None
             found[there].append(path.share()[0])
 
@@ -200,10 +200,10 @@ def test_the_jump_of_a_staircase() -> None:
 
     for m in (2, 3, 4, 6, 12):
         turn = 2 * np.pi * np.floor(t * m) / m
-        path = Path.of(np.stack([np.cos(turn), np.sin(turn)], axis=1), bins_of(t), True)
+        path = FactorPath.of(np.stack([np.cos(turn), np.sin(turn)], axis=1), bins_of(t), True)
         assert path is not None
         assert path.jump()[0] == pytest.approx(12 / m)
-    line = Path.of(np.floor(4 * t)[:, None], bins_of(t), False)
+    line = FactorPath.of(np.floor(4 * t)[:, None], bins_of(t), False)
     assert line is not None
     assert line.jump()[0] == pytest.approx(11 / 3)
 
@@ -211,8 +211,8 @@ def test_the_jump_of_a_staircase() -> None:
 def test_there_is_no_path_through_empty_bins_or_one_point() -> None:
     t = np.random.default_rng(0).random(400)
 
-    assert Path.of(np.ones((400, 3)), bins_of(t), True) is None
-    assert Path.of(t[:, None], np.where(t < 0.5, 0, 5), False) is None
+    assert FactorPath.of(np.ones((400, 3)), bins_of(t), True) is None
+    assert FactorPath.of(t[:, None], np.where(t < 0.5, 0, 5), False) is None
 
 
 # The probe on representations made by hand

@@ -22,7 +22,7 @@ from isoexp.inits import Default
 from isoexp.models import MLP
 from isoexp.models.blocks import Forms
 from isoexp.probes import Locking, Subject, Unsuitable
-from isoexp.probes.locking.weights import Sample, state_of
+from isoexp.probes.landscape import Landscape, state_of
 from isoexp.training import Regression
 
 from ...models.tiny import MODELS, forms
@@ -243,7 +243,7 @@ def test_samples_are_bounded() -> None:
     assert set(table["n"]) == {70}
     assert set(table["n_test"]) == {80}
     y, objective = it.task
-    drawn = Sample(it.model, it.x, y, objective).drawn(20, it.generator)
+    drawn = Landscape(it.model, it.x, y, objective).drawn(20, it.generator)
     assert len(drawn.x) == len(drawn.y) == 20
     rows = [int((it.x == row).all(dim=1).nonzero()) for row in drawn.x]
     assert rows == sorted(set(rows))
@@ -253,7 +253,7 @@ def test_samples_are_bounded() -> None:
 def test_losses_are_those_of_the_subject() -> None:
     it = subject()
     y, objective = it.task
-    sample, state = Sample(it.model, it.x, y, objective), state_of(it.model)
+    sample, state = Landscape(it.model, it.x, y, objective), state_of(it.model)
 
     assert sample.loss(state) == pytest.approx(loss(it, it.model), rel=1e-6)
     assert sample.guess() == pytest.approx(math.log(4), rel=1e-6)

@@ -175,10 +175,10 @@ def test_ways_have_the_lengths_that_are_asked_for() -> None:
 
     for way in found:
         moved = {k: t - state[k] for k, t in way.at(0.7).items()}
-        assert size(way.curve.v) == pytest.approx(1.0)
+        assert size(way.motion.v) == pytest.approx(1.0)
         if way.kind != "orbit":
             assert size(moved) == pytest.approx(0.7)
-            assert not way.curve.a
+            assert not way.motion.a
         else:  # the chord is shorter than the way, by its cube
             assert size(moved) < 0.7
             short = {k: t - state[k] for k, t in way.at(1e-3).items()}
@@ -187,7 +187,7 @@ def test_ways_have_the_lengths_that_are_asked_for() -> None:
             shares = [moved[k].norm() / state[k].norm() for k in state]
             torch.testing.assert_close(torch.stack(shares), shares[0].expand(len(shares)))
 
-    tangent, orbit = found[2].curve.v, found[3].curve.v
+    tangent, orbit = found[2].motion.v, found[3].motion.v
     torch.testing.assert_close(flat(tangent), flat(orbit))
 
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from isoexp.probes.moments import Moments
 from isoexp.probes.ood_magnitude.features import directions, stretched
-from isoexp.probes.ood_magnitude.predictions import calibration_error, margin, rank_correlation
+from isoexp.probes.ood_magnitude.predictions import calibration_error, rank_correlation
+from isoexp.probes.ood_magnitude.scaling import margin
+from isoexp.probes.statistics import Moments
 
 
 def test_directions_are_those_of_ridge_regression() -> None:

@@ -19,7 +19,7 @@ from isoexp import activations, figures
 from isoexp.activations import Activation, Isotropic, IsotropicOf, ReLU, Sigmoid, Tanh
 from isoexp.geometry import angle, unit
 from isoexp.probes import Refraction, Subject, Unsuitable, deflection
-from isoexp.probes.jacobian import pushforward
+from isoexp.probes.derivatives import pushforward
 from isoexp.probes.refraction import refraction
 from isoexp.probes.refraction.rays import companions, distinct, turning
 from isoexp.stochastic import Stochastic

@@ -14,15 +14,14 @@ from torch import Tensor, nn
 from isoexp import figures
 from isoexp.activations import Activation, Identity, IsoTanh, RadialBasis, ReLU, Sigmoid, Tanh
 from isoexp.probes import Spectrum, Subject, Unsuitable
-from isoexp.probes.jacobian import jacobian
-from isoexp.probes.moments import Moments
-from isoexp.probes.spectrum.backward import gradient_norms
+from isoexp.probes.derivatives import gradient_norms, jacobian
 from isoexp.probes.spectrum.spectra import (
     deviations,
     effective_rank,
     matrices,
     participation_ratio,
 )
+from isoexp.probes.statistics import Moments
 from isoexp.training import Classification, Regression
 
 from ...models.tiny import MODELS, forms

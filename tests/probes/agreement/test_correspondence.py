@@ -1,4 +1,4 @@
-"""Tests for isoexp.probes.agreement.measures, and the maps of correspondence."""
+"""Tests for isoexp.probes.agreement.correspondence."""
 
 from math import isnan
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from isoexp.geometry import random_orthogonal
-from isoexp.probes.agreement.correspondence import MAPS
-from isoexp.probes.agreement.measures import (
+from isoexp.probes.agreement.correspondence import (
+    MAPS,
     centred,
     cka,
     cosine,

@@ -1,4 +1,4 @@
-"""The Jacobian J of a layer, by its action on vectors, J v.
+"""Derivatives: the Jacobian J of a layer, and the gradient ∂L/∂h of the loss behind it.
 
 The pullback u ↦ Jᵀu of reverse mode is linear in u; J is the pullback of that. PyTorch's forward
 mode gives the same, and would import its compiler for each x + 1, for longer than a probe takes.
@@ -6,7 +6,7 @@ mode gives the same, and would import its compiler for each x + 1, for longer th
 Source: Townsend, A new trick for calculating Jacobian vector products (2017).
 """
 
-__all__ = ["exact", "jacobian", "pushforward"]
+__all__ = ["exact", "gradient_norms", "jacobian", "pushforward"]
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -14,9 +14,10 @@ from dataclasses import replace
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from .layers import Layer
+from .layers import Layer, hooked
+from .subject import Subject, batches
 
 
 def exact(layer: Layer, x: Float[Tensor, "vectors n"]) -> tuple[Layer, Float[Tensor, "vectors n"]]:
@@ -36,13 +37,7 @@ def exact(layer: Layer, x: Float[Tensor, "vectors n"]) -> tuple[Layer, Float[Ten
 def pushforward(
     f: Callable[[Tensor], Tensor], x: Float[Tensor, "*batch n"], v: Float[Tensor, "*batch n"]
 ) -> tuple[Float[Tensor, "*batch m"], Float[Tensor, "*batch m"]]:
-    """Returns f(x) and J(x) v; NaN for the latter if f has no derivative.
-
-    Arguments:
-        f: The map, over vectors along the last axis.
-        x: Where.
-        v: The directions, one for each x.
-    """
+    """Returns f(x) and J(x) v, with a direction v for each x; NaN for J v without a derivative."""
 
     y, (t,) = _pushforwards(f, x, [v])
 
@@ -52,12 +47,7 @@ def pushforward(
 def jacobian(
     f: Callable[[Tensor], Tensor], x: Float[Tensor, "vectors n"]
 ) -> Float[Tensor, "vectors m n"]:
-    """Returns J(x) column by column; NaN if f has no derivative.
-
-    Arguments:
-        f: The map, over vectors along the last axis.
-        x: Where.
-    """
+    """Returns J(x) of a map of vectors; NaN if f has no derivative."""
 
     basis = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
 
@@ -69,8 +59,6 @@ def _pushforwards(
     x: Float[Tensor, "*batch n"],
     directions: Sequence[Float[Tensor, "*batch n"]],
 ) -> tuple[Float[Tensor, "*batch m"], list[Float[Tensor, "*batch m"]]]:
-    """Returns f(x) and J(x) v for each direction v."""
-
     try:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
@@ -92,7 +80,7 @@ def _pullback(
     u: Float[Tensor, "*batch m"],
     create_graph: bool = False,
 ) -> Float[Tensor, "*batch n"]:
-    """Returns Jᵀu for the J of the graph between x and y; zero where there is none."""
+    """Returns Jᵀu for the J of the graph between x and y; zero where there is no graph."""
 
     if not y.requires_grad:
         return torch.zeros_like(x)
@@ -100,3 +88,45 @@ def _pullback(
     dot = (y * u).sum()  # grad_outputs=u would import sympy, to compare two shapes
 
     return torch.autograd.grad(dot, x, retain_graph=True, create_graph=create_graph)[0]
+
+
+@torch.enable_grad()
+def gradient_norms(subject: Subject) -> dict[str, float]:
+    """Returns the mean of ‖∂L/∂h‖ over samples: L a sample's loss, h all outputs of a layer for it.
+
+    No parameter gets a gradient, and none needs to want one. Samples must lie along the first axis
+    of a layer's outputs.
+
+    Raises:
+        Unsuitable: If the targets are not known.
+    """
+
+    y, objective = subject.task
+
+    totals = dict.fromkeys(subject.layers, 0.0)
+    for a, b in batches(subject.x, y):
+        # Zeros added to the outputs of layers: the network itself need be part of no graph.
+        shifts: list[tuple[str, Tensor]] = []
+
+        def shifted(
+            module: nn.Module, args: tuple[Tensor, ...], out: Tensor, shifts: list = shifts
+        ) -> Tensor:
+            for name, layer in subject.layers.items():
+                if layer.meets(module, args[0]):
+                    shifts.append((name, torch.zeros_like(out, requires_grad=True)))
+                    return out + shifts[-1][1]
+            return out
+
+        with hooked({layer.module for layer in subject.layers.values()}, after=shifted):
+            loss = objective.losses(subject.model(a)[None], a[None], b[None]).sum()
+
+        grads = torch.autograd.grad(
+            loss, [shift for _, shift in shifts], allow_unused=True, materialize_grads=True
+        )
+        squares = {name: torch.zeros(len(a), dtype=torch.float64) for name in totals}
+        for (name, _), grad in zip(shifts, grads, strict=True):
+            squares[name] += grad.reshape(len(a), -1).cpu().double().square().sum(dim=1)
+        for name, square in squares.items():
+            totals[name] += square.sqrt().sum().item()
+
+    return {name: total / len(subject.x) for name, total in totals.items()}

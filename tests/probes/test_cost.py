@@ -14,13 +14,12 @@ from torch import Tensor, nn
 import isoexp
 from isoexp.activations import Activation, Identity, IsoReLU, IsoTanh, RadialBasis, ReLU, Tanh
 from isoexp.figures.cost import draw
-from isoexp.probes import Cost
-from isoexp.probes.cost import passes, saved_bytes
-from isoexp.probes.cost.passes import WARM_UP, Form, peak_bytes, times_s
+from isoexp.probes import Cost, cost
+from isoexp.probes.cost import WARM_UP, Workload, peak_bytes, saved_bytes, times_s
 from isoexp.streams import stream
 
-from ...experiment.runs import TINY, run
-from ..subjects import measure, subject
+from ..experiment.runs import TINY, run
+from .subjects import measure, subject
 
 BRIEF = Cost(vectors=64, repeats=2)
 
@@ -46,7 +45,7 @@ class Remembering(Activation):
 
 
 def saved(f: Activation, vectors: int = 10) -> int:
-    return saved_bytes(Form(f, torch.randn(vectors, f.width), f))[0]
+    return saved_bytes(Workload(f, torch.randn(vectors, f.width), f))[0]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -55,7 +54,7 @@ def test_elementwise_functions_keep_what_they_give(n: int, dtype: torch.dtype) -
     x = torch.randn(10, n, dtype=dtype)
 
     for f in (torch.tanh, torch.relu):
-        assert saved_bytes(Form(f, x)) == (10 * n * dtype.itemsize, False)
+        assert saved_bytes(Workload(f, x)) == (10 * n * dtype.itemsize, False)
     assert saved(Identity(n)) == 0
 
 
@@ -67,7 +66,7 @@ def test_isotropic_functions_keep_some_numbers_more_a_vector(F: type[Activation]
 
     assert more[0] > 0
     assert len(set(more)) == 1
-    assert saved_bytes(Form(F(8), torch.randn(10, 8)))[1]
+    assert saved_bytes(Workload(F(8), torch.randn(10, 8)))[1]
 
 
 def test_what_shares_memory_is_kept_once() -> None:
@@ -77,15 +76,15 @@ def test_what_shares_memory_is_kept_once() -> None:
 
     x = torch.randn(10, 6)
 
-    assert saved_bytes(Form(f, x)) == (x.nbytes, False)
-    assert saved_bytes(Form(lambda x: x * x, x)) == (0, True)
+    assert saved_bytes(Workload(f, x)) == (x.nbytes, False)
+    assert saved_bytes(Workload(lambda x: x * x, x)) == (0, True)
 
 
 def test_what_a_function_has_learnt_is_not_kept_for_the_pass() -> None:
     f, x = nn.PReLU(6), torch.randn(10, 6)
 
-    assert saved_bytes(Form(f, x, f)) == (0, True)
-    assert saved_bytes(Form(f, x)) == (f.weight.nbytes, True)
+    assert saved_bytes(Workload(f, x, f)) == (0, True)
+    assert saved_bytes(Workload(f, x)) == (f.weight.nbytes, True)
 
 
 def test_times_are_those_of_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +96,7 @@ def test_times_are_those_of_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     def work() -> None:
         now[0] += next(steps)
 
-    monkeypatch.setattr(passes.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: now[0])
     times = times_s({("a", "x"): work, ("b", "x"): lambda: None}, 5, CPU, stream(0))
 
     assert times["a", "x"].tolist() == list(range(WARM_UP + 1, WARM_UP + 6))
@@ -143,7 +142,7 @@ def test_the_peak_is_beyond_what_was_held(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_pass_back_is_that_of_v() -> None:
     f, x, v = Remembering(3), torch.randn(5, 3), torch.randn(5, 3)
-    form = Form(f, x, f)
+    form = Workload(f, x, f)
     form.forward()
     assert f.back == []
     form.both(v)
@@ -156,7 +155,7 @@ def test_what_is_learnt_is_differentiated_and_left_without_a_gradient() -> None:
     f = nn.PReLU(3)
     seen: list[Tensor] = []
     f.weight.register_hook(seen.append)
-    Form(f, torch.randn(5, 3), f).both(torch.ones(5, 3))
+    Workload(f, torch.randn(5, 3), f).both(torch.ones(5, 3))
 
     assert len(seen) == 1
     assert f.weight.grad is None
@@ -262,7 +261,7 @@ def test_what_tanh_and_relu_keep_is_what_the_controls_keep(F: type[Activation]) 
 
 @pytest.mark.parametrize("settings", [{"vectors": 0}, {"repeats": 0}])
 def test_settings_that_cannot_be(settings: dict) -> None:
-    with pytest.raises(ValueError, match="vectors and repeats must be at least 1"):
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} must be at least 1, got 0"):
         Cost(**settings)
 
 

@@ -27,7 +27,7 @@ def network() -> nn.Sequential:
 def test_it_is_the_probe_put_to_the_network() -> None:
     net, x, y = network().eval(), torch.randn(20, 5), torch.randint(3, (20,))
     it = subject(model=net)
-    it = Subject(net, x, y, it.objective, isoexp.probes.measuring.stream(3, "probe"))
+    it = Subject(net, x, y, it.objective, isoexp.probes.measurement.stream(3, "probe"))
 
     table = probe(net, x, OODMagnitude(points=3), y, seed=3)
     pd.testing.assert_frame_equal(table, pd.DataFrame(OODMagnitude(points=3)(it)))

@@ -1,5 +1,6 @@
-"""Tests for isoexp.probes.locking.curvature."""
+"""Tests for isoexp.probes.landscape."""
 
+from math import isnan, nan
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from torch.func import functional_call
 
 from isoexp.activations import GELU, Activation, IsoSinusoid, IsoTanh, Tanh
 from isoexp.probes.junctions import State, find_junctions
-from isoexp.probes.locking.curvature import Curve, second_derivatives
+from isoexp.probes.landscape import Motion, barrier, between, second_derivatives
 from isoexp.probes.locking.orbit import random_skew, rotated, velocity
 
-from ..subjects import subject
+from .subjects import subject
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -37,7 +38,7 @@ def test_a_quadratic_has_its_matrix() -> None:
     found = second_derivatives(
         lambda s: s["w"] @ H @ s["w"] / 2 + c @ s["w"],
         {"w": theta},
-        [Curve({"w": v}, {}), Curve({"w": v}, {"w": a}), Curve({}, {"w": a})],
+        [Motion({"w": v}, {}), Motion({"w": v}, {"w": a}), Motion({}, {"w": a})],
     )
     g = H @ theta + c
     torch.testing.assert_close(found, torch.stack([v @ H @ v, v @ H @ v + g @ a, g @ a]))
@@ -47,7 +48,7 @@ def test_a_circle_is_level_although_its_tangent_is_not() -> None:
     """L = ‖θ‖² on the circle: a = −θ undoes vᵀHv = 2."""
 
     theta, v = torch.tensor([3.0, 4.0]), torch.tensor([-4.0, 3.0])
-    curves = [Curve({"w": v / 5}, {}), Curve({"w": v / 5}, {"w": -theta / 25})]
+    curves = [Motion({"w": v / 5}, {}), Motion({"w": v / 5}, {"w": -theta / 25})]
     found = second_derivatives(lambda s: s["w"] @ s["w"], {"w": theta}, curves)
 
     torch.testing.assert_close(found, torch.tensor([2.0, 0.0]))
@@ -56,7 +57,7 @@ def test_a_circle_is_level_although_its_tangent_is_not() -> None:
 def test_a_linear_loss_bends_with_the_curve_alone() -> None:
     state = {"w": torch.randn(3), "unused": torch.randn(2)}
     c, v, a = torch.randn(3, 3).unbind()
-    found = second_derivatives(lambda s: c @ s["w"], state, [Curve({"w": v}, {"w": a})])
+    found = second_derivatives(lambda s: c @ s["w"], state, [Motion({"w": v}, {"w": a})])
 
     torch.testing.assert_close(found, (c @ a)[None])
 
@@ -79,7 +80,7 @@ def test_agrees_with_the_dense_hessian(activation: type[Activation]) -> None:
         pairs = zip(names, parts, strict=True)
         return loss({name: part.view_as(state[name]) for name, part in pairs})
 
-    curves = [Curve(gaussian(state), gaussian(state)) for _ in range(3)]
+    curves = [Motion(gaussian(state), gaussian(state)) for _ in range(3)]
     theta = flat(state).requires_grad_()
     H: Any = hessian(of_flat, theta)
     (g,) = torch.autograd.grad(of_flat(theta), theta)
@@ -98,12 +99,12 @@ def test_the_orbit_of_isotropic_networks_is_level(activation: type[Activation], 
     state = {name: p.detach() for name, p in it.model.named_parameters()}
     skews = [random_skew(junction.width, it.generator) for junction in junctions]
     v = velocity(junctions, state, skews)
-    curve = Curve(v, velocity(junctions, v, skews))
+    curve = Motion(v, velocity(junctions, v, skews))
 
     def loss(s: State) -> Tensor:
         return F.cross_entropy(functional_call(it.model, dict(s), (it.x,)), it.task[0])
 
-    straight, bent = second_derivatives(loss, state, [Curve(v, {}), curve]).tolist()
+    straight, bent = second_derivatives(loss, state, [Motion(v, {}), curve]).tolist()
     assert abs(straight) > 1e-3
     if activation in (Tanh, GELU):
         assert abs(bent) > 1e-3
@@ -114,3 +115,29 @@ def test_the_orbit_of_isotropic_networks_is_level(activation: type[Activation], 
     losses = [loss(rotated(junctions, state, [t * A for A in skews])) for t in (-h, 0, h)]
     difference = (losses[0] - 2 * losses[1] + losses[2]) / h**2
     assert bent == pytest.approx(difference.item(), rel=1e-3, abs=1e-5)
+
+
+def test_barriers_in_closed_form() -> None:
+    t = torch.linspace(0, 1, 21)
+
+    assert barrier(t, 4 * t * (1 - t) + 3 * t) == pytest.approx(1)
+    assert barrier(t, 2 - 5 * t) == pytest.approx(0, abs=1e-15)
+    assert barrier(t, (t - 0.5) ** 2) == 0.0  # a valley
+
+
+@pytest.mark.parametrize("at", [0, 10, 20])
+def test_there_is_no_barrier_to_what_has_diverged(at: int) -> None:
+    losses = torch.ones(21)
+    losses[at] = nan
+
+    assert isnan(barrier(torch.linspace(0, 1, 21), losses))
+
+
+def test_weights_between_two_networks() -> None:
+    one, other = ({"w": torch.randn(3), "count": torch.tensor(n)} for n in (4, 9))
+    found = between(one, other, 0.25)
+
+    torch.testing.assert_close(found["w"], 0.75 * one["w"] + 0.25 * other["w"])
+    assert found["count"] == 4
+    assert torch.equal(between(one, other, 0.0)["w"], one["w"])
+    assert torch.equal(between(one, other, 1.0)["w"], other["w"])

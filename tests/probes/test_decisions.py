@@ -37,7 +37,7 @@ from isoexp.probes.decisions import linear_part
 from isoexp.streams import stream
 from isoexp.training import Classification, Regression
 
-from ...experiment.runs import TINY, run
+from ..experiment.runs import TINY, run
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -1,16 +1,16 @@
-"""Compression: an isotropic layer has no use for more features than the layer before can fill.
+"""Reduction: an isotropic layer has no use for more features than the layer before can fill.
 
 If f is isotropic, f(U z) = U f(z) for a U of orthonormal columns. Layer i therefore needs the range
 of its affine map alone: with singular vectors U_i of that range,
 
     [b_i  W_i U_{i−1}] = U_i [b'_i  W'_i],    n'_i = rank ≤ min(n_i, n'_{i−1} + 1),
 
-and U_i f(W'_i z + b'_i) is what layer i gave; the readout is W_L U_{L−1}. The function is the same,
-exactly. Without biases n'_i ≤ min(n_i, n'_{i−1}). What does not commute with O(n) cannot be so
-reduced: elementwise functions give another function.
+and U_i f(W'_i z + b'_i) is the output of layer i; the readout is W_L U_{L−1}. The function is the
+same, exactly. Without biases n'_i ≤ min(n_i, n'_{i−1}). A layer that does not commute with O(n)
+cannot be reduced so: the network would be another function.
 
 Source: Ganev, van Laarhoven, Walters, Universal Approximation and Model Compression for Radial
-Neural Networks (2021), where U is that of a QR decomposition, which does not see lower ranks.
+Neural Networks (2021); their U comes from a QR decomposition, which does not see lower ranks.
 """
 
 __all__ = ["Reduction", "Restricted", "compressed", "linear_maps", "reduced", "unrolled"]
@@ -25,21 +25,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ...activations import Activation
-from ..copies import ORTHOGONAL, preserves, rounding
-from ..junctions import Junction, find_junctions
-from ..subject import Subject, Unsuitable
+from ..activations import Activation
+from .copies import ORTHOGONAL, preserves
+from .junctions import Junction, agree, find_junctions
+from .subject import Subject, Unsuitable
 
 
 class Restricted(Activation):
-    """A function of R^n on the span of the first k axes, which it must not leave.
+    """A function of R^n on the span of its first k axes, which it must not leave.
 
-    Its profile is that of the function, whatever this makes of the width n.
-
-    Arguments:
-        width: k.
-        form: The function.
-        form_width: n.
+    Its width is k; `form` is the function and `form_width` n, on which its profile may depend.
     """
 
     def __init__(self, width: int, form: nn.Module, form_width: int) -> None:
@@ -64,12 +59,12 @@ class Reduction:
 def compressed(subject: Subject, tolerance: float = 0.0) -> nn.Sequential:
     """Returns the network with no more features than it needs, its layers in a row.
 
-    Layers that do not commute with rotations stay as they are.
+    Layers that do not commute with rotations on the subject's samples stay as they are.
 
     Arguments:
-        subject: The network, and samples on which symmetry is tried.
-        tolerance: Singular values up to this share of the largest are taken for zero; those of
-            rounding always are.
+        subject: The network and samples.
+        tolerance: Singular values up to this share of the largest count as zero, and always up to
+            rounding.
 
     Raises:
         Unsuitable: If the network is not linear maps and activations in a row.
@@ -100,9 +95,7 @@ def unrolled(subject: Subject) -> tuple[list[Junction], nn.Sequential]:
         linear = linear_maps(row)
         if len(linear) == len(maps) and linear[0].in_features == x[0].numel():
             y = model(x)
-            if (row(x).reshape(y.shape) - y).norm() <= rounding(
-                y
-            ) * y.norm():  # 0 ≤ 0, of all zeros
+            if agree(row(x).reshape(y.shape), y):
                 return junctions, row
 
     raise Unsuitable(
@@ -119,12 +112,9 @@ def linear_maps(row: nn.Sequential) -> list[nn.Linear]:
 
 @torch.no_grad()
 def reduced(row: nn.Sequential, free: Sequence[bool], tolerance: float) -> Reduction:
-    """Returns the network of a row with those hidden layers reduced that are free to be.
+    """Returns the network of a row, as of `unrolled`, with the free hidden layers reduced.
 
-    Arguments:
-        row: Linear maps and activations in turn, as `unrolled` returns them.
-        free: For each hidden layer whether to reduce it.
-        tolerance: The share of the largest singular value up to which others are taken for zero.
+    Singular values up to a share `tolerance` of the largest count as zero.
     """
 
     maps = linear_maps(row)
@@ -156,7 +146,7 @@ def _range(M: Float[Tensor, "n m"], tolerance: float) -> Float[Tensor, "n k"]:
 
 
 def _linear(W: Float[Tensor, "n m"], b: Float[Tensor, " n"] | None, like: nn.Linear) -> nn.Linear:
-    """Returns x ↦ W x + b, of the precision of another map and where that lies."""
+    """Returns x ↦ W x + b in the precision and on the device of another map."""
 
     # meta: no first weights, which would draw random numbers
     linear = nn.Linear(W.shape[1], len(W), b is not None, device="meta")

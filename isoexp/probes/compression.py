@@ -8,17 +8,17 @@ Layers that are wider are redundant, exactly, whatever was learnt; elementwise o
 __all__ = ["Compression"]
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 
-from ...store.tables import Rows, Schema
-from ...training import rows_at_once
-from ..copies import ORTHOGONAL, preserves
-from ..subject import Subject
+from ..store.tables import Rows, Schema
+from .copies import ORTHOGONAL, preserves
 from .reduction import Reduction, linear_maps, reduced, unrolled
+from .rows import Columns
+from .subject import Over, Subject, batches
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,22 @@ class Compression:
     """Measures how many features the layers need, and checks that the compressed network is equal.
 
     A row for each hidden layer and one for the outputs. effective_width is n'_i (the width, where f
-    does not commute with O(n)); parameters are those of the linear map before. relative_error is
-    ‖U_i h'_i − h_i‖ / ‖h_i‖ over the samples, h_i what the layer gives; forced_error, the control,
-    is the same if each layer is reduced whether it commutes or not. commutes says whether it does,
-    of the outputs whether all do.
+    does not commute with O(n)); parameters are counted in the linear map before. relative_error is
+    ‖U_i h'_i − h_i‖ / ‖h_i‖ over the samples, h_i the outputs of the layer; forced_error, the
+    control, is the same if each layer is reduced whether it commutes or not. commutes says whether
+    it does, in the row of the outputs whether all do.
 
     Cost: 0.02 s on the default network; singular values of each weight, and one pass.
 
     Arguments:
-        tolerance: Singular values up to this share of the largest are taken for zero; those of
-            rounding always are. Above rounding the compression is not exact, as the error shows.
+        tolerance: Singular values up to this share of the largest count as zero, and always up to
+            rounding. Above rounding the compression is not exact, as the error shows.
     """
 
     tolerance: float = 0.0
 
-    over: ClassVar[Literal["training", "ends", "trained"]] = "ends"
-    needs: ClassVar[frozenset[str]] = frozenset()
+    over: ClassVar[Over] = "ends"
+    figure: ClassVar[str] = "isoexp.figures.compression:draw"
     schema: ClassVar[Schema] = {
         "layer": str,
         "width": int,
@@ -67,17 +67,20 @@ class Compression:
         forced = reduced(row, [True] * len(free), self.tolerance)
         before, after = linear_maps(row), linear_maps(kept.network)
 
-        return {
-            "layer": [each.layer.name for each in junctions] + ["outputs"],
-            "width": [each.out_features for each in before],
-            "effective_width": [each.out_features for each in after],
-            "parameters": [_parameters(each) for each in before],
-            "compressed_parameters": [_parameters(each) for each in after],
-            "relative_error": _errors(row, kept, subject.x),
-            "forced_error": _errors(row, forced, subject.x),
-            "commutes": [*free, all(free)],
-            "n": [len(subject.x)] * len(before),
-        }
+        rows = Columns(self.schema)
+        rows.extend(
+            layer=[*(each.layer.name for each in junctions), "outputs"],
+            width=[each.out_features for each in before],
+            effective_width=[each.out_features for each in after],
+            parameters=[_parameters(each) for each in before],
+            compressed_parameters=[_parameters(each) for each in after],
+            relative_error=_errors(row, kept, subject.x),
+            forced_error=_errors(row, forced, subject.x),
+            commutes=[*free, all(free)],
+            n=len(subject.x),
+        )
+
+        return rows
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns the share of parameters that is kept, and the errors of the outputs."""
@@ -101,7 +104,7 @@ def _errors(
     outputs = linear_maps(row)[-1].out_features
     bases = [*reduction.bases, torch.eye(outputs, dtype=torch.float64)]
     lost, whole = (torch.zeros(len(bases), dtype=torch.float64) for _ in range(2))
-    for part in x.split(rows_at_once(x)):
+    for (part,) in batches(x):
         given = zip(_given(row, part), _given(reduction.network, part), bases, strict=True)
         for i, (h, h_, U) in enumerate(given):
             h, h_ = h.cpu().double(), h_.cpu().double()
@@ -112,7 +115,7 @@ def _errors(
 
 
 def _given(row: nn.Sequential, x: Tensor) -> list[Tensor]:
-    """Returns what the activations of a row give, then the outputs."""
+    """Returns the outputs of each activation in a row, then of the row."""
 
     given = []
     for i, module in enumerate(row):

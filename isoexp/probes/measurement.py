@@ -45,7 +45,7 @@ def probe(
     modules: Mapping[str, nn.Module] | Sequence[str] | None = None,
     seed: int = 0,
 ) -> "pd.DataFrame":
-    """Puts a probe to a network and returns its rows.
+    """Measures a network with a probe and returns the rows.
 
     The network may be anyone's: its activations are found among its modules. It is put into
     evaluation mode, on its own device, and left as it was. Samples are sent through many networks
@@ -54,10 +54,10 @@ def probe(
 
     Arguments:
         model: The network, or several of one shape.
-        inputs: Samples to put to it, as many as its forward takes at once, along the first axis.
-        probe: What to measure, Refraction() unless given.
+        inputs: Samples, as many as its forward takes at once, along the first axis.
+        probe: The measurement, Refraction() unless given.
         targets: The class of each sample, or a vector; for probes that look at answers.
-        objective: What the network was trained for; classification if targets are whole numbers,
+        objective: The objective of the training; classification if targets are whole numbers,
             regression otherwise, unless given.
         train: Inputs and targets that it was trained on; for probes that fit or train.
         factors: The continuous factors behind the inputs by name: values, or Factor(values,
@@ -66,7 +66,7 @@ def probe(
             several networks each is the twin of the one before, unless given.
         refit: Trains copies of networks on: refit(networks, steps, rate) returns them.
         modules: The modules to look at, by name, or their names; the activations, unless given.
-        seed: The seed of what the probe draws.
+        seed: The seed of the probe's random draws.
 
     Returns:
         The rows, a column for each entry of probe.schema; of several networks, behind a column
@@ -121,8 +121,10 @@ def _seen(
     inputs: Samples,
     modules: Mapping[str, nn.Module] | Sequence[str] | None,
 ) -> Sequence[Mapping[str, Pair] | None]:
-    """Returns what the layers of each network take and give, from one pass of all; None of each
-    where they are not of one shape, cannot be batched, or see too much to keep."""
+    """Returns the inputs and outputs of the layers of each network, from one pass of all.
+
+    None for each where they differ in shape, cannot be batched, or the samples are too many.
+    """
 
     x = samples_of(models[0], inputs)
     nothing = [None] * len(models)
@@ -154,7 +156,7 @@ def _subject(
     seed: int,
     stack: ExitStack,
 ) -> Subject:
-    """Returns a network in evaluation mode with all that a probe may ask for, checked."""
+    """Returns the subject of a probe, after checking every argument."""
 
     x = samples_of(model, inputs)
     y = None if targets is None else targets_of(model, targets, len(x))
@@ -205,7 +207,7 @@ def _subject(
 
 @contextmanager
 def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Holds a network in evaluation mode, then gives each module back its own."""
+    """Holds a network in evaluation mode, then gives each module its own mode back."""
 
     modes = {module: module.training for module in model.modules()}
     model.eval()

@@ -1,17 +1,19 @@
-"""Tests for isoexp.probes.agreement.unpaired."""
+"""Tests for isoexp.probes.procrustes where it is not known which rows belong together."""
 
 import pytest
 import torch
 from torch import Generator, Tensor
 
 from isoexp.geometry import random_orthogonal
-from isoexp.probes.agreement.unpaired import _doubly_stochastic, matching, starts
 from isoexp.probes.copies import PERMUTATIONS, SIGNED
 from isoexp.probes.procrustes import (
     Nearest,
+    _doubly_stochastic,
+    matching,
     nearest_orthogonal,
     nearest_permutation,
     nearest_signed,
+    starts,
 )
 from isoexp.symmetry import Group
 
