@@ -20,7 +20,7 @@ class Stochastic(Noisy):
     """B f(Bᵀ x), with one B for all vectors of a call.
 
     B is drawn from O(n). The paper's SO(n) gives the same law where f commutes with some
-    reflection, as everything elementwise does: with the exchange of two coordinates. In evaluation
+    reflection; elementwise functions commute with the exchange of two coordinates. In evaluation
     B stays, so that numbers repeat.
 
     Arguments:

@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim import Muon
 
 from isoexp.ensemble import ELEMENTWISE, BuildOptimizer, Ensemble
-from isoexp.ensemble import memories as module
+from isoexp.ensemble import states as module
 from isoexp.streams import stream
 from isoexp.training import Classification, batches
 
