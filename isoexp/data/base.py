@@ -6,7 +6,7 @@ torch is imported.
 
 __all__ = [
     "Factor", "Source", "Split", "Splits", "carve", "cut", "digest_arrays", "digest_files",
-    "one_hot", "require_at_least", "require_choice",
+    "one_hot",
 ]  # fmt: skip
 
 import hashlib
@@ -118,23 +118,21 @@ class Source(ABC):
         Every run asks for it first, finished ones included; it imports no torch.
         """
 
+    def require_at_least(self, least: int, *settings: str) -> None:
+        """Raises ValueError if one of the named settings is below a bound."""
 
-def require_at_least(least: int, source: Source, *settings: str) -> None:
-    """Raises ValueError where one of the named settings is below a bound."""
+        for setting in settings:
+            given = getattr(self, setting)
+            if not given >= least:
+                bound = f"be at least {least}" if least else "not be negative"
+                raise ValueError(f"{setting} must {bound}, got {given}")
 
-    for setting in settings:
-        given = getattr(source, setting)
-        if not given >= least:
-            bound = f"be at least {least}" if least else "not be negative"
-            raise ValueError(f"{setting} must {bound}, got {given}")
+    def require_choice(self, setting: str, choices: Iterable[str | int]) -> None:
+        """Raises ValueError unless the named setting is one of the choices."""
 
-
-def require_choice(source: Source, setting: str, choices: Iterable[str | int]) -> None:
-    """Raises ValueError unless the named setting is one of the choices."""
-
-    given = getattr(source, setting)
-    if given not in choices:
-        raise ValueError(f"{setting} must be {' or '.join(map(str, choices))}, got {given}")
+        given = getattr(self, setting)
+        if given not in choices:
+            raise ValueError(f"{setting} must be {' or '.join(map(str, choices))}, got {given}")
 
 
 def cut(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:

@@ -10,15 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..errors import UserError
-from .base import (
-    Source,
-    Split,
-    Splits,
-    carve,
-    digest_files,
-    require_at_least,
-    require_choice,
-)
+from .base import Source, Split, Splits, carve, digest_files
 
 
 @dataclass(frozen=True)
@@ -41,8 +33,8 @@ class ImageFolder(Source):
     def __post_init__(self) -> None:
         if not Path(self.root).is_dir():
             raise UserError(f"data.root must be a folder of pictures, got {self.root}")
-        require_at_least(1, self, "size")
-        require_choice(self, "channels", (1, 3))
+        self.require_at_least(1, "size")
+        self.require_choice("channels", (1, 3))
         for part in self._parts():
             if not self._pictures(part):
                 raise UserError(f"data.root: {part} holds no pictures as CLASS/NAME.png")

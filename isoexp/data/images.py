@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import UserError
-from .base import Source, Split, Splits, carve, digest_files, require_at_least
+from .base import Source, Split, Splits, carve, digest_files
 
 NETWORK_TIMEOUT_S = 15.0
 
@@ -41,7 +41,7 @@ class StandardImages(Source):
     options: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
-        require_at_least(1, self, "valid")
+        self.require_at_least(1, "valid")
         if self.root is not None and not Path(self.root).is_dir():
             raise UserError(f"data.root must be a folder, got {self.root}")
 

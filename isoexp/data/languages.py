@@ -21,15 +21,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from .base import (
-    Source,
-    Split,
-    Splits,
-    digest_arrays,
-    one_hot,
-    require_at_least,
-    require_choice,
-)
+from .base import Source, Split, Splits, digest_arrays, one_hot
 
 LANGUAGES = ("a", "b")
 
@@ -47,7 +39,7 @@ class Languages(Source):
         train: The number of training sentences.
         valid: The number of validation sentences.
         test: The number of test sentences.
-        seed: The seed of grammar, dictionary and sentences, apart from that of the networks.
+        seed: The seed of grammar, dictionary and sentences; the networks have their own.
     """
 
     language: Literal["a", "b"] = "a"
@@ -61,10 +53,10 @@ class Languages(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_at_least(1, self, "meanings", "length", "train", "valid", "test")
-        require_choice(self, "language", LANGUAGES)
-        require_at_least(2, self, "words")
-        require_at_least(0, self, "seed")
+        self.require_at_least(1, "meanings", "length", "train", "valid", "test")
+        self.require_choice("language", LANGUAGES)
+        self.require_at_least(2, "words")
+        self.require_at_least(0, "seed")
 
         if not 0 <= self.strength <= 10:
             raise ValueError(f"strength must be from 0 to 10, got {self.strength:g}")

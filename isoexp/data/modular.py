@@ -30,7 +30,7 @@ class ModularArithmetic(Source):
         modulus: The number p of tokens, and of classes.
         operation: The operation ∘.
         train: The share of the p² pairs to learn from; valid and test halve the rest.
-        seed: The seed of the split, apart from that of the networks.
+        seed: The seed of the split; the networks have their own.
     """
 
     modulus: int = 59

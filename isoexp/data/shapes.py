@@ -6,7 +6,7 @@ With p a point of the picture [−1, 1]², in the shape's own coordinates
 
     q = Rᵀ_θ (p − (x, y)) / s,    cover(p) = clip(½ − s d(q) / h, 0, 1),
 
-d the signed distance to the kind's outline and h the side of a pixel: what is drawn moves
+d the signed distance to the kind's outline and h the side of a pixel: the picture moves
 continuously with every factor, and by less than a pixel. The colour of hue t is on a circle of RGB,
 
     c_k(t) = ½ + ½ cos 2π (t − k/3),    k = 0, 1, 2,
@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from .base import Factor, Splits, require_at_least, require_choice
+from .base import Factor, Splits
 from .synthetic import Synthetic
 
 Array = Float[np.ndarray, "*points"]
@@ -72,7 +72,7 @@ KINDS: dict[str, Callable[[Array, Array], Array]] = {
     "corner": corner,
     "ring": ring,
 }
-"""The kinds by name, of area 1 and centroid (0, 0); their order is that of the classes."""
+"""The kinds by name, of area 1 and centroid (0, 0); their order gives the classes."""
 
 
 def cover(
@@ -132,8 +132,8 @@ class Shapes(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(1, self, "side")
-        require_choice(self, "target", ("class", "factors"))
+        self.require_at_least(1, "side")
+        self.require_choice("target", ("class", "factors"))
 
         if not 0 < self.smallest < self.largest:
             raise ValueError(

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from .base import Source, Splits, cut, digest_arrays, require_at_least, require_choice
+from .base import Source, Splits, cut, digest_arrays
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Synthetic(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_at_least(1, self, "train", "valid", "test")
+        self.require_at_least(1, "train", "valid", "test")
 
     @property
     def outputs(self) -> int:
@@ -68,9 +68,9 @@ class Spheres(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(1, self, "dim")
-        require_at_least(2, self, "shells")
-        require_at_least(0, self, "noise")
+        self.require_at_least(1, "dim")
+        self.require_at_least(2, "shells")
+        self.require_at_least(0, "noise")
 
     @property
     def outputs(self) -> int:
@@ -100,8 +100,8 @@ class XOR(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(2, self, "dim")
-        require_choice(self, "basis", ("standard", "random"))
+        self.require_at_least(2, "dim")
+        self.require_choice("basis", ("standard", "random"))
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
         axes = np.eye(self.dim, 2)
@@ -132,8 +132,8 @@ class Teacher(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(1, self, "dim", "hidden", "values")
-        require_choice(self, "form", ("elementwise", "isotropic"))
+        self.require_at_least(1, "dim", "hidden", "values")
+        self.require_choice("form", ("elementwise", "isotropic"))
 
     @property
     def outputs(self) -> int:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from .base import Source, Split, Splits, one_hot, require_at_least
+from .base import Source, Split, Splits, one_hot
 
 OTHER = "\N{REPLACEMENT CHARACTER}"
 
@@ -46,8 +46,8 @@ class Text(Source):
     vocabulary: int = 40
 
     def __post_init__(self) -> None:
-        require_at_least(1, self, "length", "characters")
-        require_at_least(2, self, "vocabulary")
+        self.require_at_least(1, "length", "characters")
+        self.require_at_least(2, "vocabulary")
 
         if self.root is not None and not Path(self.root).is_file():
             raise UserError(f"data.root must be a text file, got {self.root}")

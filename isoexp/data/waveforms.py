@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from .base import Splits, require_at_least
+from .base import Splits
 from .synthetic import Synthetic
 
 Array = Float[np.ndarray, "samples T"]
@@ -59,8 +59,8 @@ class Waveforms(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(1, self, "length")
-        require_at_least(0, self, "noise")
+        self.require_at_least(1, "length")
+        self.require_at_least(0, "noise")
 
         if not 0 < self.slowest <= self.fastest:
             raise ValueError(

@@ -56,7 +56,7 @@ def build_optimizers(
         own_rates: Whether each network has a rate of its own.
     """
 
-    # Built on one network's own shapes first: Muon refuses what is not a matrix.
+    # Built on one network's own shapes first: Muon refuses all but matrices.
     views = [[nn.Parameter(w.detach()[k]) for w in weights] for k in range(len(builds))]
     first = builds[0](views[0])
     stackable = type(first) in ELEMENTWISE or isinstance(first, Together)
@@ -169,7 +169,7 @@ def _is_own(key: str, value: object) -> bool:
 
 
 def _of_group(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns what an optimizer has added to a group: some count their updates there."""
+    """Returns the entries that an optimizer has added to a group: some count updates there."""
 
     ours = ("params", "param_names", "initial_lr", *optimizer.defaults)
     added = {key: value for key, value in group.items() if key not in ours}

@@ -5,8 +5,8 @@
     xavier_uniform    W_ij ~ U(±gain √(6 / (fan_in + fan_out)));
     sparse            most W_ij are 0, the others normal.
 
-The variances of the uniform ones are those of kaiming_normal and xavier_normal: pairs that differ
-by nothing but isotropy.
+The uniform ones have the variances of kaiming_normal and xavier_normal: pairs that differ by
+nothing but isotropy.
 
 Sources: He et al., Delving Deep into Rectifiers (2015); Glorot and Bengio, Understanding the
 difficulty of training deep feedforward neural networks (2010); Martens, Deep learning via

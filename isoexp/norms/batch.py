@@ -62,7 +62,7 @@ class BatchNorm(nn.BatchNorm1d):
 class IsotropicBatchNorm(Norm):
     """Batch normalisation by one scale for all coordinates, (x − μ) / √(tr Σ / n + eps).
 
-    Commutes with O(n). It has no gain and no bias: those of the next layer do as well.
+    Commutes with O(n). It has no gain and no bias, for the next layer has both.
 
     Arguments:
         momentum: The weight of the newest batch in the running moments.

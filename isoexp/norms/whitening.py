@@ -4,7 +4,7 @@
 
 Of all whitenings A (x − μ), A Σ Aᵀ = I, it is the symmetric one, which commutes with every
 rotation of the features: Σ → R Σ Rᵀ takes its root along. Each direction is scaled by itself, so
-the basis it sees is that of the data, never that of the layer.
+it sees the basis of the data, never the basis of the layer.
 
 The ridge is relative to the mean variance tr Σ / n: directions in which a batch does not vary, as
 when it has fewer than n + 1 vectors, are magnified 1/√eps times more than the average one.

@@ -70,16 +70,12 @@ def _diagonal(n: int, generator: Generator) -> Tensor:
     return torch.diag(3 ** (2 * torch.rand(n, generator=generator, dtype=torch.float64) - 1))
 
 
-def _rotation(n: int, generator: Generator) -> Tensor:
-    return random_orthogonal(n, generator)
-
-
 def _identity(n: int, generator: Generator) -> Tensor:
     return torch.eye(n, dtype=torch.float64)
 
 
 GROUPS = (
-    Group("O(n)", _rotation),
+    Group("O(n)", random_orthogonal),
     Group("signed permutations", _signed),
     Group("permutations", _permutation),
     Group("positive diagonal", _diagonal),
