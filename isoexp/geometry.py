@@ -22,7 +22,7 @@ from torch import Generator, Tensor
 
 
 def full(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Returns half precisions as float32, in which they are summed; the others as they are."""
+    """Returns half precisions as float32, to be summed in it, and other dtypes unchanged."""
 
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
@@ -80,7 +80,7 @@ def random_orthogonal(n: int, generator: Generator | None = None) -> Float[Tenso
 
 
 def orthonormal(gaussian: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
-    """Returns the matrix of O(n) that a Gaussian matrix stands for; its law is Haar.
+    """Returns the orthogonal factor of a Gaussian matrix, Haar on O(n).
 
     The QR decomposition is Haar only after the signs of diag R are moved into Q.
 
@@ -100,7 +100,7 @@ def eigh(
 ) -> tuple[Float[Tensor, "*batch n"], Float[Tensor, "*batch n n"]]:
     """Returns λ and U of symmetric matrices S = U diag(λ) Uᵀ; NaN of one that is not finite.
 
-    PyTorch's fails for a whole batch if it fails for one.
+    (torch.linalg.eigh fails for a whole batch if it fails for one matrix.)
     """
 
     finite, S = _finite(S)
@@ -110,7 +110,7 @@ def eigh(
 
 
 def eigenvalues(S: Float[Tensor, "*batch n n"]) -> Float[Tensor, "*batch n"]:
-    """Returns those of symmetric matrices, the smallest first; NaN of one that is not finite."""
+    """Returns λ of symmetric matrices, the smallest first; NaN of one that is not finite."""
 
     finite, S = _finite(S)
 

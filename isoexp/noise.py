@@ -1,8 +1,8 @@
 """Random numbers that are a function of a key: bits_i = h(key, i), with no state besides.
 
-Networks that are batched by vmap share torch's generators, so that dropout in an ensemble would not
-be that of the network alone. A key is a tensor that each network has to itself: it gives the same
-numbers batched or alone, compiled or not, on any device.
+Networks that are batched by vmap share torch's generators, so that dropout in an ensemble would
+differ from a solo run. A key is a tensor that each network has to itself: it gives the same numbers
+batched or alone, compiled or not, on any device.
 """
 
 __all__ = ["KEY", "Noisy", "haar", "normal", "reseed", "salt", "uniform"]
@@ -24,7 +24,7 @@ KEY = (1 << 62) - 1
 WORD = (1 << 32) - 1
 
 STRIDE = 0x1E3779B97F4A7C15
-"""From one key of a module to its next: odd, so that all 2⁶² come before the first comes again."""
+"""The step from one key of a module to its next: odd, so that all 2⁶² come before a repetition."""
 
 
 def uniform(
@@ -38,10 +38,7 @@ def uniform(
     With 24 the largest would round to 1 in float32.
 
     Arguments:
-        key: The key.
-        shape: The shape.
-        dtype: The dtype.
-        share: Which share of the numbers of a batch they are, samples first; None for all.
+        share: The share of a batch's numbers to draw, samples first; None for all.
     """
 
     first, last, _ = _span(shape, share)
@@ -72,10 +69,7 @@ def normal(
     Source: Box and Muller, A Note on the Generation of Random Normal Deviates (1958).
 
     Arguments:
-        key: The key.
-        shape: The shape.
-        dtype: The dtype.
-        share: Which share of the numbers of a batch they are, samples first; None for all.
+        share: The share of a batch's numbers to draw, samples first; None for all.
     """
 
     first, last, count = _span(shape, share)
@@ -104,7 +98,7 @@ def _polar(
 
 
 def _span(shape: Sequence[int], share: Share | None) -> tuple[int, int, int]:
-    """Returns the first number, the one behind the last, and how many there are in all."""
+    """Returns the first number, the end of the numbers, and their count in the whole batch."""
 
     count = math.prod(shape)
 
@@ -122,8 +116,8 @@ def haar(
 class Noisy(nn.Module):
     """A module that draws random numbers in its forward pass, from a key of its own.
 
-    Modules built one after the other may begin with one key, and so with one mask. A loop of one's
-    own calls `reseed` before it trains; in an ensemble `seed_noise` does so before every update.
+    Modules built one after the other may begin with one key, and so with one mask. A user's own
+    loop calls `reseed` before it trains; in an ensemble `seed_noise` does so before every update.
     """
 
     key: Tensor
@@ -131,8 +125,8 @@ class Noisy(nn.Module):
     def __init__(self) -> None:
         super().__init__()
 
-        # As torch's global generator would draw it, and without moving that: a layer of dropout
-        # leaves the first weights of the layers after it as they were.
+        # The global generator's next number, without moving it: a layer of dropout leaves the
+        # first weights of the layers after it as they were.
         with torch.random.fork_rng(devices=[]):
             self.register_buffer("key", torch.randint(KEY, ()))
 
@@ -152,13 +146,13 @@ class Noisy(nn.Module):
 
 
 def salt(path: str) -> int:
-    """Returns what sets the key of the module at a path apart from the keys of the others."""
+    """Returns a number that tells the key of the module at a path from all other keys."""
 
     return stream_seed(0, path) & KEY
 
 
 def reseed(model: nn.Module, seed: int) -> None:
-    """Gives every noisy module of a model a key of its own, from the seed and its path."""
+    """Sets the key of every noisy module of a model from the seed and the module's path."""
 
     for path, module in model.named_modules():
         if isinstance(module, Noisy):
@@ -168,8 +162,8 @@ def reseed(model: nn.Module, seed: int) -> None:
 def _mix(x: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     """Maps 32-bit words one to one so that each bit in moves half of the bits out.
 
-    Multiply and shift, as hash functions end. No factor exceeds 31 bits: int64 never overflows,
-    which compiled code must not count on.
+    Multiply and shift, as hash functions end. No factor exceeds 31 bits, so that int64, whose
+    overflow compiled code may treat in any way, never overflows.
     """
 
     x = ((x ^ (x >> 16)) * 0x7FEB352D) & WORD

@@ -1,7 +1,7 @@
 """One training on P processes: each takes its share of every batch, and all make the same update.
 
-Process r computes the samples ⌊rN/P⌋ … ⌊(r+1)N/P⌋ − 1 of a batch of N, a share w_r of it. What is a
-mean over the batch, a loss, its gradient, the moments of a norm, is
+Process r computes the samples ⌊rN/P⌋ … ⌊(r+1)N/P⌋ − 1 of a batch of N, a share w_r of it. A mean
+over the batch, of a loss, its gradient or the moments of a norm, is
 
     m = Σ_r w_r m_r,
 
@@ -26,8 +26,6 @@ class Share(NamedTuple):
     """The samples first … last − 1 of a batch.
 
     Arguments:
-        first: The first of them.
-        last: Behind the last of them.
         batch: The number of samples of the batch.
     """
 
@@ -40,9 +38,9 @@ class Share(NamedTuple):
         return (self.last - self.first) / self.batch
 
     def span(self, count: int) -> tuple[int, int, int]:
-        """Returns where so many numbers of this share, batch first, lie among those of the batch.
+        """Returns the place of `count` numbers of this share, samples first, in those of the batch.
 
-        That is the first, the one behind the last, and how many there are in all.
+        The place is the first number, the end, and their count in the whole batch.
         """
 
         each = count // (self.last - self.first)
@@ -80,7 +78,7 @@ def shares(
 
 
 def whole(count: int) -> int:
-    """Returns how many there are in the batch of what there is so much of in this share."""
+    """Returns the count in the whole batch of what this share has `count` of."""
 
     return count if _share is None else _share.span(count)[2]
 
@@ -93,7 +91,7 @@ def mean(m: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 @torch.no_grad()
 def mean_(means: Sequence[Float[Tensor, " ..."]]) -> None:
-    """Sets means over this share to those over the batch, in place and all at once."""
+    """Turns means over this share into means over the batch, in place and all at once."""
 
     if _share is not None:
         flat = _share.weight * torch.cat([m.flatten() for m in means])

@@ -1,7 +1,7 @@
 """The processes that torchrun has started to train one network; without it there is this one alone.
 
 Process 0 decides, evaluates and writes, and tells the others; they take their shares of the batches
-(isoexp.parallel). torch is not imported before there is something to say.
+(isoexp.parallel). torch is imported by the first message, not before.
 """
 
 __all__ = ["connected", "cores", "hear", "local_rank", "local_size", "rank", "size", "tell"]
@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 PATIENCE = timedelta(days=30)
-"""How long a process waits for the others, which may evaluate for hours; one that dies is heard."""
+"""The longest wait for the others, which may evaluate for hours; a death ends it at once."""
 
 
 def size() -> int:
@@ -24,7 +24,7 @@ def size() -> int:
 
 
 def rank() -> int:
-    """Returns which of the processes this is, from 0."""
+    """Returns the number of this process, from 0."""
 
     return _told("RANK", 0)
 
@@ -36,7 +36,7 @@ def local_size() -> int:
 
 
 def local_rank() -> int:
-    """Returns which of the processes on this machine this is, from 0."""
+    """Returns the number of this process among those of its machine, from 0."""
 
     return _told("LOCAL_RANK", 0)
 
@@ -48,14 +48,14 @@ def cores() -> int:
 
 
 def tell(value: Any) -> None:
-    """Tells the others, as process 0; each of them hears it in turn."""
+    """Sends a value from process 0 to the others, which `hear` it."""
 
     if size() > 1:
         _broadcast([value])
 
 
 def hear() -> Any:
-    """Returns what process 0 tells next, as one of the others."""
+    """Returns the next value that process 0 tells."""
 
     heard = [None]
     _broadcast(heard)
@@ -65,7 +65,7 @@ def hear() -> Any:
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """Lets the loss of another process interrupt this one, as Ctrl-C does: it can be resumed."""
+    """Interrupts this process, as Ctrl-C does, when another is lost: the run can be resumed."""
 
     try:
         yield
@@ -88,6 +88,6 @@ def _broadcast(values: list[Any]) -> None:
 
 
 def _told(name: str, alone: int) -> int:
-    """Returns a number that torchrun has put into the environment; others put some of them, too."""
+    """Returns a number from the environment, if torchrun set it: other launchers set some, too."""
 
     return int(os.environ[name]) if "TORCHELASTIC_RUN_ID" in os.environ else alone

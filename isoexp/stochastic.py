@@ -5,7 +5,7 @@
 Whatever axes f singles out, over the draws no basis is special: f_B(Rx) and R f_B(x) have one law.
 """
 
-__all__ = ["Stochastic"]
+__all__ = ["Stochastic", "square"]
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ class Stochastic(Noisy):
     """B f(Bᵀ x), with one B for all vectors of a call.
 
     B is drawn from O(n). The paper's SO(n) gives the same law where f commutes with some
-    reflection, as everything elementwise does: with the exchange of two coordinates. In evaluation
+    reflection; elementwise functions commute with the exchange of two coordinates. In evaluation
     B stays, so that numbers repeat.
 
     Arguments:
@@ -31,12 +31,8 @@ class Stochastic(Noisy):
     def __init__(self, width: int, form: Callable[[int], nn.Module]) -> None:
         super().__init__()
 
-        self.form = form(width)
+        self.form = square(form, width)
         self.width = width
-
-        m = getattr(self.form, "out_width", width)
-        if m != width:
-            raise ValueError(f"form must map R^n to itself, got one from {width} to {m} features")
 
     def extra_repr(self) -> str:
         return f"{self.width}"
@@ -46,3 +42,14 @@ class Stochastic(Noisy):
         B = haar(key, self.width, full(x).dtype).to(x)
 
         return self.form(x @ B) @ B.mT
+
+
+def square(form: Callable[[int], nn.Module], width: int) -> nn.Module:
+    """Builds a form for n features; raises ValueError unless n features come out of it."""
+
+    module = form(width)
+    m = getattr(module, "out_width", width)
+    if m != width:
+        raise ValueError(f"form must map R^n to itself, got one from {width} to {m} features")
+
+    return module

@@ -1,4 +1,4 @@
-"""Named streams of randomness: what one part of a run draws never moves what another draws.
+"""Named streams of randomness: the draws of one part of a run never move those of another.
 
 The generator of a stream is seeded by a hash of (seed, name), so that adding a probe, or a layer
 of dropout, leaves the weights and the order of the data as they were.
@@ -14,7 +14,7 @@ import torch
 
 
 def stream_seed(seed: int, *name: str | int) -> int:
-    """Returns the 63-bit seed of the stream that (seed, name) names.
+    """Returns the 63-bit seed of the stream (seed, name).
 
     PyTorch's CPU generator reads 32 of the bits: among a million streams some hundred pairs agree.
     """
@@ -25,7 +25,7 @@ def stream_seed(seed: int, *name: str | int) -> int:
 
 
 def stream(seed: int, *name: str | int) -> torch.Generator:
-    """Returns a fresh CPU generator at the start of the stream that (seed, name) names."""
+    """Returns a fresh CPU generator at the start of the stream (seed, name)."""
 
     return torch.Generator().manual_seed(stream_seed(seed, *name))
 

@@ -36,19 +36,18 @@ from .streams import stream, stream_seed
 NO_REGULARIZER = NoRegularizer()
 
 AT_ONCE = 2**19
-"""The most numbers of input that are sent through networks at once when they are evaluated.
+"""The most input numbers of one evaluation batch.
 
-As pictures of 28×28 they are some 700, of which the attention of a transformer takes a gigabyte.
+They are some 700 pictures of 28×28, for which the attention of a transformer takes a gigabyte.
 """
 
-
 FEW_CLASSES = 16
-"""Up to so many the CPU takes a softmax along the first axis in a quarter of the time."""
+"""The most classes for which the CPU's softmax is faster, by four, along the first axis."""
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """What a network is trained for: its loss, and its score in the terms of the task."""
+    """The loss that a network is trained on, and a score in the terms of the task."""
 
     score: str
 
@@ -62,10 +61,7 @@ class Objective(Protocol):
 
 
 class Classification:
-    """Cross-entropy of the logits, the mean over the steps of a sequence that is answered at each.
-
-    The score is the accuracy.
-    """
+    """Cross-entropy, the mean over the steps that have a class; the score is the accuracy."""
 
     score = "accuracy"
 
@@ -107,7 +103,7 @@ class Regression:
 
     @classmethod
     def on(cls, x: Tensor, y: Tensor) -> "Regression":
-        """Returns the objective whose R² is that of a split: variance is about its own mean."""
+        """Returns the objective for the R² of a split: variance is about the split's own mean."""
 
         return cls(cls().target(x, y).cpu().double().var(dim=0, correction=0).mean().item())
 
@@ -122,7 +118,7 @@ class Regression:
 
 
 class Reconstruction(Regression):
-    """Mean squared error between what comes out and what went in."""
+    """Mean squared error between outputs and inputs."""
 
     def target(self, x: Tensor, y: Tensor) -> Tensor:
         return x
@@ -136,8 +132,8 @@ class Step:
         index: The number of updates made, this one included.
         losses: The loss of each network on its batch, before the update.
         scores: The score of each network on its batch, before the update.
-        grad_norms: The norm of each network's gradient before it was clipped; None if it was not.
-        penalties: What the regularizer added to each network's loss; None if there is none.
+        grad_norms: The norm of each network's gradient before clipping; None without clipping.
+        penalties: The regularizer's addition to each network's loss; None if there is none.
     """
 
     index: int
@@ -148,7 +144,7 @@ class Step:
 
 
 Samples = Shaped[Tensor, " samples ..."] | Sequence[Shaped[Tensor, " samples ..."]]
-"""What all networks see, or what each of them sees: as many samples."""
+"""One set of samples for all networks, or one a network, of equal size."""
 
 
 def batches(
@@ -203,19 +199,15 @@ def fit(
     """Trains an ensemble in place, and yields after every update.
 
     Arguments:
-        ensemble: The networks.
         batches: The inputs and targets of each update, for each network; where processes share
             them, this one's shares.
-        optimizers: The optimizers of the ensemble's weights.
-        objective: What is minimised, network by network.
         schedule: The factor of the learning rate at update i of n, or of each network's.
         clip: Bounds the gradients in place.
         steps: The number n of updates of a whole training.
         start: The number of updates made before.
         seeds: The seed of each network's noise, 0 … K − 1 unless given: each update draws from a
             stream of its own, so that a resumed training draws the same.
-        regularizer: What is added to the loss of each network, as a function of its weights and of
-            what its activations give.
+        regularizer: The penalty added to the loss of each network.
     """
 
     seeds = range(ensemble.size) if seeds is None else seeds
@@ -286,6 +278,6 @@ def _sliced(samples: Samples, a: int, b: int, K: int) -> Shaped[Tensor, "{K} bat
 
 
 def rows_at_once(x: Shaped[Tensor, " samples *inputs"], networks: int = 1) -> int:
-    """Returns how many samples to send through so many networks at once."""
+    """Returns the number of samples in one evaluation batch of so many networks."""
 
     return max(1, AT_ONCE // max(1, networks * x[:1].numel()))

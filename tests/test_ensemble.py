@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from isoexp.ensemble import ELEMENTWISE, BuildOptimizer, Ensemble
-from isoexp.ensemble import memories as module
+from isoexp.ensemble import states as module
 from isoexp.streams import stream
 from isoexp.training import Classification, batches
 

@@ -8,7 +8,7 @@ import torch
 from torch.optim import Adam
 
 from isoexp.ensemble import ELEMENTWISE, BuildOptimizer, Ensemble
-from isoexp.ensemble import memories as module
+from isoexp.ensemble import states as module
 from isoexp.models import MLP
 
 from .ensembles import CASES, HALF, SEEDS, Case, each, learnt, networks, outcome, train, trained

@@ -1,18 +1,24 @@
 """The contract between activations and the rest of the house."""
 
-__all__ = ["Activation", "Scale", "activations_of", "scale_of"]
+__all__ = ["Activation", "Profile", "Scale", "activations_of", "scale_of", "vanishing"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Literal
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules import activation as torchs
 
+Profile = Callable[[Tensor], Tensor]
+"""A function σ of radii r > 0, elementwise."""
+
 Scale = Literal["unit", "sqrt_width"]
+"""The unit of length for radii: 1, or √n."""
 
 ATTENTION = ("MultiheadAttention", "Softmax", "Softmax2d", "Softmin", "LogSoftmax")
-"""What torch keeps among its activations and is none."""
+"""Names in torch.nn.modules.activation that are no activation functions."""
 
 TORCHS = tuple(getattr(torchs, name) for name in torchs.__all__ if name not in ATTENTION)
 
@@ -48,8 +54,8 @@ class Activation(nn.Module, ABC):
 def activations_of(model: nn.Module) -> dict[str, nn.Module]:
     """Returns the activations of a network by their path in it, from input to output.
 
-    They are the modules of that class, those of torch (torch.nn.ReLU), and those that a model keeps
-    by the name `activation`; what one of them is built of is not another.
+    They are the instances of Activation, torch's own (torch.nn.ReLU), and whatever a model keeps by
+    the name `activation`; modules inside one of them are not listed.
     """
 
     found: dict[str, nn.Module] = {}
@@ -69,3 +75,16 @@ def scale_of(scale: Scale, width: int) -> float:
         raise ValueError(f"scale must be unit or sqrt_width, got {scale}")
 
     return 1.0 if scale == "unit" else width**0.5
+
+
+def vanishing(profile: Profile) -> Profile:
+    """Returns the profile σ it is given; raises ValueError unless σ(0) = 0."""
+
+    at_zero = profile(torch.zeros(1, 1)).item()
+    if at_zero != 0:
+        raise ValueError(
+            f"the profile must vanish at r = 0, got σ(0) = {at_zero:g}: f would tear at the "
+            "origin; subtract σ(0) from it"
+        )
+
+    return profile

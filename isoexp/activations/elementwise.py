@@ -73,7 +73,6 @@ class LeakyReLU(Elementwise):
     """σ(x) = x for x ≥ 0, slope · x below. Positively homogeneous.
 
     Arguments:
-        width: The number of features n.
         slope: The slope below zero.
     """
 
@@ -111,7 +110,6 @@ class ELU(Elementwise):
     """σ(x) = x for x > 0, α (e^x − 1) below.
 
     Arguments:
-        width: The number of features n.
         alpha: The depth α > 0 to which negative inputs saturate.
     """
 

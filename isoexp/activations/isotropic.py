@@ -22,21 +22,19 @@ __all__ = [
 ]
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from ..geometry import radius
-from .base import Activation, Scale, scale_of
+from .base import Activation, Profile, Scale, scale_of, vanishing
 
 
 class Isotropic(Activation):
     """Abstract isotropic activation; a member of the family is its profile.
 
     Arguments:
-        width: The number of features n.
         scale: The unit of length for radii: unit, or sqrt_width for √n.
     """
 
@@ -59,24 +57,13 @@ class IsotropicOf(Isotropic):
     """Isotropic activation of any profile, f(x) = σ(‖x‖) x̂.
 
     Arguments:
-        width: The number of features n.
         profile: σ, elementwise over radii r > 0, with σ(0) = 0 and computed well near 0.
-        scale: The unit of length for radii.
     """
 
-    def __init__(
-        self, width: int, profile: Callable[[Tensor], Tensor], scale: Scale = "unit"
-    ) -> None:
+    def __init__(self, width: int, profile: Profile, scale: Scale = "unit") -> None:
         super().__init__(width, scale)
 
-        at_zero = profile(torch.zeros(1, 1)).item()
-        if at_zero != 0:
-            raise ValueError(
-                f"the profile must vanish at r = 0, got σ(0) = {at_zero:g}: f would tear at the "
-                "origin; subtract σ(0) from it"
-            )
-
-        self.sigma = profile
+        self.sigma = vanishing(profile)
 
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return self.sigma(r)
@@ -100,9 +87,7 @@ class IsoReLU(Isotropic):
     """Isotropic ReLU, f(x) = max(‖x‖ − R0, 0) x̂ (Eqn 17); the proximal map of R0‖·‖₂.
 
     Arguments:
-        width: The number of features n.
         R0: The radius of the ball that is sent to zero, with zero gradient.
-        scale: The unit of length for radii.
     """
 
     def __init__(self, width: int, R0: float = 1.0, scale: Scale = "unit") -> None:
@@ -124,11 +109,8 @@ class IsoCappedReLU(IsoReLU):
     """Isotropic ReLU with a cap, f(x) = min(max(‖x‖ − R0, 0), R∞) x̂ (Eqn 18).
 
     Arguments:
-        width: The number of features n.
-        R0: The radius of the ball that is sent to zero.
         max_norm: R∞, as printed the largest norm that comes OUT, not the input norm that caps it;
             like R0 in units of the scale.
-        scale: The unit of length for radii.
     """
 
     def __init__(
@@ -159,10 +141,7 @@ class IsoLeakyReLU(IsoReLU):
     """Isotropic leaky ReLU: α x where ‖x‖ < R0, x − (1 − α) R0 x̂ beyond (Eqn 20). Continuous.
 
     Arguments:
-        width: The number of features n.
         alpha: The slope 0 < α < 1 inside the ball.
-        R0: The radius of the ball.
-        scale: The unit of length for radii.
     """
 
     def __init__(
@@ -189,9 +168,7 @@ class IsoSinusoid(Isotropic):
     so that directions flip, iff λ < −1 or λ > 4.6033.
 
     Arguments:
-        width: The number of features n.
         lambda_m: λ, the depth of the wave.
-        scale: The unit of length for radii.
     """
 
     def __init__(self, width: int, lambda_m: float = 1.0, scale: Scale = "unit") -> None:

@@ -12,33 +12,31 @@ Rounding has no slope, so β is the slope of Φ: gradients pass through the isot
 __all__ = ["NormalizedQuasiIsotropic", "QuasiIsotropic"]
 
 import math
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..geometry import radius
-from .base import Activation, Scale, scale_of
+from .base import Activation, Profile, Scale, scale_of, vanishing
 
 
 class QuasiIsotropic(Activation):
     """Quasi-isotropic activation; ‖Φ(x̂)‖ is 1 only approximately.
 
     Arguments:
-        width: The number of features n.
         profile: σ, elementwise over radii r > 0, with σ(0) = 0.
         alpha: The fineness α > 0 of the grid of directions; isotropic as α → ∞.
         beta: The share β of the isotropic direction; isotropic at β = 1.
-        learn_alpha: Whether log α is a parameter of the network. Its gradient takes the slope of
-            rounding for 1 (straight-through).
-        scale: What α is measured in: sqrt_width multiplies it by √n.
+        learn_alpha: Whether log α is trained. Its gradient takes the slope of rounding for 1
+            (straight-through).
+        scale: The unit of α: sqrt_width multiplies it by √n.
     """
 
     def __init__(
         self,
         width: int,
-        profile: Callable[[Tensor], Tensor] = torch.tanh,
+        profile: Profile = torch.tanh,
         alpha: float = 4.0,
         beta: float = 0.5,
         learn_alpha: bool = False,
@@ -50,10 +48,8 @@ class QuasiIsotropic(Activation):
             raise ValueError(f"alpha must be positive, got {alpha:g}")
         if not 0 <= beta <= 1:
             raise ValueError(f"beta must lie between 0 and 1, got {beta:g}")
-        if profile(torch.zeros(1, 1)).item() != 0:
-            raise ValueError("the profile must vanish at r = 0; subtract σ(0) from it")
 
-        self.sigma = profile
+        self.sigma = vanishing(profile)
         self.beta = beta
         log_alpha = torch.tensor(math.log(alpha * scale_of(scale, width)))
         self.log_alpha = nn.Parameter(log_alpha, requires_grad=learn_alpha)

@@ -7,14 +7,12 @@ Neither elementwise nor isotropic, and from R^n to R^N: it commutes with no rota
 
 __all__ = ["RadialBasis", "gaussian"]
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..geometry import radius
-from .base import Activation, Scale, scale_of
+from .base import Activation, Profile, Scale, scale_of
 
 
 def gaussian(r: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
@@ -38,7 +36,7 @@ class RadialBasis(Activation):
         self,
         width: int,
         centres: int | None = None,
-        profile: Callable[[Tensor], Tensor] = gaussian,
+        profile: Profile = gaussian,
         scale: Scale = "sqrt_width",
     ) -> None:
         super().__init__(width)

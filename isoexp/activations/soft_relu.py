@@ -33,15 +33,18 @@ class SoftReLU(Isotropic):
     """Abstract soft ReLU; a member of the family is the integral S of its blend.
 
     Arguments:
-        width: The number of features n.
         alpha: The slope 0 ≤ α < 1 inside the ball.
         R0: The centre of the window.
         delta: The half width 0 < δ < R0 of the window.
-        scale: The unit of length for radii.
     """
 
     def __init__(
-        self, width: int, alpha: float, R0: float = 1.0, delta: float = 0.5, scale: Scale = "unit"
+        self,
+        width: int,
+        alpha: float = 0.1,
+        R0: float = 1.0,
+        delta: float = 0.5,
+        scale: Scale = "unit",
     ) -> None:
         super().__init__(width, scale)
 
@@ -67,16 +70,6 @@ class SoftReLU(Isotropic):
 
 class IsoSoftLeakyReLU(SoftReLU):
     """Isotropic soft leaky ReLU with φ(t) = t: s(t) = t, S(t) = t²/2, σ once differentiable."""
-
-    def __init__(
-        self,
-        width: int,
-        alpha: float = 0.1,
-        R0: float = 1.0,
-        delta: float = 0.5,
-        scale: Scale = "unit",
-    ) -> None:
-        super().__init__(width, alpha, R0, delta, scale)
 
     def blend_integral(self, t: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return t**2 / 2
@@ -105,10 +98,5 @@ class IsoSoftReLU(IsoSoftLeakyReLU):
         super().__init__(width, 0.0, R0, delta, scale)
 
 
-class IsoSmoothReLU(IsoSmoothLeakyReLU):
-    """Isotropic soft ReLU: α = 0, φ(t) = exp(−1/t)."""
-
-    def __init__(
-        self, width: int, R0: float = 1.0, delta: float = 0.5, scale: Scale = "unit"
-    ) -> None:
-        super().__init__(width, 0.0, R0, delta, scale)
+class IsoSmoothReLU(IsoSoftReLU, IsoSmoothLeakyReLU):
+    """Isotropic soft ReLU: α = 0 as in its first parent, φ(t) = exp(−1/t) as in its second."""

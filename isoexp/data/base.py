@@ -5,8 +5,8 @@ torch is imported.
 """
 
 __all__ = [
-    "Factor", "Source", "Split", "Splits", "carve", "digest_arrays", "digest_files", "one_hot",
-    "require_positive",
+    "Factor", "Source", "Split", "Splits", "carve", "cut", "digest_arrays", "digest_files",
+    "one_hot",
 ]  # fmt: skip
 
 import hashlib
@@ -36,7 +36,7 @@ class Factor(NamedTuple):
 
     Arguments:
         values: Its value for each sample.
-        period: The period after which it comes back to itself; None if it does not.
+        period: The period of a factor that comes back to itself; None for the others.
     """
 
     values: Float[np.ndarray, " samples"]
@@ -45,15 +45,15 @@ class Factor(NamedTuple):
 
 @dataclass(frozen=True)
 class Splits:
-    """What is learnt from, what is tuned on, what is reported on.
+    """The splits of a data set.
 
     Arguments:
-        train: The training split.
+        train: The split to learn from.
         valid: The split for choices: rates, stopping, comparisons between settings.
         test: The split for the numbers that are reported, looked at once, at the end.
         outputs: The number of classes, or of values of a vector target.
-        standardize: Whether the features are measurements, to be brought to one scale. One-hot
-            tokens are not, nor is a series whose time steps share their scale already.
+        standardize: Whether to bring the features to one scale, as measurements need. One-hot
+            tokens do not, nor does a series whose time steps share their scale already.
         factors: The continuous factors behind the test split, by name.
     """
 
@@ -82,7 +82,7 @@ class Splits:
     def standardized(self) -> "Splits":
         """Returns the splits with each feature of mean 0 and variance 1 over the training split.
 
-        A feature that is constant there keeps its scale; splits not to be standardized stay.
+        A feature that is constant there keeps its scale. Without `standardize` nothing changes.
         """
 
         if not self.standardize:
@@ -90,12 +90,18 @@ class Splits:
 
         mean = self.train.x.mean(axis=0, dtype=np.float64)
         std = self.train.x.std(axis=0, dtype=np.float64)
-        std = np.where(std > 0, std, 1.0)
 
-        def move(split: Split) -> Split:
-            return Split(((split.x - mean) / std).astype(np.float32), split.y)
+        return self.scaled(mean, np.where(std > 0, std, 1.0))
 
-        return replace(self, train=move(self.train), valid=move(self.valid), test=move(self.test))
+    def scaled(self, mean: np.ndarray | np.float64, std: np.ndarray | np.float64) -> "Splits":
+        """Returns the splits with inputs (x − mean) / std."""
+
+        train, valid, test = (
+            Split(((x - mean) / std).astype(np.float32), y)
+            for x, y in (self.train, self.valid, self.test)
+        )
+
+        return replace(self, train=train, valid=valid, test=test)
 
 
 class Source(ABC):
@@ -107,22 +113,38 @@ class Source(ABC):
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Returns what identifies the content behind the settings: two equal ones load alike.
+        """Returns a hash of the content behind the settings: sets of equal ones load alike.
 
-        It is called before every run, finished ones included, and so imports no torch.
+        Every run asks for it first, finished ones included; it imports no torch.
         """
 
+    def require_at_least(self, least: int, *settings: str) -> None:
+        """Raises ValueError if one of the named settings is below a bound."""
 
-def require_positive(source: Source, *settings: str) -> None:
-    """Refuses counts below 1 among the settings of a data set."""
+        for setting in settings:
+            given = getattr(self, setting)
+            if not given >= least:
+                bound = f"be at least {least}" if least else "not be negative"
+                raise ValueError(f"{setting} must {bound}, got {given}")
 
-    for setting in settings:
-        if getattr(source, setting) < 1:
-            raise ValueError(f"{setting} must be at least 1, got {getattr(source, setting)}")
+    def require_choice(self, setting: str, choices: Iterable[str | int]) -> None:
+        """Raises ValueError unless the named setting is one of the choices."""
+
+        given = getattr(self, setting)
+        if given not in choices:
+            raise ValueError(f"{setting} must be {' or '.join(map(str, choices))}, got {given}")
+
+
+def cut(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:
+    """Cuts samples into splits of given sizes and a last one of the rest, in their order."""
+
+    ends = np.cumsum(sizes)
+
+    return [Split(*part) for part in zip(np.split(x, ends), np.split(y, ends), strict=True)]
 
 
 def carve(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:
-    """Deals samples into splits of given sizes and a last one of the rest, always the same way."""
+    """Cuts samples likewise, shuffled in one fixed order."""
 
     if sum(sizes) >= len(x):
         raise ValueError(
@@ -132,9 +154,8 @@ def carve(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:
 
     # RandomState's streams are frozen by NumPy's policy: the splits outlive its versions.
     order = np.random.RandomState(0).permutation(len(x))
-    parts = np.split(order, np.cumsum(sizes))
 
-    return [Split(x[part], y[part]) for part in parts]
+    return cut(x[order], y[order], *sizes)
 
 
 def one_hot(tokens: Int[np.ndarray, "*shape"], size: int) -> Float[np.ndarray, "*shape {size}"]:

@@ -1,4 +1,4 @@
-"""Pictures of one's own, from a folder."""
+"""A user's own pictures, from a folder."""
 
 __all__ = ["ImageFolder"]
 
@@ -18,8 +18,7 @@ class ImageFolder(Source):
     """Any pictures: root/CLASS/*.png, split 60/20/20, or root/{train,valid,test}/CLASS/*.png.
 
     Arguments:
-        root: The folder.
-        size: The side in pixels that pictures are resized to.
+        size: The side in pixels to which pictures are resized.
         channels: 1 for grey, 3 for colour.
     """
 
@@ -34,10 +33,8 @@ class ImageFolder(Source):
     def __post_init__(self) -> None:
         if not Path(self.root).is_dir():
             raise UserError(f"data.root must be a folder of pictures, got {self.root}")
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
-        if self.channels not in (1, 3):
-            raise ValueError(f"channels must be 1 or 3, got {self.channels}")
+        self.require_at_least(1, "size")
+        self.require_choice("channels", (1, 3))
         for part in self._parts():
             if not self._pictures(part):
                 raise UserError(f"data.root: {part} holds no pictures as CLASS/NAME.png")
@@ -77,11 +74,10 @@ class ImageFolder(Source):
 
         if len(splits) == 1:
             fifth = max(1, len(splits[0].x) // 5)
-            valid, test, train = carve(splits[0].x, splits[0].y, fifth, fifth)
-        else:
-            train, valid, test = splits
+            valid, test, train = carve(*splits[0], fifth, fifth)
+            splits = [train, valid, test]
 
-        return Splits(train, valid, test, outputs=len(names))
+        return Splits(*splits, outputs=len(names))
 
     def _read(self, folder: Path, names: list[str]) -> Split:
         from PIL import Image, UnidentifiedImageError

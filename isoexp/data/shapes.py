@@ -6,12 +6,12 @@ With p a point of the picture [−1, 1]², in the shape's own coordinates
 
     q = Rᵀ_θ (p − (x, y)) / s,    cover(p) = clip(½ − s d(q) / h, 0, 1),
 
-d the signed distance to the kind's outline and h the side of a pixel: what is drawn moves
+d the signed distance to the kind's outline and h the side of a pixel: the picture moves
 continuously with every factor, and by less than a pixel. The colour of hue t is on a circle of RGB,
 
     c_k(t) = ½ + ½ cos 2π (t − k/3),    k = 0, 1, 2,
 
-so that no hue is set apart as the corners of HSV's hexagon are.
+and no hue is special, as the corners of HSV's hexagon are.
 """
 
 __all__ = ["KINDS", "Shapes", "cover"]
@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from .base import Factor, Split, Splits, require_positive
+from .base import Factor, Splits
 from .synthetic import Synthetic
 
 Array = Float[np.ndarray, "*points"]
@@ -72,7 +72,7 @@ KINDS: dict[str, Callable[[Array, Array], Array]] = {
     "corner": corner,
     "ring": ring,
 }
-"""The kinds by name, of area 1 and centroid (0, 0); their order is that of the classes."""
+"""The kinds by name, of area 1 and centroid (0, 0); their order gives the classes."""
 
 
 def cover(
@@ -89,7 +89,7 @@ def cover(
         kinds: The place of its kind in KINDS.
         angle: The angle θ by which it is turned, from x towards y, in radians.
         x: The first coordinate of its centroid.
-        y: The second.
+        y: The second coordinate of its centroid.
         size: The square root s of its area.
         side: The number of pixels along an edge.
     """
@@ -120,7 +120,7 @@ class Shapes(Synthetic):
         position: x and y are between −position and position, of a picture from −1 to 1.
         smallest: The smallest size, the square root of the area.
         largest: The largest size; no shape reaches further from its centroid.
-        target: What is asked for: class or factors.
+        target: class or factors.
     """
 
     test: int = 2000
@@ -132,7 +132,8 @@ class Shapes(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(self, "side")
+        self.require_at_least(1, "side")
+        self.require_choice("target", ("class", "factors"))
 
         if not 0 < self.smallest < self.largest:
             raise ValueError(
@@ -143,8 +144,6 @@ class Shapes(Synthetic):
                 f"position must be positive and at most 1 − largest = {1 - self.largest:g}, got "
                 f"{self.position:g}: shapes would be cut off"
             )
-        if self.target not in ("class", "factors"):
-            raise ValueError(f"target must be class or factors, got {self.target}")
 
     @property
     def outputs(self) -> int:
@@ -191,18 +190,6 @@ class Shapes(Synthetic):
         # One mean and one scale for all pixels: by their own, the few that shapes hardly ever
         # reach would be drawn out to thousands of standard deviations.
         mean, std = (f(made.train.x, dtype=np.float64) for f in (np.mean, np.std))
+        shown = {name: Factor(f.values[-self.test :], f.period) for name, f in factors.items()}
 
-        def move(split: Split) -> Split:
-            return Split(((split.x - mean) / std).astype(np.float32), split.y)
-
-        return replace(
-            made,
-            train=move(made.train),
-            valid=move(made.valid),
-            test=move(made.test),
-            standardize=False,
-            factors={
-                name: Factor(each.values[-self.test :], each.period)
-                for name, each in factors.items()
-            },
-        )
+        return replace(made.scaled(mean, std), standardize=False, factors=shown)

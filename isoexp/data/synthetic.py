@@ -1,4 +1,4 @@
-"""Generated sets of known geometry, for questions whose answer must be known beforehand."""
+"""Generated sets of known geometry."""
 
 __all__ = ["XOR", "Spheres", "Teacher"]
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from .base import Source, Split, Splits, digest_arrays, require_positive
+from .base import Source, Splits, cut, digest_arrays
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Synthetic(Source):
         train: The number of training samples.
         valid: The number of validation samples.
         test: The number of test samples.
-        seed: The seed of the set, apart from that of the networks.
+        seed: The seed of the set; the networks have their own.
     """
 
     train: int = 4000
@@ -28,7 +28,7 @@ class Synthetic(Source):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_positive(self, "train", "valid", "test")
+        self.require_at_least(1, "train", "valid", "test")
 
     @property
     def outputs(self) -> int:
@@ -48,14 +48,8 @@ class Synthetic(Source):
     def load(self) -> Splits:
         rng = np.random.default_rng(self.seed)
         x, y = self.draw(rng, self.train + self.valid + self.test)
-        x = x.astype(np.float32)
 
-        ends = np.cumsum([self.train, self.valid])
-        train, valid, test = (
-            Split(a, b) for a, b in zip(np.split(x, ends), np.split(y, ends), strict=True)
-        )
-
-        return Splits(train, valid, test, self.outputs)
+        return Splits(*cut(x.astype(np.float32), y, self.train, self.valid), outputs=self.outputs)
 
 
 @dataclass(frozen=True)
@@ -74,12 +68,9 @@ class Spheres(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(self, "dim")
-
-        if self.shells < 2:
-            raise ValueError(f"shells must be at least 2, got {self.shells}")
-        if not self.noise >= 0:
-            raise ValueError(f"noise must not be negative, got {self.noise:g}")
+        self.require_at_least(1, "dim")
+        self.require_at_least(2, "shells")
+        self.require_at_least(0, "noise")
 
     @property
     def outputs(self) -> int:
@@ -109,11 +100,8 @@ class XOR(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-
-        if self.dim < 2:
-            raise ValueError(f"dim must be at least 2, got {self.dim}")
-        if self.basis not in ("standard", "random"):
-            raise ValueError(f"basis must be standard or random, got {self.basis}")
+        self.require_at_least(2, "dim")
+        self.require_choice("basis", ("standard", "random"))
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
         axes = np.eye(self.dim, 2)
@@ -144,10 +132,8 @@ class Teacher(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(self, "dim", "hidden", "values")
-
-        if self.form not in ("elementwise", "isotropic"):
-            raise ValueError(f"form must be elementwise or isotropic, got {self.form}")
+        self.require_at_least(1, "dim", "hidden", "values")
+        self.require_choice("form", ("elementwise", "isotropic"))
 
     @property
     def outputs(self) -> int:

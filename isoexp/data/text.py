@@ -1,10 +1,10 @@
-"""Text, character by character: what comes next is asked for at every step.
+"""Text, character by character; the target of each step is the next character.
 
     x = (c₁, …, c_T) one-hot,    y = (c₂, …, c_{T+1}).
 
-The text is Python's own documentation, which ships with Python though some systems leave it out,
-as prose: its headings, lists and programs are left out, and so is a paragraph that stands in it
-twice. It differs between versions of Python, and so do results. Or it is any file of one's own.
+The text is a user's file, or the prose of Python's own documentation: without its headings, lists
+and programs, and each paragraph once. It ships with Python, though some systems leave it out, and
+differs between versions of Python, as results then do.
 
 All text is put in lower case. A token is one of the most frequent characters of the training
 part; one token stands for all others.
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError
-from .base import Source, Split, Splits, one_hot, require_positive
+from .base import Source, Split, Splits, one_hot
 
 OTHER = "\N{REPLACEMENT CHARACTER}"
 
@@ -36,7 +36,7 @@ class Text(Source):
     Arguments:
         root: A text file in UTF-8; null means Python's documentation.
         length: The number T of characters in a window.
-        characters: The number of characters that are used, from the start of the text.
+        characters: The number of characters to use, from the start of the text.
         vocabulary: The largest number D of tokens, the one for all other characters included.
     """
 
@@ -46,14 +46,14 @@ class Text(Source):
     vocabulary: int = 40
 
     def __post_init__(self) -> None:
-        require_positive(self, "length", "characters")
-        if self.vocabulary < 2:
-            raise ValueError(f"vocabulary must be at least 2, got {self.vocabulary}")
+        self.require_at_least(1, "length", "characters")
+        self.require_at_least(2, "vocabulary")
+
         if self.root is not None and not Path(self.root).is_file():
             raise UserError(f"data.root must be a text file, got {self.root}")
 
     def text(self) -> str:
-        """Returns the text that is used, in lower case.
+        """Returns the text in lower case, cut to the number of characters.
 
         Raises:
             UserError: If the file is not UTF-8, or too short for a window in each part.
@@ -71,7 +71,7 @@ class Text(Source):
         return text
 
     def alphabet(self) -> str:
-        """Returns the character of each token, token 0 being the one for all others."""
+        """Returns the character of each token; token 0 stands for all others."""
 
         text = self.text()
         counts = Counter(text[: _cuts(text)[0]])
@@ -104,7 +104,7 @@ class Text(Source):
 
 
 def _cuts(text: str) -> list[int]:
-    """Returns where the training part ends, and where the validation part does."""
+    """Returns the ends of the training part and of the validation part."""
 
     tenth = len(text) // 10
 

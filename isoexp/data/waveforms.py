@@ -4,8 +4,8 @@
 
 with w of period and power 1: a sine, a square, a sawtooth wave, or a chirp, a sine whose
 frequency rises from f to 3f along the series. Phases are uniform, so that the mean of every class
-is zero, and of all linear classifiers W x + b that of least cross-entropy has W = 0: there the
-gradient, Σ_c P(c) E[x] − E[x 1_c], vanishes, and the cross-entropy is convex. It guesses.
+is zero. The linear classifier W x + b of least cross-entropy then has W = 0 and guesses: there the
+gradient, Σ_c P(c) E[x] − E[x 1_c], vanishes, and the cross-entropy is convex.
 """
 
 __all__ = ["Waveforms"]
@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from .base import Splits, require_positive
+from .base import Splits
 from .synthetic import Synthetic
 
 Array = Float[np.ndarray, "samples T"]
@@ -59,10 +59,9 @@ class Waveforms(Synthetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive(self, "length")
+        self.require_at_least(1, "length")
+        self.require_at_least(0, "noise")
 
-        if not self.noise >= 0:
-            raise ValueError(f"noise must not be negative, got {self.noise:g}")
         if not 0 < self.slowest <= self.fastest:
             raise ValueError(
                 f"slowest must be positive and at most fastest = {self.fastest:g}, "

@@ -1,8 +1,8 @@
 """Dropout, built as dropout(width) and acting along the last axis, in ensembles too.
 
-Each draws from a key of its own (isoexp.noise), so that a network in an ensemble drops what it
-drops alone. torch.nn.Dropout draws from a generator that networks share: it may stand in a model of
-one's own, trained alone, and is no choice here.
+Each draws from a key of its own (isoexp.noise), so that a network has the same masks in an ensemble
+and alone. torch.nn.Dropout draws from a generator that networks share: a user's model that is
+trained alone may hold it, but it is no choice here.
 """
 
 from .base import Dropout as Dropout

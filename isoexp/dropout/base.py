@@ -15,7 +15,7 @@ class Dropout(Noisy, ABC):
 
     Arguments:
         width: The number of features n ≥ 1.
-        keep: The share q of the features that is kept, in (0, 1].
+        keep: The share q of the features to keep, in (0, 1].
     """
 
     def __init__(self, width: int, keep: float = 0.9) -> None:
@@ -38,4 +38,4 @@ class Dropout(Noisy, ABC):
 
     @abstractmethod
     def drop(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
-        """Returns what is left of x, scaled to the mean x."""
+        """Drops a part of x, and scales the rest so that its mean is x."""

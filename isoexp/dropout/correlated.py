@@ -1,4 +1,4 @@
-"""Isotropic dropout whose basis and mask remember: what is dropped drifts from step to step.
+"""Isotropic dropout whose basis and mask drift from one step to the next.
 
     x' = S B diag(D) Bᵀ x,    B ← B exp(τ·n),    n ~ N(0, s² I),
 
@@ -30,8 +30,7 @@ class CorrelatedDropout(Dropout):
     dropout.
 
     Arguments:
-        width: The number of features n.
-        keep: λ, in (0, 1].
+        keep: λ in (0, 1], the probability of a unit to be kept.
         overlap: Γ in [0, 1], the probability with which a dropped unit returns, unless clamped;
             keep makes the masks independent, 0 makes them as lasting as can be.
         step: s, the standard deviation of the angle by which a call turns each plane, in radians.

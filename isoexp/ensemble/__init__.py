@@ -7,6 +7,6 @@ from .lifted import clip_of as clip_of
 from .lifted import objective_of as objective_of
 from .lifted import regularizer_of as regularizer_of
 from .lifted import schedule_of as schedule_of
-from .memories import ELEMENTWISE as ELEMENTWISE
-from .memories import BuildOptimizer as BuildOptimizer
-from .memories import rates as rates
+from .states import ELEMENTWISE as ELEMENTWISE
+from .states import BuildOptimizer as BuildOptimizer
+from .states import rates as rates

@@ -1,11 +1,11 @@
-"""Where objects that are built alike differ: by real numbers, at the same places of each.
+"""The real settings in which objects that are built alike differ.
 
-An object is its class and what it keeps: the attributes of a module or of a plain object, the items
-of a list or a dict, the arguments of a partial function, what a function closes over. What is
-trained is no setting, nor are buffers.
+An object is its class and its parts: the attributes of a module or of a plain object, the items of
+a list or a dict, the arguments of a partial function, the variables that a function closes over.
+Parameters and buffers are no settings.
 """
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "differences", "module_differences"]
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 INTERNAL = frozenset(vars(nn.Module()))
-"""What PyTorch keeps in every module: weights and buffers, hooks, the mode."""
+"""The attributes of every module of PyTorch: weights and buffers, hooks, the mode."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Difference:
     """A real setting that objects do not share.
 
     Arguments:
-        path: Where it is, as one would write it.
-        owner: What it belongs to, within the first of the objects.
+        path: Its place, as Python would write it.
+        owner: The part of the first object that it belongs to.
         key: Its name or index there.
         values: Its value in each of the objects.
     """
@@ -59,6 +59,28 @@ def differences(objects: Sequence[Any]) -> list[Difference]:
     """
 
     return list(_visit("", None, None, objects, set()))
+
+
+def module_differences(networks: Sequence[nn.Module]) -> dict[str, Difference]:
+    """Returns the settings in which networks differ, by their path in the first.
+
+    Raises:
+        ValueError: If they differ in anything but real attributes of modules.
+    """
+
+    paths = {module: path for path, module in networks[0].named_modules()}
+
+    found = {}
+    for difference in differences(networks) if len(networks) > 1 else ():
+        module = difference.owner
+        if not (isinstance(module, nn.Module) and module in paths):
+            raise ValueError(
+                f"{difference.path} must be the same in all: only settings that are attributes "
+                "of modules may differ between networks trained as one"
+            )
+        found[f"{paths[module]}.{difference.key}".removeprefix(".")] = difference
+
+    return found
 
 
 def _visit(
@@ -95,7 +117,7 @@ def _visit(
 
 
 def _parts(value: Any) -> dict[Any, Any] | None:
-    """Returns what a value is made of, by name; None if it is of one piece."""
+    """Returns the parts of a value by name; None if it is of one piece."""
 
     if isinstance(value, nn.Module):
         own = {name: part for name, part in vars(value).items() if name not in INTERNAL}

@@ -1,8 +1,9 @@
-"""What K networks are trained by, as one: where it differs by real settings, each has its own.
+"""Regularizers, clips, objectives and schedules of K networks as one, each with its own settings.
 
-A regularizer, a way to clip or an objective is written for networks along a first axis. For
-networks whose own differ it is called by torch.func.vmap on one network at a time, the settings
-that differ being tensors of no axis meanwhile; where all are alike nothing is wrapped.
+All are written for networks along a first axis. Where those of the networks differ in real
+settings, they are called by torch.func.vmap on one network at a time, with the settings that differ
+as tensors of no axis; where all are alike nothing is wrapped. Every function raises ValueError for
+members that differ in more than real settings.
 """
 
 __all__ = ["clip_of", "objective_of", "regularizer_of", "schedule_of"]
@@ -16,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.func import vmap
 
-from ..regularizers import Regularizer
+from ..regularizers import Regularizer, Tensors
 from .differences import differences
 
 Clip = Callable[[Sequence[Tensor]], Tensor | None]
@@ -25,21 +26,13 @@ Parts = Tensor | list[Tensor]
 
 
 def regularizer_of(members: Sequence[Regularizer]) -> Regularizer:
-    """Returns what is added to the losses of K networks, of the regularizer of each.
-
-    Raises:
-        ValueError: If they differ in more than real settings.
-    """
+    """Returns the regularizer of K networks."""
 
     return _LiftedRegularizer(members) if differences(members) else members[0]
 
 
 def clip_of(members: Sequence[Clip]) -> Clip:
-    """Returns what bounds the gradients of K networks, of what bounds those of each.
-
-    Raises:
-        ValueError: If they differ in more than real settings.
-    """
+    """Returns the function that bounds the gradients of K networks."""
 
     if not differences(members):
         return members[0]
@@ -49,11 +42,7 @@ def clip_of(members: Sequence[Clip]) -> Clip:
 
 
 def objective_of(members: Sequence[Any]) -> Any:
-    """Returns what K networks are trained for, of what each is trained for.
-
-    Raises:
-        ValueError: If they differ in more than real settings.
-    """
+    """Returns the objective of K networks."""
 
     return _LiftedObjective(members) if differences(members) else members[0]
 
@@ -61,7 +50,7 @@ def objective_of(members: Sequence[Any]) -> Any:
 def schedule_of(
     members: Sequence[Schedule],
 ) -> Callable[[int, int], float | Float[Tensor, " K"]]:
-    """Returns the factor of the learning rates of K networks at update i of n, or of each."""
+    """Returns the schedule of K networks: one factor for all, or a tensor of their factors."""
 
     if not differences(members):
         return members[0]
@@ -72,7 +61,7 @@ def schedule_of(
 class _Lifted:
     """K objects that differ in real settings, called as one.
 
-    Raises ValueError if they differ in others, or where a setting cannot be set by itself.
+    Raises ValueError if they differ in others, or if one of the settings cannot be set alone.
     """
 
     def __init__(self, members: Sequence[Any]) -> None:
@@ -82,7 +71,7 @@ class _Lifted:
         self._put(self.numbers)  # or it is refused
 
     def __call__(self, call: Callable[..., Tensor | None], *tensors: Parts) -> Tensor | None:
-        """Returns call(object, *tensors) of each network, its tensors as those of K = 1."""
+        """Returns call(object, *tensors) of each network, whose tensors have K = 1."""
 
         like = next((t for part in tensors for t in _listed(part)), None)
         if like is None:
@@ -115,11 +104,7 @@ class _LiftedRegularizer(Regularizer):
         self.sees_activations = members[0].sees_activations  # pyright: ignore
         self.lifted = _Lifted(members)
 
-    def __call__(
-        self,
-        weights: Sequence[Float[Tensor, " K ..."]],
-        activations: Sequence[Float[Tensor, " K batch ..."]],
-    ) -> Float[Tensor, " K"] | None:
+    def __call__(self, weights: Tensors, activations: Tensors) -> Float[Tensor, " K"] | None:
         return self.lifted(lambda own, w, h: own(w, h), list(weights), list(activations))
 
 
@@ -146,6 +131,6 @@ def _listed(part: Parts) -> list[Tensor]:
 
 
 def _alone(part: Parts) -> Parts:
-    """Returns tensors of one network with the axis that counts networks."""
+    """Adds the axis of networks to the tensors of one network."""
 
     return [t[None] for t in part] if isinstance(part, list) else part[None]

@@ -1,10 +1,10 @@
-"""An elementwise optimizer of K networks, each with a learning rate and a weight decay of its own.
+"""An elementwise optimizer of K networks, each with its own learning rate and weight decay.
 
     w_k ← (1 − η_k λ_k) w_k − η_k u(g_k)        decoupled decay, or
     w_k ← w_k − η_k u(g_k + λ_k w_k)            decay that is part of the gradient,
 
 with u(g) the step at rate one, which PyTorch's own optimizer makes on a weight that is put back to
-zero each time. The update of everything that treats each coordinate by itself is linear in η.
+zero each time. The update of every elementwise optimizer is linear in η.
 """
 
 __all__ = ["Rated", "own_values"]
@@ -17,18 +17,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
-from ..optimizers import along, step
+from ..optimizers import along, loss_of, step
 
 
 class Rated(Optimizer):
-    """K optimizers that differ in rate and decay, as one.
-
-    Its memory is that of the optimizer inside.
+    """K optimizers that differ in rate and decay, as one; its state is the inner optimizer's.
 
     Arguments:
         weights: The weights, the networks along the first axis.
         build: Builds the optimizer of given weights.
-        alone: The optimizer of each network by itself, of which the rates are taken.
+        alone: The optimizer of each network by itself, for its rates.
     """
 
     def __init__(
@@ -54,13 +52,9 @@ class Rated(Optimizer):
     def step(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, closure: Callable[[], Any] | None = None
     ) -> Any:
-        """Makes one update; returns what the closure gives, if there is one."""
+        """Makes one update; returns the loss of the closure, if there is one."""
 
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-
+        loss = loss_of(closure)
         groups = self.param_groups
         for group in groups:
             coupled = self._decays(group) and not self._decoupled(group)
@@ -94,7 +88,7 @@ class Rated(Optimizer):
 
 
 def own_values(alone: Sequence[Optimizer], group: int, key: str) -> Float[Tensor, " K"]:
-    """Returns a setting of each of K optimizers, for a group of weights."""
+    """Returns the value of a setting in each of K optimizers, for a group of weights."""
 
     values = [optimizer.param_groups[group][key] for optimizer in alone]
 

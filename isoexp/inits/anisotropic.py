@@ -5,8 +5,8 @@
     xavier_uniform    W_ij ~ U(±gain √(6 / (fan_in + fan_out)));
     sparse            most W_ij are 0, the others normal.
 
-The variances of the uniform ones are those of kaiming_normal and xavier_normal: pairs that differ
-by nothing but isotropy.
+The uniform ones have the variances of kaiming_normal and xavier_normal: pairs that differ by
+nothing but isotropy.
 
 Sources: He et al., Delving Deep into Rectifiers (2015); Glorot and Bengio, Understanding the
 difficulty of training deep feedforward neural networks (2010); Martens, Deep learning via
@@ -25,7 +25,7 @@ from .base import Scaled
 
 
 class Default:
-    """Leaves PyTorch's own: W, b ~ U(−1/√fan_in, 1/√fan_in). Not isotropic."""
+    """Keeps PyTorch's own first weights: W, b ~ U(−1/√fan_in, 1/√fan_in). Not isotropic."""
 
     def __call__(self, layer: nn.Module) -> None:
         return
@@ -61,11 +61,10 @@ class XavierUniform(Scaled):
 class Sparse(Scaled):
     """W has the same number of zeros in each column, in random places, b = 0. Not isotropic.
 
-    An input reaches a share 1 − s of the outputs, s = zeros / outputs. What is not zero is
-    N(0, gain² / (fan_in (1 − s))), so that the scale is that of the Gaussian.
+    An input reaches a share 1 − s of the outputs, s = zeros / outputs. The other weights are
+    N(0, gain² / (fan_in (1 − s))), on the scale of the Gaussian.
 
     Arguments:
-        gain: The factor by which a layer scales the root mean square of what it is given.
         sparsity: The least share of zeros in a column, 0 ≤ sparsity < 1; rounded up to a number
             of zeros as PyTorch does, except that one weight of each column always stays.
     """

@@ -1,4 +1,4 @@
-"""What the initializers with a gain share."""
+"""The contract of initializers with a gain."""
 
 __all__ = ["Scaled"]
 
@@ -13,7 +13,8 @@ class Scaled(ABC):
     """Abstract initializer: sets W by its law, and b = 0.
 
     Arguments:
-        gain: The factor by which W is multiplied.
+        gain: The factor by which W is multiplied; under N(0, gain² / fan_in), by which a layer
+            scales the root mean square of its input.
     """
 
     gain: float = 1.0

@@ -22,11 +22,7 @@ from .base import Scaled
 
 @dataclass(frozen=True)
 class Gaussian(Scaled):
-    """W_ij ~ N(0, gain² / fan_in), b = 0. Isotropic.
-
-    Arguments:
-        gain: The factor by which a layer scales the root mean square of what it is given.
-    """
+    """W_ij ~ N(0, gain² / fan_in), b = 0. Isotropic."""
 
     def draw_(self, weight: Tensor) -> None:
         nn.init.normal_(weight, std=self.gain / weight[0].numel() ** 0.5)

@@ -1,13 +1,14 @@
-"""The contract of a normaliser, and what those that remember batches share."""
+"""The contract of a normaliser, and the moments of a batch."""
 
-__all__ = ["Norm", "checked_eps", "checked_momentum", "remember_", "vectors"]
+__all__ = ["Norm", "checked_eps", "checked_momentum", "moments", "vectors"]
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ..parallel import whole
+from ..parallel import mean, whole
 
 
 class Norm(nn.Module, ABC):
@@ -33,7 +34,7 @@ def vectors(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "N n"]:
     """Returns all vectors of a batch as the rows of a matrix.
 
     Raises:
-        ValueError: If there is one only, or none: they have no variance.
+        ValueError: If there are fewer than two, which have no variance.
     """
 
     rows = x.reshape(-1, x.shape[-1])
@@ -46,16 +47,32 @@ def vectors(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "N n"]:
     return rows
 
 
-def remember_(
-    running: Float[Tensor, "*shape"], value: Float[Tensor, "*shape"], momentum: float
-) -> None:
-    """Sets running ← (1 − momentum) running + momentum · value, a constant to the gradient."""
+def moments(
+    x: Float[Tensor, "*batch n"],
+    second: Callable[[Float[Tensor, "N n"], Float[Tensor, " n"]], Float[Tensor, "*shape"]],
+    running_mean: Float[Tensor, " n"],
+    running_second: Float[Tensor, "*shape"],
+    momentum: float,
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "*shape"]]:
+    """Returns the mean μ of a batch and its biased second moment, second(vectors, μ).
 
-    running.copy_((1 - momentum) * running + momentum * value.detach())
+    The running ones are updated in place, r ← (1 − momentum) r + momentum · m, the second with the
+    unbiased moment; they are constants to the gradient.
+    """
+
+    rows = vectors(x)
+    N = whole(len(rows))
+    mu = mean(rows.mean(dim=0))
+    S = mean(second(rows, mu))
+
+    for running, m in ((running_mean, mu), (running_second, S * N / (N - 1))):
+        running.copy_((1 - momentum) * running + momentum * m.detach())
+
+    return mu, S
 
 
 def checked_momentum(momentum: float | None) -> float:
-    """Returns the momentum 0 < momentum ≤ 1, the weight of the newest batch."""
+    """Returns the momentum; raises ValueError unless 0 < momentum ≤ 1."""
 
     if momentum is None or not 0 < momentum <= 1:
         given = "None" if momentum is None else f"{momentum:g}"
@@ -65,7 +82,7 @@ def checked_momentum(momentum: float | None) -> float:
 
 
 def checked_eps(eps: float) -> float:
-    """Returns eps > 0."""
+    """Returns eps; raises ValueError unless eps > 0."""
 
     if not eps > 0:
         raise ValueError(f"eps must be positive, got {eps:g}: vectors that are all alike need it")

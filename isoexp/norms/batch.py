@@ -19,8 +19,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..geometry import full, radius
-from ..parallel import mean, share, whole
-from .base import Norm, checked_eps, checked_momentum, remember_, vectors
+from ..parallel import mean, share
+from .base import Norm, checked_eps, checked_momentum, moments, vectors
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -46,17 +46,13 @@ class BatchNorm(nn.BatchNorm1d):
         return (self.shared(x) if shared else super().forward(x)).reshape(input.shape)
 
     def shared(self, x: Float[Tensor, "N n"]) -> Float[Tensor, "N n"]:
-        """Returns the same of vectors that are a share of the batch; PyTorch's sees no more."""
+        """Normalises vectors that are a share of the batch by its moments: PyTorch sees no more."""
 
-        h, N = full(x), whole(len(x))
-        mu = mean(h.mean(dim=0))
-        variance = mean((h - mu).square().mean(dim=0))
-
-        if self.running_mean is not None and self.running_var is not None:
-            remember_(self.running_mean, mu, checked_momentum(self.momentum))
-            remember_(self.running_var, variance * N / (N - 1), checked_momentum(self.momentum))
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+        h = full(x)
+        running = self.get_buffer("running_mean"), self.get_buffer("running_var")
+        momentum = checked_momentum(self.momentum)
+        mu, variance = moments(h, lambda v, mu: (v - mu).square().mean(dim=0), *running, momentum)
+        self.get_buffer("num_batches_tracked").add_(1)
 
         y = (h - mu) / (variance + self.eps).sqrt()
 
@@ -66,10 +62,9 @@ class BatchNorm(nn.BatchNorm1d):
 class IsotropicBatchNorm(Norm):
     """Batch normalisation by one scale for all coordinates, (x − μ) / √(tr Σ / n + eps).
 
-    Commutes with O(n). It has no gain and no bias: those of the next layer do as well.
+    Commutes with O(n). It has no gain and no bias, for the next layer has both.
 
     Arguments:
-        width: The number of features n.
         momentum: The weight of the newest batch in the running moments.
         eps: Added to the variance.
     """
@@ -87,24 +82,13 @@ class IsotropicBatchNorm(Norm):
 
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         h = full(x)
-        mu, variance = self.moments(h) if self.training else (self.running_mean, self.running_var)
+        mu, variance = running = self.running_mean, self.running_var
+        if self.training:
+            mu, variance = moments(
+                h, lambda v, mu: (v - mu).square().mean(), *running, self.momentum
+            )
 
         return ((h - mu) / (variance + self.eps).sqrt()).to(x.dtype)
-
-    def moments(
-        self, x: Float[Tensor, "*batch n"]
-    ) -> tuple[Float[Tensor, " n"], Float[Tensor, ""]]:
-        """Returns μ and tr Σ / n of a batch, and remembers them."""
-
-        rows = vectors(x)
-        N = whole(len(rows))
-        mu = mean(rows.mean(dim=0))
-        variance = mean((rows - mu).square().mean())
-
-        remember_(self.running_mean, mu, self.momentum)
-        remember_(self.running_var, variance * N / (N - 1), self.momentum)
-
-        return mu, variance
 
 
 class ChiNorm(Norm):
@@ -115,7 +99,6 @@ class ChiNorm(Norm):
     normal vector's norm has the chi distribution, hence the name.
 
     Arguments:
-        width: The number of features n.
         momentum: The weight of the newest batch in m.
     """
 
@@ -135,7 +118,7 @@ class ChiNorm(Norm):
         return (full(x) / m).to(x.dtype)
 
     def mean_norm(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, ""]:
-        """Returns m with the batch taken in, and remembers it."""
+        """Takes the batch into the running m; returns it."""
 
         if x.numel() == 0:
             raise ValueError("one vector or more is needed in training, got none")

@@ -42,9 +42,6 @@ class AffineLike(Norm):
 
     Affine near the origin, W x̂ far from it. Commutes with O(n) jointly with W → R W Rᵀ, b → R b,
     so that at the start, W = I and b = 0, it commutes as it is.
-
-    Arguments:
-        width: The number of features n.
     """
 
     def __init__(self, width: int) -> None:

@@ -4,7 +4,7 @@
 
 Of all whitenings A (x − μ), A Σ Aᵀ = I, it is the symmetric one, which commutes with every
 rotation of the features: Σ → R Σ Rᵀ takes its root along. Each direction is scaled by itself, so
-the basis it sees is that of the data, never that of the layer.
+it sees the basis of the data, never the basis of the layer.
 
 The ridge is relative to the mean variance tr Σ / n: directions in which a batch does not vary, as
 when it has fewer than n + 1 vectors, are magnified 1/√eps times more than the average one.
@@ -20,8 +20,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..geometry import eigh, full
-from ..parallel import mean, whole
-from .base import Norm, checked_eps, checked_momentum, remember_, vectors
+from .base import Norm, checked_eps, checked_momentum, moments
 
 
 def inverse_root(S: Float[Tensor, "n n"], shift: Float[Tensor, ""]) -> Float[Tensor, "n n"]:
@@ -53,7 +52,6 @@ class Whitening(Norm):
     evaluation the running one, unbiased.
 
     Arguments:
-        width: The number of features n.
         momentum: The weight of the newest batch in the running moments.
         eps: The ridge, as a share of the mean variance.
     """
@@ -73,7 +71,9 @@ class Whitening(Norm):
         # Products in half precision would leave no root to take.
         with torch.autocast(x.device.type, enabled=False):
             h = full(x)
-            mu, S = self.moments(h) if self.training else (self.running_mean, self.running_cov)
+            mu, S = running = self.running_mean, self.running_cov
+            if self.training:
+                mu, S = moments(h, _covariance, *running, self.momentum)
 
             # tr Σ, since PyTorch's trace warns when compiled; eps² for vectors that are all alike.
             trace = (S * torch.eye(self.width, dtype=S.dtype, device=S.device)).sum()
@@ -81,17 +81,6 @@ class Whitening(Norm):
 
             return ((h - mu) @ inverse_root(S, shift)).to(x.dtype)
 
-    def moments(
-        self, x: Float[Tensor, "*batch n"]
-    ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n n"]]:
-        """Returns μ and Σ of a batch, and remembers them."""
 
-        rows = vectors(x)
-        N = whole(len(rows))
-        mu = mean(rows.mean(dim=0))
-        S = mean((rows - mu).T @ (rows - mu) / len(rows))
-
-        remember_(self.running_mean, mu, self.momentum)
-        remember_(self.running_cov, S * N / (N - 1), self.momentum)
-
-        return mu, S
+def _covariance(v: Float[Tensor, "N n"], mu: Float[Tensor, " n"]) -> Float[Tensor, "n n"]:
+    return (v - mu).T @ (v - mu) / len(v)

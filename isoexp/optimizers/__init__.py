@@ -5,6 +5,7 @@ from .clipping import ClipValue as ClipValue
 from .clipping import NoClip as NoClip
 from .clipping import norms as norms
 from .isotropic_adam import IsotropicAdam as IsotropicAdam
+from .lean import loss_of as loss_of
 from .lean import spare_the_compiler as spare_the_compiler
 from .lean import step as step
 from .muon import Muon as Muon

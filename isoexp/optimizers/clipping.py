@@ -5,12 +5,15 @@ By norm it commutes with rotations of the parameters; by value it singles out th
 
 __all__ = ["ClipNorm", "ClipValue", "NoClip", "norms"]
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from .together import along
 
 
 class NoClip:
@@ -21,11 +24,11 @@ class NoClip:
 
 
 @dataclass(frozen=True)
-class ClipNorm:
-    """g ← g · min(1, limit / ‖g‖₂), over all parameters of one network together.
+class Clip(ABC):
+    """Abstract bound on the gradients.
 
     Arguments:
-        limit: The largest norm let through.
+        limit: The largest norm, or the largest magnitude of a coordinate, let through.
     """
 
     limit: float = 1.0
@@ -38,42 +41,33 @@ class ClipNorm:
         """Clips gradients whose first axis counts the networks; returns their norms before."""
 
         norm = norms(gradients)
-        factor = (self.limit / norm).clamp_max(1.0)
-        for g in gradients:
-            g.mul_(factor.view(-1, *[1] * (g.dim() - 1)))
+        self.clip_(gradients, norm)
 
         return norm
 
+    @abstractmethod
+    def clip_(self, gradients: Sequence[Tensor], norm: Float[Tensor, " K"]) -> None:
+        """Clips gradients of given norms in place."""
 
-@dataclass(frozen=True)
-class ClipValue:
-    """g_i ← clip(g_i, −limit, limit), coordinate by coordinate.
 
-    Arguments:
-        limit: The largest magnitude let through.
-    """
+class ClipNorm(Clip):
+    """g ← g · min(1, limit / ‖g‖₂), over all parameters of one network together."""
 
-    limit: float = 1.0
+    def clip_(self, gradients: Sequence[Tensor], norm: Float[Tensor, " K"]) -> None:
+        factor = (self.limit / norm).clamp_max(1.0)
+        for g in gradients:
+            g.mul_(along(factor, g))
 
-    def __post_init__(self) -> None:
-        if not self.limit > 0:
-            raise ValueError(f"limit must be positive, got {self.limit:g}")
 
-    def __call__(self, gradients: Sequence[Tensor]) -> Float[Tensor, " K"]:
-        """Clips gradients whose first axis counts the networks; returns their norms before."""
+class ClipValue(Clip):
+    """g_i ← clip(g_i, −limit, limit), coordinate by coordinate."""
 
-        norm = norms(gradients)
+    def clip_(self, gradients: Sequence[Tensor], norm: Float[Tensor, " K"]) -> None:
         for g in gradients:
             g.clamp_min_(-self.limit).clamp_max_(self.limit)
 
-        return norm
-
 
 def norms(gradients: Sequence[Tensor]) -> Float[Tensor, " K"]:
-    """Returns the norm of each network's gradient, over all its parameters together.
-
-    Arguments:
-        gradients: A tensor a parameter, whose first axis counts the K networks.
-    """
+    """Returns the norm of each network's gradient, over all its parameters together."""
 
     return torch.stack([g.reshape(len(g), -1).norm(dim=1) for g in gradients]).norm(dim=0)

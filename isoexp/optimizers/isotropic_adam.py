@@ -17,26 +17,24 @@ moments by blocks as in Zhang et al., Adam-mini (2024).
 __all__ = ["IsotropicAdam"]
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from .together import Together
+from .together import Memory, Settings, Stacked, Together
 
 
 class IsotropicAdam(Together):
     """Adam with one second moment a tensor or a vector, and decoupled weight decay.
 
     Arguments:
-        params: The parameters.
-        lr: η, about the root mean square of how far a coordinate moves.
+        lr: η, about the root mean square of a coordinate's steps.
         betas: β₁ and β₂ in [0, 1).
         eps: ε, added to √v̂.
-        weight_decay: λ, decoupled.
-        per: What has one second moment: tensor, or vector (a row of a matrix; a bias is one).
+        per: Whether a tensor or a vector (a row of a matrix; a bias is one) has a second moment.
     """
 
     def __init__(
@@ -57,20 +55,12 @@ class IsotropicAdam(Together):
 
         super().__init__(params, lr, weight_decay, betas=tuple(betas), eps=eps, per=per)
 
-    def memory(
-        self, w: Float[Tensor, " K *shape"], settings: dict[str, Any]
-    ) -> dict[str, Float[Tensor, " K ..."]]:
+    def memory(self, w: Stacked, settings: Settings) -> Memory:
         v = w.new_zeros(_vectors(w, settings["per"]).shape[:2])
 
         return {"exp_avg": torch.zeros_like(w), "exp_avg_sq": v}
 
-    def direction(
-        self,
-        g: Float[Tensor, " K *shape"],
-        memory: dict[str, Tensor],
-        step: int,
-        settings: dict[str, Any],
-    ) -> Float[Tensor, " K *shape"]:
+    def direction(self, g: Stacked, memory: Memory, step: int, settings: Settings) -> Stacked:
         beta1, beta2 = settings["betas"]
 
         m = memory["exp_avg"].lerp_(g, 1 - beta1)
@@ -82,7 +72,7 @@ class IsotropicAdam(Together):
         return d.view_as(g)
 
 
-def _vectors(w: Float[Tensor, " K *shape"], per: str) -> Float[Tensor, "K count n"]:
-    """Returns a parameter as the vectors that have one second moment each."""
+def _vectors(w: Stacked, per: str) -> Float[Tensor, "K count n"]:
+    """Returns the vectors of a parameter that have a second moment each."""
 
     return w.flatten(2) if per == "vector" and w.dim() > 2 else w.reshape(len(w), 1, -1)

@@ -18,7 +18,6 @@ a, b, c and factor √max(1, rows/columns) these are.
 __all__ = ["Muon", "orthogonalized"]
 
 import math
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -26,7 +25,15 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from ..geometry import full
-from .together import Together, check_momentum, matrices, unit_or_zero
+from .together import (
+    Memory,
+    Settings,
+    Stacked,
+    Together,
+    check_momentum,
+    matrices,
+    unit_or_zero,
+)
 
 A, B, C = 3.4445, -4.775, 2.0315
 
@@ -35,12 +42,10 @@ class Muon(Together):
     """Momentum, orthogonalised matrix by matrix.
 
     Arguments:
-        params: The parameters, of any number of axes.
         lr: η, about the spectral norm of an update of a wide matrix.
         momentum: μ in [0, 1).
-        nesterov: Whether the gradient is looked at once more: μ m + (1 − μ) g instead of m.
+        nesterov: Whether the direction is of μ m + (1 − μ) g instead of m.
         ns_steps: The number of Newton–Schulz steps.
-        weight_decay: λ, decoupled.
     """
 
     def __init__(
@@ -60,18 +65,10 @@ class Muon(Together):
             params, lr, weight_decay, momentum=momentum, nesterov=nesterov, ns_steps=ns_steps
         )
 
-    def memory(
-        self, w: Float[Tensor, " K *shape"], settings: dict[str, Any]
-    ) -> dict[str, Float[Tensor, " K ..."]]:
+    def memory(self, w: Stacked, settings: Settings) -> Memory:
         return {"momentum": torch.zeros_like(w)}
 
-    def direction(
-        self,
-        g: Float[Tensor, " K *shape"],
-        memory: dict[str, Tensor],
-        step: int,
-        settings: dict[str, Any],
-    ) -> Float[Tensor, " K *shape"]:
+    def direction(self, g: Stacked, memory: Memory, step: int, settings: Settings) -> Stacked:
         mu = settings["momentum"]
         m = memory["momentum"].lerp_(g, 1 - mu)
         m = matrices(g.lerp(m, mu) if settings["nesterov"] else m)

@@ -1,9 +1,9 @@
-"""Gradient descent that keeps of its momentum the direction only.
+"""Gradient descent along the direction of its momentum, whatever the momentum's length.
 
     m ← μ m + (1 − μ) g,    d = sign(m)  or  d = m / ‖m‖,    0 where m = 0
 
 The sign is taken coordinate by coordinate, so that every update points to a corner of the cube:
-it commutes with signed permutations. The norm is that of one tensor, a weight or a bias by
+it commutes with signed permutations. The norm is taken over one tensor, a weight or a bias by
 itself: it commutes with every rotation of that tensor.
 
 Sources: Bernstein et al., signSGD: Compressed Optimisation for Non-Convex Problems (2018), whose
@@ -13,24 +13,18 @@ momentum is called Signum; Cutkosky and Mehta, Momentum Improves Normalized SGD 
 __all__ = ["NormalizedSGD", "SignSGD"]
 
 from abc import abstractmethod
-from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from .together import Together, check_momentum, unit_or_zero
+from .together import Memory, Settings, Stacked, Together, check_momentum, unit_or_zero
 
 
 class Momentum(Together):
-    """Abstract optimizer whose direction is what it keeps of the momentum.
+    """Abstract optimizer whose direction is a function of the momentum.
 
     Arguments:
-        params: The parameters.
-        lr: η, the rate.
         momentum: μ in [0, 1); with 0, m is the gradient.
-        weight_decay: λ, decoupled.
     """
 
     def __init__(
@@ -40,38 +34,27 @@ class Momentum(Together):
 
         super().__init__(params, lr, weight_decay, momentum=momentum)
 
-    def memory(
-        self, w: Float[Tensor, " K *shape"], settings: dict[str, Any]
-    ) -> dict[str, Float[Tensor, " K ..."]]:
+    def memory(self, w: Stacked, settings: Settings) -> Memory:
         return {"momentum": torch.zeros_like(w)} if settings["momentum"] > 0 else {}
 
-    def direction(
-        self,
-        g: Float[Tensor, " K *shape"],
-        memory: dict[str, Tensor],
-        step: int,
-        settings: dict[str, Any],
-    ) -> Float[Tensor, " K *shape"]:
+    def direction(self, g: Stacked, memory: Memory, step: int, settings: Settings) -> Stacked:
         m = memory["momentum"].lerp_(g, 1 - settings["momentum"]) if memory else g
 
-        return self.keep(m)
+        return self.of(m)
 
     @abstractmethod
-    def keep(self, m: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
-        """Returns what is kept of the momentum."""
+    def of(self, m: Stacked) -> Stacked:
+        """Returns d, of the momentum m."""
 
 
 class SignSGD(Momentum):
     """d = sign(m). It marks the standard basis.
 
     Arguments:
-        params: The parameters.
         lr: η, by which every coordinate moves.
-        momentum: μ in [0, 1); with 0, m is the gradient.
-        weight_decay: λ, decoupled.
     """
 
-    def keep(self, m: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
+    def of(self, m: Stacked) -> Stacked:
         return torch.sign(m)
 
 
@@ -79,11 +62,8 @@ class NormalizedSGD(Momentum):
     """d = m / ‖m‖, one norm a tensor.
 
     Arguments:
-        params: The parameters.
         lr: η, the distance by which every tensor moves.
-        momentum: μ in [0, 1); with 0, m is the gradient.
-        weight_decay: λ, decoupled.
     """
 
-    def keep(self, m: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
+    def of(self, m: Stacked) -> Stacked:
         return unit_or_zero(m)

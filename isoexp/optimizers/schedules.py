@@ -31,7 +31,6 @@ class Cosine(Constant):
     """Half a cosine from the full rate down to a floor, after a linear warm-up.
 
     Arguments:
-        warmup: The share of the updates over which the rate grows from zero.
         floor: The factor at the end, in [0, 1].
     """
 

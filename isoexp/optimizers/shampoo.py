@@ -7,12 +7,10 @@ their roots turn along. A convolution's kernel is the matrix out × (in·k·k); 
 a scalar is a matrix of one column.
 
 Source: Gupta, Koren and Singer, Shampoo: Preconditioned Stochastic Tensor Optimization (2018),
-its order 2; the momentum of what is preconditioned is that of Anil et al. (2020).
+its order 2; momentum of the preconditioned gradient as in Anil et al. (2020).
 """
 
 __all__ = ["Shampoo"]
-
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,20 +18,18 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from ..geometry import eigh
-from .together import Together, check_momentum, matrices
+from .together import Memory, Settings, Stacked, Together, check_momentum, matrices
 
 
 class Shampoo(Together):
-    """d = L̂^(−1/4) G R̂^(−1/4), with momentum. Its steps shrink as the Gram matrices grow.
+    """d = L̂^(−1/4) G R̂^(−1/4), with momentum; steps shrink as the Gram matrices grow.
 
     Arguments:
-        params: The parameters, of any number of axes.
         lr: η, the rate.
         momentum: μ in [0, 1).
         eps: ε, to be small beside squared gradients.
-        every: How many updates the roots are kept for: they cost most where layers are wide. A
-            gradient in directions that they have not seen is multiplied by up to 1/√ε.
-        weight_decay: λ, decoupled.
+        every: The number of updates between two computations of the roots, which cost most where
+            layers are wide. A gradient in new directions is multiplied by up to 1/√ε meanwhile.
     """
 
     def __init__(
@@ -53,9 +49,7 @@ class Shampoo(Together):
 
         super().__init__(params, lr, weight_decay, momentum=momentum, eps=eps, every=every)
 
-    def memory(
-        self, w: Float[Tensor, " K *shape"], settings: dict[str, Any]
-    ) -> dict[str, Float[Tensor, " K ..."]]:
+    def memory(self, w: Stacked, settings: Settings) -> Memory:
         K, rows, columns = matrices(w).shape
         left, right = w.new_zeros(K, rows, rows), w.new_zeros(K, columns, columns)
 
@@ -67,13 +61,7 @@ class Shampoo(Together):
             "right_root": right.clone(),
         }
 
-    def direction(
-        self,
-        g: Float[Tensor, " K *shape"],
-        memory: dict[str, Tensor],
-        step: int,
-        settings: dict[str, Any],
-    ) -> Float[Tensor, " K *shape"]:
+    def direction(self, g: Stacked, memory: Memory, step: int, settings: Settings) -> Stacked:
         G = matrices(g)
         L, R = memory["left"], memory["right"]
         L.baddbmm_(G, G.mT)

@@ -4,10 +4,13 @@
 
 The mathematics of a direction is written once, on tensors whose first axis counts the networks;
 one network alone is seen as K = 1. Memory is kept in the layout of the parameter, with the axis
-of networks only where the parameter has it, so that a member's is that of a solo run.
+of networks only where the parameter has it: a member's memory equals its solo run's.
 """
 
-__all__ = ["Together", "along", "check_momentum", "matrices", "unit_or_zero"]
+__all__ = [
+    "Memory", "Settings", "Stacked", "Together", "along", "check_momentum", "matrices",
+    "unit_or_zero",
+]  # fmt: skip
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -19,6 +22,17 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
+from .lean import loss_of
+
+Stacked = Float[Tensor, " K *shape"]
+"""A parameter of K networks, or a gradient or direction of it."""
+
+Memory = dict[str, Tensor]
+"""The state that an optimizer keeps of a parameter, K networks along the first axis."""
+
+Settings = dict[str, Any]
+"""The rates and other settings of a group of parameters."""
+
 
 class Together(Optimizer, ABC):
     """Abstract optimizer of networks; a member of the family is its memory and its direction.
@@ -27,7 +41,7 @@ class Together(Optimizer, ABC):
         params: The parameters, biases and gains included.
         lr: η, the rate.
         weight_decay: λ, towards zero and apart from the gradient.
-        settings: What else a direction depends on.
+        settings: Further settings, which a direction depends on.
     """
 
     stacked = False
@@ -41,32 +55,20 @@ class Together(Optimizer, ABC):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **settings})
 
     @abstractmethod
-    def memory(
-        self, w: Float[Tensor, " K *shape"], settings: dict[str, Any]
-    ) -> dict[str, Float[Tensor, " K ..."]]:
-        """Returns what is remembered of a parameter before the first update."""
+    def memory(self, w: Stacked, settings: Settings) -> Memory:
+        """Returns the memory of a parameter before the first update."""
 
     @abstractmethod
-    def direction(
-        self,
-        g: Float[Tensor, " K *shape"],
-        memory: dict[str, Tensor],
-        step: int,
-        settings: dict[str, Any],
-    ) -> Float[Tensor, " K *shape"]:
+    def direction(self, g: Stacked, memory: Memory, step: int, settings: Settings) -> Stacked:
         """Returns d for the gradient g, and updates the memory in place; step counts from 1."""
 
     @torch.no_grad()
     def step(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, closure: Callable[[], Any] | None = None
     ) -> Any:
-        """Makes one update; returns what the closure gives, if there is one."""
+        """Makes one update; returns the loss of the closure, if there is one."""
 
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-
+        loss = loss_of(closure)
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
@@ -96,20 +98,20 @@ class Together(Optimizer, ABC):
             w.add_(d, alpha=-lr)
 
     def _lead(self, t: Tensor) -> Tensor:
-        """Returns a view of a tensor whose first axis counts the networks."""
+        """Returns a view whose first axis counts the networks."""
 
         return t if self.stacked else t[None]
 
 
 def check_momentum(momentum: float) -> None:
-    """Raises ValueError unless 0 ≤ μ < 1, the share of the past that is kept."""
+    """Raises ValueError unless 0 ≤ μ < 1."""
 
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum must lie in [0, 1), got {momentum:g}")
 
 
-def matrices(w: Float[Tensor, " K *shape"]) -> Float[Tensor, "K rows columns"]:
-    """Returns a parameter as the matrix that it is, of as many rows as there are features.
+def matrices(w: Stacked) -> Float[Tensor, "K rows columns"]:
+    """Returns a parameter as a matrix with a row for each feature that comes out.
 
     A convolution's kernel is out × (in·k·k); a vector or a scalar is a matrix of one column.
     """
@@ -117,7 +119,7 @@ def matrices(w: Float[Tensor, " K *shape"]) -> Float[Tensor, "K rows columns"]:
     return w.flatten(2) if w.dim() > 2 else w.reshape(len(w), -1, 1)
 
 
-def unit_or_zero(x: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
+def unit_or_zero(x: Stacked) -> Stacked:
     """Returns x / ‖x‖ over all of a network's coordinates, for any finite norm; 0 where x = 0."""
 
     flat = x.reshape(len(x), -1)
@@ -128,8 +130,8 @@ def unit_or_zero(x: Float[Tensor, " K *shape"]) -> Float[Tensor, " K *shape"]:
     return y.view_as(x)
 
 
-def along(values: Float[Tensor, " K"], w: Float[Tensor, " K *shape"]) -> Float[Tensor, " K ..."]:
-    """Returns a number a network in the shape that multiplies the weights of each."""
+def along(values: Float[Tensor, " K"], w: Stacked) -> Float[Tensor, " K ..."]:
+    """Returns one number a network in the shape in which it multiplies that network's weights."""
 
     # The type first: not every device has float64.
     return values.to(w.dtype).to(w.device).view(-1, *[1] * (w.dim() - 1))

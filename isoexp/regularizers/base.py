@@ -4,7 +4,7 @@ Penalised are the trained parameters of two axes or more that are called weights
 kernel as the matrix out × (in·k·k). Biases, gains, learnt positions and centres are not.
 """
 
-__all__ = ["NoRegularizer", "Penalty", "Regularizer"]
+__all__ = ["NoRegularizer", "Penalty", "Regularizer", "Tensors"]
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,35 +14,30 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor
 
+Tensors = Sequence[Float[Tensor, " K ..."]]
+"""Tensors of K networks, along the first axis of each."""
+
 
 class Regularizer(ABC):
     """Abstract penalty of K networks."""
 
     sees_activations: ClassVar[bool] = False
-    """Whether it asks for what the activations of the networks gave on the batch."""
+    """Whether it needs the outputs of the activations on the batch."""
 
     @abstractmethod
-    def __call__(
-        self,
-        weights: Sequence[Float[Tensor, " K ..."]],
-        activations: Sequence[Float[Tensor, " K batch ..."]],
-    ) -> Float[Tensor, " K"] | None:
+    def __call__(self, weights: Tensors, activations: Tensors) -> Float[Tensor, " K"] | None:
         """Returns the penalty of each network; None where there is nothing to penalise.
 
         Arguments:
-            weights: The trained weights, the networks along the first axis.
-            activations: What each activation gave on the batch, if it is to be seen.
+            weights: The trained weights.
+            activations: The output of each activation on the batch; none unless it sees them.
         """
 
 
 class NoRegularizer(Regularizer):
     """Penalises nothing."""
 
-    def __call__(
-        self,
-        weights: Sequence[Float[Tensor, " K ..."]],
-        activations: Sequence[Float[Tensor, " K batch ..."]],
-    ) -> None:
+    def __call__(self, weights: Tensors, activations: Tensors) -> None:
         return None
 
 
@@ -62,13 +57,9 @@ class Penalty(Regularizer):
 
     @abstractmethod
     def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
-        """Returns what one tensor of each network adds, before it is multiplied by λ."""
+        """Returns the penalty of one tensor of each network, without λ."""
 
-    def __call__(
-        self,
-        weights: Sequence[Float[Tensor, " K ..."]],
-        activations: Sequence[Float[Tensor, " K batch ..."]],
-    ) -> Float[Tensor, " K"] | None:
+    def __call__(self, weights: Tensors, activations: Tensors) -> Float[Tensor, " K"] | None:
         found = [self.penalty(t) for t in (activations if self.sees_activations else weights)]
 
         return self.strength * sum(found[1:], found[0]) if found else None

@@ -6,7 +6,7 @@
     ActivationNorm  λ Σ E ‖h‖²/n         h → Rh
     L1              λ Σ |W_ij|           signed permutations only: it marks the standard basis
 
-each with the maps that leave it as it is; the sums go over the weights, or over the layers.
+each beside the maps that leave it unchanged; the sums go over the weights, or over the layers.
 
 Sources: Yoshida and Miyato, Spectral Norm Regularization for Improving the Generalizability of
 Deep Learning (2017), for the spectral; Fazel, Hindi and Boyd (2001), for the nuclear.
@@ -27,7 +27,7 @@ from .base import Penalty
 
 @dataclass(frozen=True)
 class L2(Penalty):
-    """λ ½ Σ ‖W‖²_F, whose gradient λ W is that of weight decay λ in plain gradient descent."""
+    """λ ½ Σ ‖W‖²_F; its gradient λ W acts as weight decay λ in plain gradient descent."""
 
     def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
         return t.flatten(1).square().sum(dim=1) / 2
@@ -47,8 +47,8 @@ class L1(Penalty):
 class Nuclear(Penalty):
     """λ Σ ‖W‖_*, the sum of the singular values.
 
-    Where some are zero the gradient is the least of the subgradients, U Vᵀ over the others: what
-    a null space would add depends on the basis that is chosen in it.
+    Where some are zero the gradient is the least of the subgradients, U Vᵀ over the others: the
+    share of a null space would depend on the basis that is chosen in it.
     """
 
     def penalty(self, t: Float[Tensor, " K *shape"]) -> Float[Tensor, " K"]:
@@ -76,8 +76,7 @@ class Spectral(Penalty):
 class ActivationNorm(Penalty):
     """λ Σ E ‖h‖²/n, the mean over samples and positions, the sum over layers.
 
-    A mean of squares over all there is of a layer, so that neither width nor batch nor image size
-    changes what λ means.
+    The mean of the squares over a whole layer: λ means the same at any width, batch and image size.
     """
 
     sees_activations: ClassVar[bool] = True

@@ -1,9 +1,9 @@
-"""Checkpoints: all that a training needs to go on as if it had never stopped; and snapshots.
+"""Checkpoints, from which a training goes on as if it had never stopped, and snapshots of weights.
 
 The order of the data is a function of the seed and of the number of updates made, so there is no
-generator to store. The newest checkpoint but one is kept while a run is going: the networks of an
+generator to store. The last two checkpoints are kept while a run is going: the networks of an
 ensemble are saved one after the other, and all of them must find one common update to resume at.
-Snapshots are the weights on the way, kept for probes.
+Snapshots are the weights at chosen updates, kept for probes.
 """
 
 __all__ = [
@@ -27,9 +27,7 @@ def save(folder: Path, step: int, content: dict[str, Any]) -> None:
     """Writes a checkpoint whole or not at all, and keeps the one before."""
 
     current = folder / CURRENT
-    beside = folder / f".{CURRENT}.{os.getpid()}"
-
-    torch.save({"step": step, **content}, beside)
+    beside = _write_beside(current, {"step": step, **content})
     if current.exists():
         os.replace(current, folder / PREVIOUS)
     os.replace(beside, current)
@@ -42,7 +40,7 @@ def snapshot(folder: Path, step: int, state: dict[str, Any]) -> None:
 
 
 def snapshots(folder: Path) -> dict[int, dict[str, Any]]:
-    """Returns the weights and buffers that were kept on the way, by update."""
+    """Returns the weights and buffers of the snapshots, by update."""
 
     found = _read(folder / SNAPSHOTS) or {}
 
@@ -50,7 +48,7 @@ def snapshots(folder: Path) -> dict[int, dict[str, Any]]:
 
 
 def forget_snapshots(folder: Path, after: int) -> None:
-    """Removes the snapshots of later updates, which are to be made again."""
+    """Removes the snapshots of later updates, which a resumed run makes again."""
 
     kept = {step: state for step, state in snapshots(folder).items() if step <= after}
     if kept:
@@ -60,16 +58,23 @@ def forget_snapshots(folder: Path, after: int) -> None:
 
 
 def _write_snapshots(folder: Path, content: dict[int, dict[str, Any]]) -> None:
-    beside = folder / f".{SNAPSHOTS}.{os.getpid()}"
+    os.replace(_write_beside(folder / SNAPSHOTS, content), folder / SNAPSHOTS)
+
+
+def _write_beside(path: Path, content: dict[Any, Any]) -> Path:
+    """Writes a file that is to replace another, and returns its path."""
+
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     torch.save(content, beside)
-    os.replace(beside, folder / SNAPSHOTS)
+
+    return beside
 
 
 def final(folder: Path) -> dict[str, Any]:
     """Returns the weights and buffers of a completed run.
 
     Raises:
-        UserError: If its checkpoint is not there, or cannot be read.
+        UserError: If its checkpoint is missing or cannot be read.
     """
 
     found = _read(folder / CURRENT)
@@ -88,13 +93,13 @@ def common_step(folders: Sequence[Path]) -> int:
 
 
 def load(folder: Path, step: int) -> dict[str, Any]:
-    """Returns the checkpoint of an update that `common_step` has found."""
+    """Returns the checkpoint of an update, one that `common_step` has found."""
 
     return next(c for c in _checkpoints(folder) if c["step"] == step)
 
 
 def discard(folder: Path, all: bool = False) -> None:
-    """Removes the checkpoint before the last; all of them, to start afresh."""
+    """Removes the checkpoint before the last, or both, to start afresh."""
 
     for name in (CURRENT, PREVIOUS) if all else (PREVIOUS,):
         (folder / name).unlink(missing_ok=True)
@@ -107,7 +112,7 @@ def _checkpoints(folder: Path) -> list[dict[str, Any]]:
 
 
 def _read(path: Path) -> dict[Any, Any] | None:
-    """Returns what torch.save has written of a dict; None where it cannot be read."""
+    """Returns a dict written by torch.save; None where it cannot be read."""
 
     try:
         # weights_only: a checkpoint from elsewhere is data, not code.

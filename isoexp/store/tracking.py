@@ -1,7 +1,7 @@
 """The mirror of a run on Weights & Biases; the run's own files remain the source of truth.
 
-Nothing that W&B's server does, or fails to do, stops a training or slows it: the server may keep
-a run waiting for timeout_s at the start and once more at the end. What fails is said in a line.
+W&B's server neither stops a training nor slows it: a run waits for it at most timeout_s at the
+start and once more at the end. A failure is reported in a line.
 """
 
 __all__ = ["Mirror", "NoLogger", "WandB"]
@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 
 PAUSE_S = 600.0
-"""How long this process asks nothing of the server for a run, after it has failed another."""
+"""The time for which this process sends the server no new run after a failure."""
 
 _paused_until = 0.0
 _open: set["Mirror"] = set()
@@ -29,7 +29,7 @@ class Mirror:
     """One run on W&B.
 
     Arguments:
-        run: The run, as wandb.init returns it; without one, nothing is mirrored.
+        run: The run of wandb.init; None to mirror nothing.
     """
 
     def __init__(self, run: Any = None):
@@ -45,8 +45,7 @@ class Mirror:
         """Sends a row; of a resumed run, only the rows that W&B has not seen.
 
         Arguments:
-            row: The "step", which never decreases, and what was measured then. None and NaN are
-                left out.
+            row: The "step", which never decreases, and its numbers. None and NaN are left out.
         """
 
         step = int(row["step"] or 0)
@@ -68,13 +67,12 @@ class Mirror:
         figures: Mapping[str, Path],
         failed: bool,
     ) -> None:
-        """Sends what the run ends with, and ends it.
+        """Sends the results, and ends the run.
 
         Arguments:
             summary: The final numbers.
-            histograms: The values that are shown as a histogram; those that are finite.
-            figures: The files that are shown as an image.
-            failed: Whether the run failed.
+            histograms: Arrays to show as histograms of their finite values.
+            figures: Files to show as images.
         """
 
         if self.run is None:
@@ -130,12 +128,11 @@ class WandB:
     """Mirrors every run as one of W&B, with as many open at once as the process trains.
 
     Arguments:
-        mode: "online", "offline" (into files, for wandb sync), "disabled", or "auto": what
-            WANDB_MODE says, else online for a user who is logged in, else offline.
-        project: The project on W&B.
+        mode: "online", "offline" (into files, for wandb sync), "disabled", or "auto": the mode in
+            WANDB_MODE, else online for a user who is logged in, else offline.
         entity: The user or team on W&B; None for the user's default.
         tags: Tags of every run.
-        timeout_s: How long the server may keep a run waiting, at the start and at the end.
+        timeout_s: The longest wait for the server, at the start and at the end.
     """
 
     mode: Literal["auto", "offline", "online", "disabled"] = "auto"
@@ -156,14 +153,13 @@ class WandB:
     ) -> Mirror:
         """Starts or resumes the mirror of a run, in folder/wandb.
 
-        A resumed run is to log its rows from the first again: W&B resumes nothing offline, so
-        what an earlier start left is removed; online, the mirror skips what W&B has seen.
+        A resumed run must log its rows from the first again: W&B resumes nothing offline, so the
+        files of an earlier start are removed; online, the mirror skips rows that W&B has seen.
 
         Arguments:
-            folder: The folder of the run.
-            id: What the run is known by, the same whenever it is resumed.
-            name: What the run is shown as.
-            group: The runs that this one is shown with.
+            id: The run's name for the machine, the same whenever it is resumed.
+            name: The run's name on the page.
+            group: The name of the runs that this one is shown with.
             tags: Tags of this run.
             config: The configuration, in plain values.
         """
@@ -215,7 +211,7 @@ class WandB:
 
 
 def _start(run: Mapping[str, Any], mode: Literal["online", "offline"], timeout_s: float) -> Mirror:
-    """Starts a run with these arguments of wandb.init."""
+    """Starts a run, given as arguments of wandb.init."""
 
     import wandb
 
@@ -247,13 +243,11 @@ def _start(run: Mapping[str, Any], mode: Literal["online", "offline"], timeout_s
 
 
 def _pause() -> None:
-    """Makes the next runs of this process ask nothing of the server."""
+    """Keeps the next runs of this process offline."""
 
     global _paused_until
     _paused_until = time.monotonic() + PAUSE_S
 
 
 def _report(message: str) -> None:
-    """Prints one line."""
-
     sys.stderr.write(f"isoexp: W&B: {' '.join(message.split())}\n")

@@ -1,7 +1,7 @@
-"""The symmetry of functional forms, measured: which change of basis each of them commutes with.
+"""The symmetry of functional forms, measured: the changes of basis that each of them commutes with.
 
 A form is measured against groups from O(n) down, by its commutator, by its law if it is random, by
-trajectories if it is an optimizer. It is the taxonomy that the paper leaves unfinished (App. E).
+trajectories if it is an optimizer: the taxonomy that the paper leaves unfinished (App. E).
 """
 
 from .groups import GROUPS as GROUPS

@@ -1,11 +1,11 @@
-"""The groups of matrices that a functional form may commute with, and what a measurement says.
+"""The groups of matrices that a functional form may commute with, and the result of a measurement.
 
 O(n) ⊃ signed permutations ⊃ permutations,    and beside them the positive diagonals.
 """
 
-__all__ = ["GROUPS", "Group", "Measured", "largest"]
+__all__ = ["GROUPS", "Group", "Measured", "acted", "drawn", "largest"]
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from ..geometry import random_orthogonal
+from ..streams import stream
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Group:
     """A group of n × n matrices, in float64.
 
     Arguments:
-        name: What it is called.
-        draw: Returns one of its matrices for a given n.
+        name: Its name.
+        draw: Draws one of its matrices for a given n.
     """
 
     name: str
@@ -34,10 +35,10 @@ class Measured:
 
     Arguments:
         group: The name of the group.
-        on: What the group acts on: the features; the features and the parameters of the form; the
-            outputs or the inputs of a weight.
+        on: The object of the group's action: the features; the features and the parameters of the
+            form; the outputs or the inputs of a weight.
         error: The error, as the measure defines it.
-        threshold: The error up to which it is rounding, or the noise of sampling.
+        threshold: The largest error that rounding or the noise of sampling explains.
     """
 
     group: str
@@ -69,16 +70,12 @@ def _diagonal(n: int, generator: Generator) -> Tensor:
     return torch.diag(3 ** (2 * torch.rand(n, generator=generator, dtype=torch.float64) - 1))
 
 
-def _rotation(n: int, generator: Generator) -> Tensor:
-    return random_orthogonal(n, generator)
-
-
 def _identity(n: int, generator: Generator) -> Tensor:
     return torch.eye(n, dtype=torch.float64)
 
 
 GROUPS = (
-    Group("O(n)", _rotation),
+    Group("O(n)", random_orthogonal),
     Group("signed permutations", _signed),
     Group("permutations", _permutation),
     Group("positive diagonal", _diagonal),
@@ -87,10 +84,26 @@ GROUPS = (
 """From the largest down; the identity last: a form that fails there does not give numbers."""
 
 
+def drawn(sides: Mapping[str, int], seed: int) -> Iterator[tuple[str, str, Float[Tensor, "n n"]]]:
+    """Yields (group, side, g) for each group and side, with g drawn for the size of the side."""
+
+    for group in GROUPS:
+        for on, n in sides.items():
+            yield group.name, on, group.draw(n, stream(seed, "audit", group.name, on))
+
+
+def acted(
+    W: Float[Tensor, "*batch m n"], g: Float[Tensor, "k k"], on: str
+) -> Float[Tensor, "*batch m n"]:
+    """Returns gW for g on the outputs, W g⁻¹ for g on the inputs."""
+
+    return g @ W if on == "outputs" else W @ torch.linalg.inv(g)
+
+
 def largest(measured: Iterable[Measured]) -> str:
     """Returns the largest group of the chain that a form commutes with.
 
-    Positive diagonals are no part of the chain: a form that commutes with them is told apart.
+    Positive diagonals are not in the chain: they are added where a form commutes with them.
     """
 
     passed = {each.group for each in measured if each.commutes}

@@ -1,11 +1,11 @@
-"""Laws: of forms that draw random numbers, dropout or first weights, in distribution.
+"""The symmetry of forms that draw random numbers, dropout or first weights: equality in law.
 
-f commutes with g in law if g⁻¹ f(gx) is distributed as f(x), here at one x, and a law of W is
-isotropic if those of g W and W g⁻¹ are the same. Samples of 3,000 are compared by Kolmogorov and
+f commutes with g in law if g⁻¹ f(gx) is distributed as f(x), here at one x. The law of W is
+isotropic if g W and W g⁻¹ are distributed as W. Samples of 3,000 are compared by Kolmogorov and
 Smirnov's distance between the distributions of coordinates, of sums of these in random
-directions, of their length, and of how it lies along the axes: max |y_i|, min |y_i| and Σ y_i⁴.
+directions, of the length, and of its spread over the axes: max |y_i|, min |y_i| and Σ y_i⁴.
 
-What is not told apart may still differ: a distance below the threshold, some 0.07, is not seen.
+Laws that are closer than the threshold, a distance of some 0.07, are taken for the same.
 """
 
 __all__ = ["measure_init", "measure_law"]
@@ -19,12 +19,12 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from ..noise import Noisy
 from ..streams import seeded, stream
-from .groups import GROUPS, Measured
+from .groups import GROUPS, Measured, acted, drawn
 
 DRAWS = 3000
 
 LEVEL = 1e-4
-"""The chance that a law which is the same is taken for another."""
+"""The probability that equal laws are told apart."""
 
 COORDINATES, DIRECTIONS = 16, 32
 """Coordinates alone would not see that two of them depend on each other."""
@@ -34,12 +34,12 @@ def measure_law(made: Callable[[], nn.Module], x: Float[Tensor, " n"], seed: int
     """Measures a random map by the laws of f(x) and g⁻¹ f(gx), in training.
 
     Arguments:
-        made: Builds the map anew; what it draws then is part of the law.
-        x: The vector that it is given.
-        seed: The seed of all that is drawn.
+        made: Builds the map anew; the law includes its draws.
+        x: The input.
+        seed: The seed of all draws.
     """
 
-    first, second = Sample(made), Sample(made)
+    first, second = RandomMaps(made), RandomMaps(made)
     y = first(x)
 
     found = []
@@ -54,7 +54,7 @@ def measure_law(made: Callable[[], nn.Module], x: Float[Tensor, " n"], seed: int
 def measure_init(init: Callable[[nn.Module], object], n: int = 8, seed: int = 0) -> list[Measured]:
     """Measures first weights by the laws of W, g W and W g⁻¹, W of n outputs and n + 1 inputs."""
 
-    def drawn() -> Tensor:
+    def sample() -> Tensor:
         layer = nn.Linear(n + 1, n).double()
         weights = []
         for _ in range(DRAWS):
@@ -65,25 +65,21 @@ def measure_init(init: Callable[[nn.Module], object], n: int = 8, seed: int = 0)
         return torch.stack(weights)
 
     with seeded(seed, "audit"):
-        W, V = drawn(), drawn()
+        W, V = sample(), sample()
 
-    found = []
-    for group in GROUPS:
-        for on, m in zip(("outputs", "inputs"), (n, n + 1), strict=True):
-            g = group.draw(m, stream(seed, "audit", group.name, on))
-            moved = g @ V if on == "outputs" else V @ torch.linalg.inv(g)
-            found.append(_compared(group.name, on, W.flatten(1), moved.flatten(1)))
-
-    return found
+    return [
+        _compared(group, on, W.flatten(1), acted(V, g, on).flatten(1))
+        for group, on, g in drawn({"outputs": n, "inputs": n + 1}, seed)
+    ]
 
 
-class Sample:
+class RandomMaps:
     """Many independent random maps of one kind, called as one."""
 
     def __init__(self, made: Callable[[], nn.Module]) -> None:
         self.forms = []
         for _ in range(DRAWS):
-            torch.rand(())  # a noisy module's key does not move the generator that it is read from
+            torch.rand(())  # drawing a noisy module's key does not move the generator
             self.forms.append(made().train())
 
         keyed = any(isinstance(module, Noisy) for module in self.forms[0].modules())
@@ -102,7 +98,7 @@ class Sample:
 def _compared(
     group: str, on: str, a: Float[Tensor, "draws n"], b: Float[Tensor, "draws n"]
 ) -> Measured:
-    """Returns the largest distance between two samples, and that which chance would exceed."""
+    """Measures the largest distance between two samples; the threshold has probability LEVEL."""
 
     from scipy.special import kolmogi
 
@@ -111,9 +107,9 @@ def _compared(
     a, b = _statistics(a, chosen, directions), _statistics(b, chosen, directions)
     threshold = float(kolmogi(LEVEL / a.shape[1])) * (2 / DRAWS) ** 0.5
 
-    return Measured(
-        group, on, _distances(a.T.contiguous(), b.T.contiguous()).max().item(), threshold
-    )
+    error = _distances(a.T.contiguous(), b.T.contiguous()).max().item()
+
+    return Measured(group, on, error, threshold)
 
 
 def _statistics(
@@ -130,10 +126,10 @@ def _statistics(
 def _distances(
     s: Float[Tensor, "statistics draws"], t: Float[Tensor, "statistics draws"]
 ) -> Float[Tensor, " statistics"]:
-    """Returns the largest differences of two distribution functions, NaN where a number is not one.
+    """Returns the largest differences between distribution functions; NaN if a number is not one.
 
-    What is equal to rounding is equal: coordinates that are zero, or those of an x that nothing was
-    dropped of, come as atoms.
+    Numbers equal up to rounding count as equal: zeroed coordinates, or those of an x that kept all
+    of its own, come as atoms.
     """
 
     places = torch.cat([s, t], dim=1).sort(dim=1).values

@@ -1,11 +1,11 @@
-"""Maps of vectors: activations, norms, dropout, attention weights, and whatever a user names.
+"""The symmetry of maps of vectors: activations, norms, dropout, attention weights, a user's own.
 
 The error is the size of the commutator, corrected from Eqn 12, which vanishes as it is printed:
 
     E‖f(gx; θ) − g f(x; θ)‖ / max(E‖f(gx; θ)‖, E‖g f(x; θ)‖).
 
-A form with parameters is a family of maps. It is measured at one θ, away from first values since a
-gain of ones is no gain, and as a family, with θ turned along: E‖f(gx; g·θ) − g f(x; θ)‖.
+A form with parameters is a family of maps. It is measured at one θ, away from its first value since
+a gain of ones is no gain, and as a family, with θ turned along: E‖f(gx; g·θ) − g f(x; θ)‖.
 """
 
 __all__ = ["FAMILY", "MAP", "measure_gradient_map", "measure_map"]
@@ -26,7 +26,7 @@ from .laws import measure_law
 Map = Callable[[Tensor], Tensor]
 
 MAP, FAMILY = "features", "features and parameters"
-"""What a group acts on."""
+"""The objects of a group's action."""
 
 ROUNDING = 1e-9
 """In float64: rounding is far below it, through an eigendecomposition too, and failures above."""
@@ -38,7 +38,7 @@ MAGNITUDES = (0.1, 1.0, 10.0)
 
 
 class Function(nn.Module):
-    """A module that calls a function."""
+    """A function as a module."""
 
     def __init__(self, function: Map) -> None:
         super().__init__()
@@ -50,14 +50,12 @@ class Function(nn.Module):
 
 
 def measure_map(build: Callable[[int], Map], n: int = 8, seed: int = 0) -> list[Measured]:
-    """Measures a map of R^n: with batch statistics, if it has any, in training and after it.
-
-    A map that draws random numbers is measured by its law instead.
+    """Measures a map of R^n in training and in evaluation; a random map by its law instead.
 
     Arguments:
         build: Builds the map for n features.
         n: The number of features.
-        seed: The seed of all that is drawn.
+        seed: The seed of all draws.
     """
 
     def made() -> nn.Module:
@@ -85,7 +83,7 @@ def measure_map(build: Callable[[int], Map], n: int = 8, seed: int = 0) -> list[
 def measure_gradient_map(
     clip: Callable[[Sequence[Tensor]], object], n: int = 8, seed: int = 0
 ) -> list[Measured]:
-    """Measures what bounds a gradient in place, on gradients of length 10² √n to 10⁴ √n."""
+    """Measures a clip, in place, on gradients of length 10² √n to 10⁴ √n."""
 
     def clipped(x: Tensor) -> Tensor:
         rows = [1e3 * row[None] for row in x]
@@ -98,7 +96,7 @@ def measure_gradient_map(
 
 
 def _with_noise(form: nn.Module, x: Tensor, seed: int) -> Tensor:
-    """Returns what a fresh copy of a form gives in training where it draws from a seed."""
+    """Returns the outputs of a fresh copy in training, with noise drawn from a seed."""
 
     form = copy.deepcopy(form).train()
     for module in form.modules():
@@ -111,7 +109,7 @@ def _with_noise(form: nn.Module, x: Tensor, seed: int) -> Tensor:
 def _commutator(
     form: nn.Module, group: Group, on: str, x: Float[Tensor, "2 samples n"], seed: int
 ) -> Measured:
-    """Returns the mean error over matrices of a group, at the worst of the magnitudes."""
+    """Measures the mean error over matrices of a group, at the worst of the magnitudes."""
 
     generator = stream(seed, "audit", group.name)
     errors = torch.zeros(len(MAGNITUDES), dtype=torch.float64)
@@ -126,11 +124,11 @@ def _commutator(
 def _error(
     form: nn.Module, g: Float[Tensor, "n n"], on: str, x: Float[Tensor, "2 samples n"]
 ) -> float:
-    """Returns the error for one matrix; of a family, the smallest over the ways θ may turn."""
+    """Returns the error for one matrix; for a family, the smallest over all ways to turn θ."""
 
     y = _answers(form, x)
     if y.shape != x.shape:
-        # Another space comes out: nothing but the identity could be said to act on both.
+        # Outputs in another space: only the identity acts on both.
         return 0.0 if torch.equal(g, torch.eye(len(g)).to(g)) else torch.inf
 
     forms = [form] if on == MAP else _turned(form, g)
@@ -140,7 +138,7 @@ def _error(
 
 
 def _relative(a: Float[Tensor, "*batch n"], b: Float[Tensor, "*batch n"]) -> float:
-    """Returns E‖a − b‖ over the larger of E‖a‖ and E‖b‖; 0 where nothing comes out of either."""
+    """Returns E‖a − b‖ / max(E‖a‖, E‖b‖); 0 where both are 0."""
 
     size = torch.maximum(a.norm(dim=-1).mean(), b.norm(dim=-1).mean())
 
@@ -148,9 +146,9 @@ def _relative(a: Float[Tensor, "*batch n"], b: Float[Tensor, "*batch n"]) -> flo
 
 
 def _answers(form: nn.Module, x: Float[Tensor, "2 samples n"]) -> Float[Tensor, "2 samples m"]:
-    """Returns what a fresh copy gives in training for one batch, and then in evaluation."""
+    """Returns the outputs of a fresh copy on one batch in training, then on one in evaluation."""
 
-    form, x = copy.deepcopy(form), x.clone()  # of torch's own, some work in place
+    form, x = copy.deepcopy(form), x.clone()  # some of torch's modules work in place
 
     return torch.stack([form.train()(x[0]), form.eval()(x[1])])
 
@@ -166,7 +164,7 @@ def _turned(form: nn.Module, g: Float[Tensor, "n n"]) -> Iterator[nn.Module]:
 
 
 def _actions(p: Tensor, g: Float[Tensor, "n n"]) -> list[Tensor]:
-    """Returns what g may make of a parameter, as the vector, or the matrix, that it can be.
+    """Returns the images of a parameter under g, by each action that its shape allows.
 
     A gain γ stands for the matrix diag γ, of which g diag(γ) g⁻¹ keeps the diagonal alone.
     """

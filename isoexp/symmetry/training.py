@@ -1,8 +1,8 @@
-"""Optimizers and regularizers: what acts on weights.
+"""The symmetry of optimizers and regularizers, which act on weights.
 
 An optimizer commutes with g if the trajectories from θ on the loss L and from gθ on L∘g⁻¹ are
 images of each other; a regularizer, if it gives θ and gθ the same penalty. g acts on a weight W and
-its bias b from either side, as a change of basis of what goes out or of what comes in:
+its bias b from either side, as a change of basis of the outputs or of the inputs:
 
     outputs:  W → gW, b → gb        inputs:  W → W g⁻¹.
 """
@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..streams import stream
-from .groups import GROUPS, Measured
+from .groups import Measured, acted, drawn
 
 UPDATES = 50
 
 ROUNDING = 1e-7
-"""Of the way that weights have gone: updates multiply rounding, and failures are above 1e-3."""
+"""A share of the weights' way: updates multiply rounding, and failures are above 1e-3."""
 
 Regularizer = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor | None]
 
@@ -42,11 +42,11 @@ def measure_optimizer(
 
     generator = stream(seed, "audit")
 
-    def drawn(*shape: int) -> Tensor:
+    def normal(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    x, target, A = drawn(64, n + 1), drawn(64, 3), drawn(3, n)
-    start = drawn(n, n + 1) / (n + 1) ** 0.5, drawn(n)
+    x, target, A = normal(64, n + 1), normal(64, 3), normal(3, n)
+    start = normal(n, n + 1) / (n + 1) ** 0.5, normal(n)
 
     def trained(move: Callable[[Weights], Weights], back: Callable[[Weights], Weights]) -> Tensor:
         parameters = [nn.Parameter(p.clone()) for p in move(start)]
@@ -65,12 +65,9 @@ def measure_optimizer(
     way = (end - torch.cat([start[0].flatten(), start[1]])).norm()
 
     found = []
-    for group in GROUPS:
-        for on, m in zip(("outputs", "inputs"), (n, n + 1), strict=True):
-            g = group.draw(m, stream(seed, "audit", group.name, on))
-            there, back = _moves(g, on)
-            error = ((trained(there, back) - end).norm() / way).item()
-            found.append(Measured(group.name, on, error, ROUNDING))
+    for group, on, g in drawn({"outputs": n, "inputs": n + 1}, seed):
+        error = ((trained(*_moves(g, on)) - end).norm() / way).item()
+        found.append(Measured(group, on, error, ROUNDING))
 
     return found
 
@@ -99,15 +96,10 @@ def measure_regularizer(regularizer: Regularizer, n: int = 8, seed: int = 0) -> 
 
     r = penalty(W, h)
     found = []
-    for group in GROUPS:
-        for on, m in sides.items():
-            g = group.draw(m, stream(seed, "audit", group.name, on))
-            if on == "features":
-                moved = penalty(W, h @ g.mT)
-            else:
-                moved = penalty(g @ W if on == "outputs" else W @ torch.linalg.inv(g), h)
-            error = abs(moved - r) / abs(r) if moved != r else 0.0
-            found.append(Measured(group.name, on, error, ROUNDING))
+    for group, on, g in drawn(sides, seed):
+        moved = penalty(W, h @ g.mT) if on == "features" else penalty(acted(W, g, on), h)
+        error = abs(moved - r) / abs(r) if moved != r else 0.0
+        found.append(Measured(group, on, error, ROUNDING))
 
     return found
 
@@ -115,7 +107,7 @@ def measure_regularizer(regularizer: Regularizer, n: int = 8, seed: int = 0) -> 
 def _moves(
     g: Float[Tensor, "n n"], on: str
 ) -> tuple[Callable[[Weights], Weights], Callable[[Weights], Weights]]:
-    """Returns θ ↦ gθ and its inverse, for a side."""
+    """Returns θ ↦ gθ on a side, and its inverse."""
 
     inverse = torch.linalg.inv(g)
     if on == "outputs":

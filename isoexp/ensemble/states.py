@@ -1,10 +1,9 @@
-"""The optimizers of an ensemble: how many there must be, and what they remember of each network.
+"""The optimizers of an ensemble, and their state of each network.
 
-What they remember of a network is what the optimizer of that network alone would remember, so that
-a checkpoint serves either.
+The state of a network equals that of its solo optimizer, so that a checkpoint serves either.
 """
 
-__all__ = ["ELEMENTWISE", "BuildOptimizer", "built", "rates", "remembered", "restore"]
+__all__ = ["ELEMENTWISE", "BuildOptimizer", "build_optimizers", "load_states", "rates", "state_of"]
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
@@ -31,21 +30,21 @@ ELEMENTWISE = (
 """Optimizers that treat each coordinate by itself, so that stacking networks changes nothing."""
 
 SHARED = ("step", "mu_product")
-"""What they keep once for all coordinates of a parameter, and so for all networks."""
+"""State that they keep once for all coordinates of a parameter, and so for all networks."""
 
 OF_GROUP = "of_group"
-"""Where we put what an optimizer counts for a whole group of parameters, in memory of each."""
+"""The key under which a parameter's state holds the counts of its whole group."""
 
 RATES = frozenset({"lr", "weight_decay"})
-"""The settings that stacked networks may each have their own of."""
+"""The settings that stacked networks may each have a value of."""
 
 BuildOptimizer = Callable[[Iterable[Tensor]], Optimizer]
 
 
-def built(
+def build_optimizers(
     weights: Sequence[Tensor], builds: Sequence[BuildOptimizer], own_rates: bool
 ) -> list[Optimizer]:
-    """Returns one optimizer of stacked weights, or K of the networks' if it must be so.
+    """Builds one optimizer of stacked weights, or one for each network if it must be so.
 
     An optimizer outside ELEMENTWISE may mix the coordinates of a tensor and would take the axis of
     networks for one of features: ours are told of it; of the others each network gets its own, on
@@ -54,10 +53,10 @@ def built(
     Arguments:
         weights: The trained weights, the networks along the first axis.
         builds: Builds the optimizer of each network.
-        own_rates: Whether each network's rate will be set by itself.
+        own_rates: Whether each network has a rate of its own.
     """
 
-    # Built on one network's own shapes first: Muon refuses what is not a matrix.
+    # Built on one network's own shapes first: Muon refuses all but matrices.
     views = [[nn.Parameter(w.detach()[k]) for w in weights] for k in range(len(builds))]
     first = builds[0](views[0])
     stackable = type(first) in ELEMENTWISE or isinstance(first, Together)
@@ -89,7 +88,7 @@ def _stacked(build: BuildOptimizer, weights: Sequence[Tensor]) -> Optimizer:
 def _rated(
     build: BuildOptimizer, weights: Sequence[Tensor], alone: Sequence[Optimizer]
 ) -> Optimizer:
-    """Returns the optimizer of stacked weights, with the rate and the decay of each network."""
+    """Builds the optimizer of stacked weights, with a rate and a decay for each network."""
 
     if not isinstance(alone[0], Together):
         return Rated(weights, build, alone)
@@ -102,7 +101,7 @@ def _rated(
 
 
 def _differing(alone: Sequence[Optimizer]) -> set[str]:
-    """Returns what optimizers differ in: the names of settings, or `type`."""
+    """Returns the names of the settings in which optimizers differ, or `type`."""
 
     if len({type(optimizer) for optimizer in alone}) > 1:
         return {"type"}
@@ -116,7 +115,7 @@ def _differing(alone: Sequence[Optimizer]) -> set[str]:
 
 
 def rates(optimizers: Sequence[Optimizer], size: int) -> list[float]:
-    """Returns the learning rate of each of so many networks, of their first weights."""
+    """Returns each network's learning rate, of its first group of weights."""
 
     found = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     if isinstance(found[0], Tensor):
@@ -125,8 +124,8 @@ def rates(optimizers: Sequence[Optimizer], size: int) -> list[float]:
     return found if len(found) == size else found * size
 
 
-def remembered(optimizers: Sequence[Optimizer], size: int, k: int) -> list[dict[str, Any]]:
-    """Returns a copy of what is remembered of network k of so many, a dict a parameter."""
+def state_of(optimizers: Sequence[Optimizer], size: int, k: int) -> list[dict[str, Any]]:
+    """Returns a copy of the state of network k, a dict a parameter, from optimizers of `size`."""
 
     stacked = size > 1 and len(optimizers) == 1
     optimizer = optimizers[0] if len(optimizers) == 1 else optimizers[k]
@@ -141,8 +140,8 @@ def remembered(optimizers: Sequence[Optimizer], size: int, k: int) -> list[dict[
     ]
 
 
-def restore(optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]) -> None:
-    """Restores what the optimizers remember, from what was remembered of each network."""
+def load_states(optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]) -> None:
+    """Sets the state of the optimizers from the state of each network."""
 
     for j, optimizer in enumerate(optimizers):
         stacked = len(states) > 1 and len(optimizers) == 1
@@ -164,13 +163,13 @@ def restore(optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any
 
 
 def _is_own(key: str, value: object) -> bool:
-    """Whether what an elementwise optimizer keeps is kept for each network by itself."""
+    """Whether an elementwise optimizer keeps this part of its state for each network."""
 
     return isinstance(value, Tensor) and key not in SHARED
 
 
 def _of_group(optimizer: Optimizer, group: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns what an optimizer has added to a group, as some do with the number of updates."""
+    """Returns the entries that an optimizer has added to a group: some count updates there."""
 
     ours = ("params", "param_names", "initial_lr", *optimizer.defaults)
     added = {key: value for key, value in group.items() if key not in ours}
