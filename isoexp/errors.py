@@ -1,6 +1,6 @@
 """What is said to a user who asked for something that cannot be."""
 
-__all__ = ["UserError", "did_you_mean", "suggest"]
+__all__ = ["UserError", "did_you_mean", "one_line", "suggest"]
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -11,6 +11,12 @@ class UserError(ValueError):
 
     The command line prints the line and exits with code 2; nothing has been written by then.
     """
+
+
+def one_line(error: BaseException) -> str:
+    """Returns the message of an error in one line, or the name of its class if it has none."""
+
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def suggest(word: str, choices: Iterable[str]) -> str | None:

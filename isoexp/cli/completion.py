@@ -5,8 +5,8 @@ __all__ = ["complete", "completion"]
 from collections.abc import Sequence
 
 from ..choices import COMMANDS, CONF, FORMS, defaults, groups, keys, root_keys
+from ..claims import SCALES
 from ..errors import UserError, did_you_mean
-from ..report.claims import SCALES
 from .reproduce import FREE
 
 SCRIPTS = {

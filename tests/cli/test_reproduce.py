@@ -155,8 +155,8 @@ def test_a_trial_that_diverges_is_not_tried_again_and_one_that_is_gone_is(
 
 
 def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: Path) -> None:
-    from isoexp.report.decisions import decided
-    from isoexp.report.evidence import Evidence
+    from isoexp.claims.decision import decided
+    from isoexp.claims.evidence import Evidence
 
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)

@@ -5,9 +5,9 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from isoexp.claims import Claim
+from isoexp.claims.evidence import Evidence, register
 from isoexp.records import METRICS, write_json, write_table
-from isoexp.report.claims import Claim
-from isoexp.report.evidence import Evidence, register
 from isoexp.runs import Run
 
 BEGAN = 1_800_000_000.0

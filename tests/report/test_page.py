@@ -9,7 +9,7 @@ from isoexp.report.document import Paragraph, Table, tables
 from isoexp.report.html import html
 from isoexp.report.page import Page, page, write
 
-from .reading import Reader
+from .reader import Reader
 from .studies import BEGAN, NASTY, claimed, failed, finished, two_arms
 
 pytestmark = pytest.mark.usefixtures("sketched")
@@ -199,11 +199,11 @@ def test_networks_trained_as_one_cost_what_that_training_took(study: Path) -> No
     }
     claimed(study, runs)
     (chapter,) = page([study]).chapters
-    assert chapter.cost.busy_s == pytest.approx(2 * 120)
+    assert chapter.spent.busy_s == pytest.approx(2 * 120)
 
     half = {arm: own[:2] for arm, own in runs.items()}
     claimed(study, half, seeds=2, name="half")  # two of four: half of the time
-    assert page([study]).chapters[1].cost.busy_s == pytest.approx(2 * 60 / 2)
+    assert page([study]).chapters[1].spent.busy_s == pytest.approx(2 * 60 / 2)
 
 
 def test_a_probe_put_much_later_is_no_cost(study: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_probe_put_much_later_is_no_cost(study: Path) -> None:
             write_json(run.folder / "state.json", {**run.state, "heartbeat": BEGAN + 90_000})
     claimed(study, runs)
 
-    assert page([study]).chapters[0].cost.busy_s == pytest.approx(8 * 60)
+    assert page([study]).chapters[0].spent.busy_s == pytest.approx(8 * 60)
 
 
 def test_claims_of_two_studies_stand_side_by_side(tmp_path: Path) -> None:
