@@ -1,4 +1,4 @@
-"""Claims of the paper: what is asked before any run, and what the runs answer.
+"""Claims of the paper: questions asked before any run, and the answers of the runs.
 
 claim     a sentence and all that decides it        terms     its metrics, comparisons, tuning, plot
 evidence  the claim as registered, and its runs     tables    what those runs measured

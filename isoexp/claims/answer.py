@@ -48,10 +48,9 @@ class Answer:
         estimate: Their mean; of within the largest in size, of beyond the smallest; NaN of none.
         low: The lower end of the t interval; of within and beyond, of the values.
         level: The level of the interval, which is not adjusted for other comparisons.
-        method: Estimate and interval, in words.
         words: All of it in a line.
-        p: The p-value that the mean is 0, by t; then adjusted by Holm, and by sign flips alone.
-        p_permutation_smallest: The least p that sign flips of so many values can give.
+        p: The p-value that the mean is 0, by t; p_holm is adjusted for all comparisons.
+        p_permutation: The same by sign flips, not adjusted, with the least that they can give.
         p_equivalence: The p-value that the mean is not within ±margin.
         effect: The mean in standard deviations, Hedges' d_z.
         seeds_needed: If inconclusive, the seeds that tell an effect of the margin from none with
@@ -65,7 +64,6 @@ class Answer:
     low: float
     high: float
     level: float
-    method: str
     verdict: Outcome
     words: str
     p: float | None = None
@@ -108,7 +106,7 @@ def decide(
 
     tested = [k for k, expected in enumerate(expects) if expected not in ("within", "beyond")]
     means = {k: mean(samples[k]) for k in tested if len(samples[k]) > 1}
-    adjusted = holm([means[k].test().p if k in means else 1.0 for k in tested]).p
+    adjusted = holm([means[k].test().p if k in means else 1.0 for k in tested])
     p_holm = dict(zip(tested, adjusted, strict=True))
 
     return [
@@ -140,11 +138,10 @@ def _of_too_few(
     n = len(values)
     low, high = (-inf, inf) if n else (nan, nan)
     needed = 1 if expects in ("within", "beyond") else 2
-    method = f"{n} values: no interval"
     words = f"n = {n}, and it takes {needed} to tell whether it is {expectation(expects, margin)}"
     estimate = float(values[0]) if n else nan
 
-    return Answer(expects, margin, n, estimate, low, high, level, method, "inconclusive", words)
+    return Answer(expects, margin, n, estimate, low, high, level, "inconclusive", words)
 
 
 def _of_every(values: Float[np.ndarray, " n"], expects: str, margin: float, level: float) -> Answer:
@@ -155,7 +152,6 @@ def _of_every(values: Float[np.ndarray, " n"], expects: str, margin: float, leve
 
     return Answer(
         *(expects, margin, n, float(worst), float(values.min()), float(values.max()), level),
-        method=f"the worst of {n} values, and their range",
         verdict="supported" if met.all() else "contradicted",
         words=words,
     )
@@ -191,7 +187,7 @@ def _of_mean(
     )
 
     return Answer(
-        *(expects, margin, n, m, interval.low, interval.high, level, interval.method),
+        *(expects, margin, n, m, interval.low, interval.high, level),
         verdict=verdict,
         words=words,
         p=p,

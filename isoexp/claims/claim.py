@@ -1,6 +1,6 @@
 """Claims: a sentence of the paper, and all that will decide it, written down before any run.
 
-    arms × seeds  →  a metric of each run  →  contrasts by seed  →  what is expected of them
+    arms × seeds  →  a metric of each run  →  contrasts by seed  →  expectations
 
 A file of conf/claim says it for each scale; `Claim.at` makes one of it.
 """
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from ..errors import UserError
-from .fields import checked, overrides, wrong
+from .fields import check_choice, checked, overrides, wrong
 from .terms import Comparison, Metric, Plot, Tuning
 
 SCALES = ("smoke", "laptop", "gpu")
@@ -37,7 +37,7 @@ class Claim:
         common: Overrides of all arms.
         arms: The overrides of each arm.
         seeds: The number of networks of each arm, seeds 0, 1, …
-        curve: A figure beside that of the metrics.
+        curve: A figure beside the one of the metrics.
     """
 
     name: str
@@ -85,8 +85,7 @@ class Claim:
         found = checked(cls, node, {"tuning": None, "curve": None, "common": []}, f"claim {name}")
         if not NAME.fullmatch(name):
             raise UserError(f"a claim is named by letters, digits and _, got {name}")
-        if found["scale"] not in SCALES:
-            raise wrong(name, "scale", f"one of {', '.join(SCALES)}", found["scale"])
+        check_choice(name, "scale", SCALES, found["scale"])
         if not isinstance(found["arms"], Mapping) or not found["arms"]:
             raise wrong(name, "arms", "a name and overrides for each arm", found["arms"])
         for arm in found["arms"]:

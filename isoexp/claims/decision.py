@@ -35,7 +35,7 @@ class Answered:
 
     @property
     def log(self) -> bool:
-        """Whether it is of ratios."""
+        """True if it is of ratios."""
 
         return self.metric.log
 

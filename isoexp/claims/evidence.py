@@ -11,7 +11,7 @@ A claim that is changed is another one, and is registered beside the first.
 __all__ = ["Evidence", "Missing", "earlier", "find_evidence", "register"]
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +66,7 @@ class Evidence:
 
     @cached_property
     def found(self) -> dict[str, Any]:
-        """How arms were tuned, and the identities of their runs; {} before there are any."""
+        """The tuning of the arms and the identities of their runs; {} before there are any."""
 
         return read_json(self.folder / "runs.json")
 
@@ -119,21 +119,14 @@ class Evidence:
         metric = self.claim.metrics[name]
         values, missing = {}, []
         for arm, runs in self.runs.items():
-            values[arm] = np.full(len(runs), np.nan)
-            for place, (seed, run) in enumerate(runs.items()):
-                reason = _absent(run)
-                value = float("nan")
-                if run is not None and reason is None:
-                    value, reason = self._of_run(metric, run)
-                if reason is None:
-                    values[arm][place] = value
-                else:
-                    missing.append(Missing(arm, seed, reason))
+            found = {seed: self._number(metric, run) for seed, run in runs.items()}
+            values[arm] = np.array([np.nan if isinstance(v, str) else v for v in found.values()])
+            missing += [Missing(arm, seed, v) for seed, v in found.items() if isinstance(v, str)]
 
         return values, missing
 
     def contrast(self, comparison: Comparison) -> tuple[np.ndarray, list[Missing]]:
-        """Returns Σ w_a m_{a,s} less the value under the null, by seed, and what is missing.
+        """Returns Σ w_a m_{a,s} less the value under the null, by seed, and the numbers missing.
 
         Of a metric that is compared by ratios it is the contrast of logarithms.
         """
@@ -149,9 +142,15 @@ class Evidence:
 
         return total, [each for each in missing if each.arm in weights]
 
-    def _of_run(self, metric: Metric, run: Run) -> tuple[float, str | None]:
-        """Returns a metric of a completed run, or the reason why it has none."""
+    def _number(self, metric: Metric, run: Run | None) -> float | str:
+        """Returns a metric of a run, or the reason why it has none."""
 
+        if run is None:
+            return "not run yet"
+        state = run.state
+        found = status(state)
+        if found != "completed":
+            return f"{found}: {state['reason']}" if state.get("reason") else found
         if metric.of == "summary":
             value = self.tables.summary(run).get(metric.column)
             reason = f"its summary has no {metric.column}"
@@ -160,12 +159,12 @@ class Evidence:
             reason = f"{metric.of} has no {metric.column} like that"
         if value is None or not np.isfinite(value):
             probe = metric.column.split("/")[1] if "/" in metric.column else metric.of
-            told = (run.state.get("unmeasured") or {}).get(probe)
-            return float("nan"), f"not measured: {told or reason}"
+            told = (state.get("unmeasured") or {}).get(probe)
+            return f"not measured: {told or reason}"
         if metric.log and value <= 0:
-            return float("nan"), f"{metric.column} is {value:g}, and ratios are of what is above 0"
+            return f"{metric.column} is {value:g}, and ratios are of what is above 0"
 
-        return float(value), None
+        return float(value)
 
 
 def register(study: Path, claim: Claim, facts: Mapping[str, Any]) -> Evidence:
@@ -183,11 +182,8 @@ def find_evidence(root: Path) -> list[Evidence]:
     """Returns the last registration of each claim below a folder, in the order of their names."""
 
     last: dict[tuple[Path, str], Evidence] = {}
-    for evidence in _registered(root):
-        key = evidence.study, evidence.claim.name
-        known = last.get(key)
-        if known is None or _time(known) < _time(evidence):
-            last[key] = evidence
+    for evidence in sorted(_registrations(root), key=_registered, reverse=True):
+        last.setdefault((evidence.study, evidence.claim.name), evidence)
 
     return [last[key] for key in sorted(last)]
 
@@ -195,31 +191,15 @@ def find_evidence(root: Path) -> list[Evidence]:
 def earlier(root: Path, evidence: Evidence) -> list[Evidence]:
     """Returns the other registrations of a claim."""
 
-    return [
-        each
-        for each in _registered(root)
-        if (each.study, each.claim.name) == (evidence.study, evidence.claim.name)
-        and each.folder != evidence.folder
-    ]
+    own = evidence.study, evidence.claim.name
+    same = [each for each in _registrations(root) if (each.study, each.claim.name) == own]
+
+    return [each for each in same if each.folder != evidence.folder]
 
 
-def _registered(root: Path) -> Iterator[Evidence]:
-    for path in files_below(root, "claim.json"):
-        yield Evidence(path.parent)
+def _registrations(root: Path) -> list[Evidence]:
+    return [Evidence(path.parent) for path in files_below(root, "claim.json")]
 
 
-def _time(evidence: Evidence) -> float:
+def _registered(evidence: Evidence) -> float:
     return float(evidence.registration.get("registered", 0.0))
-
-
-def _absent(run: Run | None) -> str | None:
-    """Returns the reason why a run has no numbers; None if it has."""
-
-    if run is None:
-        return "not run yet"
-    state = run.state
-    found = status(state)
-    if found == "completed":
-        return None
-
-    return f"{found}: {state['reason']}" if state.get("reason") else found

@@ -1,8 +1,8 @@
 """The fields of a dataclass, read from a file: there, known and of their types, or one line why."""
 
-__all__ = ["checked", "overrides", "wrong"]
+__all__ = ["check_choice", "checked", "overrides", "wrong"]
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -57,7 +57,14 @@ def overrides(node: Any, claim: str) -> list[str]:
     return list(found)
 
 
+def check_choice(claim: str, key: str, choices: Collection[str], given: Any) -> None:
+    """Checks that a value is one of several."""
+
+    if given not in choices:
+        raise wrong(claim, key, f"one of {', '.join(choices)}", given)
+
+
 def wrong(claim: str, key: str, told: str, given: Any) -> UserError:
-    """Returns the error of a key that must be something else than what was given."""
+    """Returns the error of a key that must be something else than it is."""
 
     return UserError(f"claim {claim}: {key} must be {told}, got {given!r}")

@@ -3,7 +3,7 @@
 __all__ = ["ClaimStudy", "claim_files", "read_claim"]
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -71,9 +71,10 @@ class ClaimStudy:
             UserError: If the overrides of an arm do not fit.
         """
 
-        first = [_jobs(claim, arm, {}, [0], overrides, folders)[0] for arm in claim.arms]
+        study = cls(claim, Path(), overrides, folders)
+        first = [study._jobs(arm, {}, [0])[0] for arm in claim.arms]
 
-        return cls(claim, first[0].settings.study, overrides, folders)
+        return replace(study, folder=first[0].settings.study)
 
     def register(self) -> Evidence:
         """Writes the claim down, unless it was before."""
@@ -184,7 +185,7 @@ class ClaimStudy:
         return [*self.claim.common, *self.claim.arms[arm]]
 
     def _chosen(self, arm: str, tuned: Mapping[str, Selection]) -> Mapping[str, Any]:
-        """Returns the settings that an arm gets beside its overrides: tuned, or all there is."""
+        """Returns the settings of an arm beside its overrides: the tuned, or the only ones."""
 
         if arm in tuned:
             return tuned[arm].chosen
@@ -196,7 +197,19 @@ class ClaimStudy:
     def _jobs(
         self, arm: str, values: Mapping[str, Any], seeds: Sequence[int], probed: bool = True
     ) -> list[Prepared]:
-        return _jobs(self.claim, arm, values, seeds, self.overrides, self.folders, probed)
+        """Prepares the jobs of an arm, one for each seed; those that tune it are not probed."""
+
+        last: dict[str, str] = {}  # of a key that is set twice the later override holds
+        for each in [*self._written(arm), *_overrides(values), *self.overrides]:
+            last[each.partition("=")[0].lstrip("+")] = each
+        if not probed:
+            last = {key: each for key, each in last.items() if key.partition(".")[0] != "probe"}
+            last["probe"] = "probe=none"
+        try:
+            jobs = expand([*last.values(), f"seed={','.join(map(str, seeds))}"], self.folders)
+            return prepare_all(jobs)
+        except UserError as error:
+            raise UserError(f"claim {self.claim.name}: arm {arm}: {error}") from error
 
     def _check_metric(self, arm: str, found: Sequence[Mapping[str, Any] | None]) -> None:
         """Checks that networks that were trained have the metric that they are tuned by."""
@@ -209,30 +222,6 @@ class ClaimStudy:
                     f"claim {self.claim.name}: tuning.metric must be of the arm {arm}, got "
                     f"{self.claim.tuning.metric}; it has {there}"
                 )
-
-
-def _jobs(
-    claim: Claim,
-    arm: str,
-    values: Mapping[str, Any],
-    seeds: Sequence[int],
-    overrides: Sequence[str],
-    folders: Sequence[Path],
-    probed: bool = True,
-) -> list[Prepared]:
-    """Returns the jobs of an arm, one for each seed; those that tune it are not probed."""
-
-    last: dict[str, str] = {}  # of a key that is set twice the later override holds
-    for each in [*claim.common, *claim.arms[arm], *_overrides(values), *overrides]:
-        last[each.partition("=")[0].lstrip("+")] = each
-    if not probed:
-        last = {key: each for key, each in last.items() if key.partition(".")[0] != "probe"}
-        last["probe"] = "probe=none"
-    try:
-        jobs = expand([*last.values(), f"seed={','.join(map(str, seeds))}"], folders)
-        return prepare_all(jobs)
-    except UserError as error:
-        raise UserError(f"claim {claim.name}: arm {arm}: {error}") from error
 
 
 def _ended(run: Run | None) -> bool:

@@ -12,10 +12,10 @@ from math import isfinite
 from typing import Any, Self
 
 from ..errors import UserError, did_you_mean
-from .fields import checked, wrong
+from .fields import check_choice, checked, wrong
 
 TAKES = ("mean", "median", "min", "max", "sum", "first", "last")
-"""How rows of a table become one number."""
+"""The ways in which rows of a table become one number."""
 
 EXPECTATIONS = {
     "greater": "above 0 by at least {:g}",
@@ -24,7 +24,7 @@ EXPECTATIONS = {
     "within": "every value within ±{:g}",
     "beyond": "every value beyond ±{:g}",
 }
-"""What may be expected of a contrast, and how it is said of a margin."""
+"""The expectations of a contrast, each as it is said of a margin."""
 
 RATIOS = {
     "greater": "above 1 by a factor of at least {:g}",
@@ -36,13 +36,13 @@ RATIOS = {
 """The same of ratios."""
 
 ROLES = ("decides", "control", "beside")
-"""What a comparison is for: the verdict, the trust in it (it must be supported), or the reader."""
+"""A comparison is for the verdict, for the trust in it (it must be supported), or the reader."""
 
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s+)?([a-zA-Z]\w*)")
 
 
 def expectation(expects: str, margin: float, log: bool = False) -> str:
-    """Says what is expected of a contrast; of a ratio, if it is one of logarithms."""
+    """Puts an expectation into words; of a ratio, if the contrast is one of logarithms."""
 
     told = (RATIOS if log else EXPECTATIONS)[expects].format(margin)
 
@@ -81,15 +81,14 @@ class Metric:
         defaults = {"where": {}, "minus": {}, "take": "mean", "log": False, "unit": ""}
         defaults["words"] = name
         metric = cls(**checked(cls, node, defaults, f"claim {claim}: metrics.{name}"))
-        if metric.take not in TAKES:
-            raise wrong(claim, f"metrics.{name}.take", f"one of {', '.join(TAKES)}", metric.take)
+        check_choice(claim, f"metrics.{name}.take", TAKES, metric.take)
 
         return metric
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A contrast of arms by seed, and what is expected of it.
+    """A contrast of arms by seed, and the expectation of it.
 
     Arguments:
         contrast: As it is written: iso_tanh - tanh.
@@ -134,10 +133,8 @@ class Comparison:
         if found.metric not in metrics:
             near = did_you_mean(found.metric, metrics)
             raise UserError(f"{where}: there is no metric {found.metric}{near}")
-        for key, choices in (("expects", EXPECTATIONS), ("role", ROLES)):
-            if getattr(found, key) not in choices:
-                told = f"one of {', '.join(choices)}"
-                raise wrong(claim, f"comparisons.{key}", told, getattr(found, key))
+        check_choice(claim, "comparisons.expects", EXPECTATIONS, found.expects)
+        check_choice(claim, "comparisons.role", ROLES, found.role)
         least = 1.0 if metrics[found.metric].log else 0.0
         if not (isfinite(found.margin) and found.margin >= least):
             told = f"at least {least:g}" + (", being of a ratio" if least else "")
@@ -152,7 +149,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Tuning:
-    """How each arm gets settings of its own, by seeds that are not looked at again.
+    """The search for settings of each arm, by seeds that are not looked at again.
 
     Arguments:
         grid: The values of each setting; all combinations are trained. An arm that sets one of

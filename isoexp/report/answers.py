@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..claims.answer import NULL
 from ..claims.decision import Answered, Decision
-from .cells import code, count, interval, number, p_value, text, verdict
+from .cells import code, count, number, p_value, ranged, text, verdict
 from .document import Cell, Column, Table
 
 SHOWN = 2
@@ -63,8 +63,8 @@ def effects(decision: Decision, shown: int = SHOWN) -> Cell:
     first = decision.verdict.verdict
     told = []
     for each in sorted(_deciding(decision), key=lambda each: each.answer.verdict != first):
-        found = f"{'× ' if each.log else ''}{interval(*each.interval)}, n = {each.answer.n}"
-        told.append(f"{each.question}: {found}")
+        found = ranged(each.interval, each.log).text
+        told.append(f"{each.question}: {found}, n = {each.answer.n}")
     more = [f"and {len(told) - shown} more"] if len(told) > shown else []
 
     return Cell("\n".join(told[:shown] + more), ("; ".join(told),))
@@ -103,10 +103,9 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
     """Makes the columns of a comparison, each with its cell."""
 
     asked, answer = answered.comparison, answered.answer
-    triple = answered.interval
     what = f"{answered.metric.words}, as a ratio" if answered.log else answered.metric.words
     effect = answer.effect
-    spread = (effect.estimate, effect.low, effect.high) if effect else ()
+    spread = (effect.estimate, effect.low, effect.high) if effect else None
     needed = answer.seeds_needed
 
     return [
@@ -118,7 +117,7 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
         (Column("expected"), text(answered.expected)),
         (
             Column("estimate", ("estimate", "low", "high"), number=True),
-            Cell(interval(*triple), triple),
+            ranged(answered.interval),
         ),
         (Column("n", number=True), count(answer.n)),
         (Column("p (t)", number=True), p_value(answer.p)),
@@ -129,10 +128,7 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
             if answer.p_permutation is not None
             else Cell("–", (None, None)),
         ),
-        (
-            Column("d_z", ("d_z", "d_z low", "d_z high"), number=True),
-            Cell(interval(*spread), spread) if spread else Cell("–", (None, None, None)),
-        ),
+        (Column("d_z", ("d_z", "d_z low", "d_z high"), number=True), ranged(spread)),
         (Column("p (equivalence)", number=True), p_value(answer.p_equivalence)),
         (
             Column("seeds needed", number=True),

@@ -12,6 +12,7 @@ __all__ = [
     "number",
     "of_mean",
     "p_value",
+    "ranged",
     "plural",
     "slug",
     "text",
@@ -78,9 +79,16 @@ def of_mean(values: Sequence[float] | np.ndarray, log: bool = False) -> tuple[fl
 def estimate(triple: Sequence[float], n: int) -> Cell:
     """Makes the cell of an estimate with its interval and n."""
 
-    told = interval(*triple)
+    return Cell(f"{interval(*triple)}\nn = {n}", (*triple, n))
 
-    return Cell(f"{told}\nn = {n}", (*triple, n))
+
+def ranged(triple: Sequence[float] | None, log: bool = False) -> Cell:
+    """Makes the cell of an estimate with its interval, as a ratio if log; a dash where none is."""
+
+    if triple is None:
+        return Cell("–", (None, None, None))
+
+    return Cell(f"{'× ' if log else ''}{interval(*triple)}", triple)
 
 
 def count(value: int) -> Cell:

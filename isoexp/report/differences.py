@@ -8,12 +8,11 @@ __all__ = ["compare_groups", "difference", "effects_table"]
 from collections.abc import Sequence
 from itertools import combinations
 from math import exp, isfinite
-from typing import Any
 
 import numpy as np
 
 from ..statistics import hedges_unpaired, identical, welch
-from .cells import code, interval, plural, text
+from .cells import code, plural, ranged, text
 from .document import Cell, Column, Paragraph, Section, Table
 from .entries import Entry
 from .groups import RunGroup, grouped, settled
@@ -70,12 +69,11 @@ def effects_table(groups: Sequence[RunGroup], score: str, name: str) -> Table | 
         if len(differ) != 1 or min(len(x), len(y)) < LEAST or identical(x) or identical(y):
             continue
         g = hedges_unpaired(y, x)
-        triple = g.estimate, g.low, g.high
         (key,) = differ
         same = [f"{k}={value}" for k, value in a.settings.items() if k != key]
         cells = [code(each) for each in (key, a.settings[key], b.settings[key], " ".join(same))]
         n = text(f"{len(x)} and {len(y)}")
-        rows.append([*cells, n, difference(x, y), Cell(interval(*triple), triple)])
+        rows.append([*cells, n, difference(x, y), ranged((g.estimate, g.low, g.high))])
     if not rows:
         return None
     columns = [Column(head) for head in ("setting", "A", "B", "at", "n")]
@@ -102,14 +100,10 @@ def _rows(a: RunGroup, b: RunGroup) -> list[tuple[float, list[Cell]]]:
         if not (len(x) and len(y)) or name in ("steps", "parameters"):
             continue
         settings = [code(value) for value in a.settings.values()] or [text("all")]
-        cells: list[Any] = [Cell(_told(v), (float(v.mean()), len(v))) for v in (x, y)]
+        cells = [Cell(f"{v.mean():.4g}\nn = {len(v)}", (float(v.mean()), len(v))) for v in (x, y)]
         rows.append((_clear(x, y), [*settings, text(name), *cells, difference(x, y)]))
 
     return rows
-
-
-def _told(values: np.ndarray) -> str:
-    return f"{values.mean():.4g}\nn = {len(values)}"
 
 
 def _clear(x: np.ndarray, y: np.ndarray) -> float:
@@ -126,10 +120,10 @@ def difference(a: np.ndarray, b: np.ndarray, log: bool = False) -> Cell:
     """Makes the cell of the difference of means B − A, of logarithms B / A."""
 
     if not (len(a) and len(b)):
-        return Cell("–", (None, None, None))
+        return ranged(None)
     found = welch(b, a).interval()
     triple = [found.estimate, found.low, found.high]
     if log:
         triple = [exp(each) if each < 700 else each for each in triple]
 
-    return Cell(f"{'× ' if log else ''}{interval(*triple)}", triple)
+    return ranged(triple, log)

@@ -1,6 +1,6 @@
 """Runs as their folders were, each file read once: ten thousand of them fit into memory."""
 
-__all__ = ["Entry", "by_study", "entries", "entry", "seeded"]
+__all__ = ["Entry", "by_study", "entries", "entry"]
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def completed(self) -> bool:
-        """Whether it has final numbers."""
+        """True if it has final numbers."""
 
         return self.status == "completed"
 
@@ -95,12 +95,6 @@ def by_study(found: Iterable[Entry]) -> dict[Path, list[Entry]]:
         studies.setdefault(each.run.folder.parent, []).append(each)
 
     return studies
-
-
-def seeded(found: Iterable[Entry]) -> list[Entry]:
-    """Sorts runs by their seeds."""
-
-    return sorted(found, key=lambda each: (each.seed is None, each.seed, each.identity))
 
 
 def _numbers(summary: Mapping[str, Any]) -> dict[str, float]:

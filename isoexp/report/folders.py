@@ -56,10 +56,9 @@ def compare(first: Path, second: Path) -> Document:
 def _decisions(root: Path) -> dict[Key, Decision]:
     """Decides the claims below a folder; of one that is there twice, the last."""
 
-    return {
-        (each.claim.name, each.claim.scale): decided(each)
-        for each in sorted(find_evidence(root), key=lambda e: e.registration.get("registered", 0))
-    }
+    found = sorted(find_evidence(root), key=lambda each: each.registration.get("registered", 0))
+
+    return {(each.claim.name, each.claim.scale): decided(each) for each in found}
 
 
 def _claims(a: dict[Key, Decision], b: dict[Key, Decision]) -> list[Section]:
@@ -71,13 +70,13 @@ def _claims(a: dict[Key, Decision], b: dict[Key, Decision]) -> list[Section]:
 
     verdicts = [
         [
-            text(f"{name} ({scale})"),
-            verdict(outcome(a[name, scale])),
-            verdict(outcome(b[name, scale])),
-            text("yes" if (name, scale) in changed else "no"),
-            text("yes" if _identity(a[name, scale]) != _identity(b[name, scale]) else "no"),
+            text("{} ({})".format(*key)),
+            verdict(outcome(a[key])),
+            verdict(outcome(b[key])),
+            text("yes" if key in changed else "no"),
+            text("yes" if _identity(a[key]) != _identity(b[key]) else "no"),
         ]
-        for name, scale in order
+        for key in order
     ]
     heads = ("claim", "verdict of A", "verdict of B", "changed", "asked otherwise")
     caption = f"Verdicts: {len(changed)} of {plural(len(both), 'claim')} changed, those first."

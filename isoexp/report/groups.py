@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .entries import Entry, seeded
+from .entries import Entry
 
 SCORES = ("accuracy", "r2", "loss")
 """The scores that networks are judged by, the first that they have."""
@@ -20,7 +20,7 @@ DEFAULT = "–"
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Runs that differ by their seed alone, in its order; the settings are not those of others."""
+    """Runs that differ by their seed alone, and the settings that part them from other groups."""
 
     settings: Mapping[str, str]
     runs: Sequence[Entry]
@@ -54,7 +54,7 @@ def grouped(runs: Iterable[Entry], names: Sequence[str] | None = None) -> list[R
         groups.setdefault(key, []).append(run)
 
     return [
-        RunGroup(dict(zip(names, key, strict=True)), seeded(groups[key]))
+        RunGroup(dict(zip(names, key, strict=True)), sorted(groups[key], key=_seed))
         for key in sorted(groups, key=_natural)
     ]
 
@@ -96,6 +96,10 @@ def _short(key: str, value: str) -> str:
     """Labels a setting: a choice by itself, a number with its name."""
 
     return value if re.match(r"[A-Za-z]", value) and "." not in key else f"{key}={value}"
+
+
+def _seed(run: Entry) -> tuple[bool, int | None, str]:
+    return run.seed is None, run.seed, run.identity
 
 
 def _natural(key: tuple[str, ...]) -> list[tuple[bool, float, str]]:

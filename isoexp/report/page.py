@@ -89,7 +89,7 @@ def write(document: Document, folder: Path) -> Path:
 
 
 def _chapters(claims: Sequence[Evidence]) -> list[Chapter]:
-    """Writes the chapters of claims; those of several studies say of which they are."""
+    """Writes the chapters of claims; a claim in several studies names its study."""
 
     often = Counter(each.claim.name for each in claims)
     taken: set[str] = set()

@@ -53,12 +53,8 @@ def lines(chapters: Sequence[Chapter]) -> list[str]:
     columns = [Column(head, number=head.startswith("minutes")) for head in heads]
     rows = [_row(each) for each in chapters]
     ended = max((each.spent.last or 0.0 for each in chapters), default=0.0)
-    versions: dict[str, list[str]] = {name: [] for name in PACKAGES}
-    for each in chapters:
-        known = each.decision.evidence.registration.get("versions") or {}
-        for name in PACKAGES:
-            if known.get(name) and known[name] not in versions[name]:
-                versions[name].append(known[name])
+    known = [each.decision.evidence.registration.get("versions") or {} for each in chapters]
+    versions = {p: dict.fromkeys(each[p] for each in known if each.get(p)) for p in PACKAGES}
     told = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items() if found)
     intervals = "95 % t intervals over seeds; × marks ratios"
 

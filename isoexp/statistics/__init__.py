@@ -11,7 +11,6 @@ from .holm import holm as holm
 from .power import seeds_for_difference as seeds_for_difference
 from .power import seeds_for_equivalence as seeds_for_equivalence
 from .ranks import spearman as spearman
-from .results import Adjusted as Adjusted
 from .results import Estimate as Estimate
 from .results import PValue as PValue
 from .results import SampleSize as SampleSize

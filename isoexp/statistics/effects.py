@@ -2,8 +2,8 @@
 
     d = m / s,    g = J(ν) d,    J(ν) = Γ(ν/2) / ( √(ν/2) Γ((ν − 1)/2) )
 
-g is d without its bias. The interval is that of the true d: t = d √n has the noncentral t law about
-δ √n, whose tails are inverted for δ.
+g is d without its bias. The interval is for the true d, δ: t = d √n has the noncentral t law about
+δ √n, whose tails are inverted.
 
 Source: Hedges, Distribution Theory for Glass's Estimator of Effect Size and Related Estimators
 (1981); Cumming and Finch, A Primer on … Confidence Intervals … Based on Central and Noncentral
@@ -23,7 +23,7 @@ from .student import identical
 
 
 def hedges(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Estimate:
-    """Returns the mean of values, or of differences by seed, in their standard deviations (d_z).
+    """Estimates the mean of values, or of differences by seed, in standard deviations (d_z).
 
     Raises:
         ValueError: If there are less than 3 values, or they have no spread, or one is not finite.
@@ -43,7 +43,7 @@ def hedges(values: Sequence[float] | np.ndarray, level: float = 0.95) -> Estimat
 def hedges_unpaired(
     x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray, level: float = 0.95
 ) -> Estimate:
-    """Returns the difference of the means of two arms in their pooled standard deviation.
+    """Estimates the difference x − y of the means of two arms in pooled standard deviations.
 
     Raises:
         ValueError: If an arm has less than 2 values, or neither has a spread, or one is not finite.
@@ -65,7 +65,7 @@ def hedges_unpaired(
 
 
 def _estimate(d: float, df: int, scale: float, n: int, level: float, what: str) -> Estimate:
-    """Returns g of a d that is t times a scale."""
+    """Returns g and its interval, of a d that is t times a scale."""
 
     low, high = (
         scale * float(nctdtrinc(df, p, d / scale)) for p in ((1 + level) / 2, (1 - level) / 2)

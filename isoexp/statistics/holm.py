@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .results import Adjusted, finite
+from .results import finite
 
 
-def holm(p: Sequence[float] | np.ndarray) -> Adjusted:
+def holm(p: Sequence[float] | np.ndarray) -> tuple[float, ...]:
     """Adjusts p-values: those below α hold together, with one false among them in α of studies.
 
     Raises:
@@ -29,4 +29,4 @@ def holm(p: Sequence[float] | np.ndarray) -> Adjusted:
     adjusted = np.empty(m)
     adjusted[order] = np.maximum.accumulate(np.minimum(1, (m - np.arange(m)) * p[order]))
 
-    return Adjusted(m, tuple(adjusted.tolist()), f"Holm's step-down over {m} comparisons")
+    return tuple(adjusted.tolist())

@@ -1,6 +1,6 @@
 """Results of statistics, and the check of what they are from: finite numbers, one a seed."""
 
-__all__ = ["Adjusted", "Estimate", "PValue", "SampleSize", "finite"]
+__all__ = ["Estimate", "PValue", "SampleSize", "finite"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Estimate:
 
     Arguments:
         level: The share of such intervals that hold the true value.
-        method: How both were found, in words.
+        method: The estimator and its interval, in words.
     """
 
     n: int
@@ -38,15 +38,6 @@ class PValue:
     n: int
     p: float
     smallest: float
-    method: str
-
-
-@dataclass(frozen=True)
-class Adjusted:
-    """The p-values of n comparisons in the order given, adjusted for there being so many."""
-
-    n: int
-    p: tuple[float, ...]
     method: str
 
 

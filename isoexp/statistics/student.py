@@ -90,7 +90,7 @@ class Student:
 
 
 def mean(values: Sequence[float] | np.ndarray) -> Student:
-    """Returns the mean of values.
+    """Estimates the mean of values.
 
     Raises:
         ValueError: If there is none, or one is not finite.
@@ -100,7 +100,7 @@ def mean(values: Sequence[float] | np.ndarray) -> Student:
 
 
 def welch(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> Student:
-    """Returns the difference of the means of two arms with seeds of their own.
+    """Estimates the difference of the means of two arms with seeds of their own.
 
     Raises:
         ValueError: If an arm has no value, or one is not finite.
@@ -120,7 +120,7 @@ def welch(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> S
 
 
 def identical(values: Float[np.ndarray, " n"]) -> bool:
-    """Whether values are one and the same, to rounding."""
+    """Tells whether values are one and the same, to rounding."""
 
     return bool(np.ptp(values) <= SAME * np.abs(values).max())
 

@@ -32,9 +32,9 @@ def tuned(curve: float, seeds: int = TUNING, gain: float = 0.0) -> tuple[np.ndar
 
     generator = np.random.default_rng(0)
     quality = np.array([0.0, gain, gain, gain])[:, None] - curve * RATES**2
-    trials = quality[..., None] + generator.normal(size=(STUDIES, ARMS, len(RATES), seeds))
-    chosen = trials.mean(axis=-1).argmax(axis=-1)
-    kept = np.take_along_axis(trials, chosen[..., None, None], axis=2)[:, :, 0]
+    scores = quality[..., None] + generator.normal(size=(STUDIES, ARMS, len(RATES), seeds))
+    chosen = scores.mean(axis=-1).argmax(axis=-1)
+    kept = np.take_along_axis(scores, chosen[..., None, None], axis=2)[:, :, 0]
     truth = quality[np.arange(ARMS), chosen]
     shared = generator.normal(size=(STUDIES, 1, SEEDS))  # what a seed does to every arm alike
     final = truth[..., None] + shared + generator.normal(size=(STUDIES, ARMS, SEEDS))

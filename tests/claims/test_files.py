@@ -17,17 +17,17 @@ NAMES = sorted(claim_files())
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", NAMES)
-def test_the_words_of_a_claim_are_those_of_the_command_line(name: str, scale: str) -> None:
+def test_the_overrides_of_a_claim_fit_the_command_line(name: str, scale: str) -> None:
     claim, known = read_claim(name, scale), groups()
 
-    for arm, words in claim.arms.items():
-        last = {word.partition("=")[0]: word for word in [*claim.common, *words]}
+    for arm, overrides in claim.arms.items():
+        last = {each.partition("=")[0]: each for each in [*claim.common, *overrides]}
         tuned = combinations(claim.tuning, [*last.values()])[0] if claim.tuning else {}
         check_words(
             [*last.values(), *(f"{key}={value}" for key, value in tuned.items())], [], False
         )
 
-        chosen = defaults() | {k: word.partition("=")[2] for k, word in last.items() if k in known}
+        chosen = defaults() | {k: each.partition("=")[2] for k, each in last.items() if k in known}
         for key in [*last, *tuned]:
             group, dot, setting = key.partition(".")
             if dot and group != "probe":
@@ -101,10 +101,10 @@ def test_claims_put_a_probe_with_the_same_settings(scale: str) -> None:
     settings: dict[str, dict[tuple[str, ...], list[str]]] = {}
     for name in NAMES:
         claim = read_claim(name, scale)
-        for arm, words in claim.arms.items():
-            last = {word.partition("=")[0]: word for word in [*claim.common, *words]}
+        for arm, overrides in claim.arms.items():
+            last = {each.partition("=")[0]: each for each in [*claim.common, *overrides]}
             for probe in re.findall(r"\w+", last["probe"].partition("=")[2]):
-                own = tuple(sorted(w for w in last.values() if w.startswith(f"probe.{probe}.")))
+                own = tuple(sorted(v for v in last.values() if v.startswith(f"probe.{probe}.")))
                 settings.setdefault(probe, {}).setdefault(own, []).append(f"{name}.{arm}")
 
     for probe, found in settings.items():

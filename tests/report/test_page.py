@@ -147,12 +147,12 @@ def test_tuning_is_shown_whole_with_what_lies_at_an_end(study: Path) -> None:
         {"values": {"optimizer.lr": 0.1}, "score": 0.5, "networks": 2, "failed": 0},
         {"values": {"optimizer.lr": 1.0}, "score": None, "networks": 2, "failed": 1},
     ]
-    trial = finished(study, 50, 1_000_000, {"test/accuracy": 0.1}, took_s=600.0)
+    tuning = finished(study, 50, 1_000_000, {"test/accuracy": 0.1}, took_s=600.0)
     claimed(
         study,
         two_arms(study, A, BETTER),
         tuned={"a": {"chosen": {"optimizer.lr": 0.1}, "edges": ["optimizer.lr"], "tried": tried}},
-        trials={"a": [trial]},
+        tuning_runs={"a": [tuning]},
         tuning={"grid": {"optimizer.lr": [0.1, 1.0]}, "metric": "valid/accuracy", "seeds": 2},
     )
     found = page([study])
@@ -161,7 +161,7 @@ def test_tuning_is_shown_whole_with_what_lies_at_an_end(study: Path) -> None:
     arms = the_table(found, "better-arms")
     assert column(arms, "tuned to") == ["optimizer.lr=0.1", "–"]
     assert column(arms, "at the end of its grid") == ["optimizer.lr", "–"]
-    assert facts(found)["cost"].startswith("9.0 min")  # 8 runs of a minute, a trial of ten
+    assert facts(found)["cost"].startswith("9.0 min")  # 8 runs of a minute, one of ten to tune
     assert [section.title for section in found.document.sections] == ["B is better"]
 
 
