@@ -85,7 +85,7 @@ class ClaimStudy:
         return register(self.folder, self.claim, facts)
 
     @cached_property
-    def candidates(self) -> dict[str, list[tuple[dict[str, Any], list[Prepared]]]]:
+    def tuning_jobs(self) -> dict[str, list[tuple[dict[str, Any], list[Prepared]]]]:
         """The combinations that are trained to tune each arm, with their jobs."""
 
         tuning = self.claim.tuning
@@ -104,7 +104,7 @@ class ClaimStudy:
         """The jobs of the tuning that have not come to their end; to diverge is an end, too."""
 
         listed = Study.of(self.folder)
-        jobs = [job for found in self.candidates.values() for _, own in found for job in own]
+        jobs = [job for found in self.tuning_jobs.values() for _, own in found for job in own]
 
         return [
             job
@@ -123,13 +123,13 @@ class ClaimStudy:
         if tuning is None:
             return {}
         listed = Study.of(self.folder)
-        for arm, candidates in self.candidates.items():
-            summaries = [_summaries(listed, jobs) for _, jobs in candidates]
+        for arm, tried in self.tuning_jobs.items():
+            summaries = [_summaries(listed, jobs) for _, jobs in tried]
             selection = choose(
                 tuning,
                 [
                     scored(values, own, tuning.metric)
-                    for (values, _), own in zip(candidates, summaries, strict=True)
+                    for (values, _), own in zip(tried, summaries, strict=True)
                 ],
             )
             if selection is None:
@@ -158,7 +158,7 @@ class ClaimStudy:
             "tuned": {arm: asdict(each) for arm, each in tuned.items()},
             "trials": {
                 arm: [each for _, own in found for job in own for each in job.identities.values()]
-                for arm, found in self.candidates.items()
+                for arm, found in self.tuning_jobs.items()
             },
             "arms": {
                 arm: {

@@ -81,25 +81,16 @@ def tuning_table(evidence: Evidence, name: str) -> Table | None:
 def metrics_figure(evidence: Evidence, values: Values, name: str) -> Figure | None:
     """Draws the metrics, every seed a dot; None if nothing was measured."""
 
-    rows = []
-    for key, metric in evidence.claim.metrics.items():
-        for arm, own in values[key].items():
-            mean, low, high = of_mean(own, metric.log)
-            rows += [
-                (_labelled(metric), metric.log, arm, value, mean, low, high)
-                for value in own[np.isfinite(own)]
-            ]
-    if not rows:
+    metrics = evidence.claim.metrics
+    svg = dots((_labelled(m), m.log, values[key].items()) for key, m in metrics.items())
+    if svg is None:
         return None
-    told = [
-        f"{metric.words}: {_means(values[key], metric.log)}"
-        for key, metric in evidence.claim.metrics.items()
-    ]
+    told = [f"{m.words}: {_means(values[key], m.log)}" for key, m in metrics.items()]
     caption = "Every dot is a network; the bar is the mean over seeds with its 95 % t interval."
-    if any(metric.log for metric in evidence.claim.metrics.values()):
+    if any(metric.log for metric in metrics.values()):
         caption += " Logarithmic axes, geometric means: of what is compared by ratios."
 
-    return Figure(name, dots(rows), "Dots by arm. " + " ".join(told), caption)
+    return Figure(name, svg, "Dots by arm. " + " ".join(told), caption)
 
 
 def curve_figure(evidence: Evidence, name: str) -> Figure | None:

@@ -5,6 +5,7 @@ __all__ = ["curves", "dots", "over_seeds"]
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..figures import arms as drawing
@@ -13,13 +14,22 @@ from .cells import of_mean
 POINTS = 200
 """Places at which a curve is drawn, at most."""
 
-DOTS = ["metric", "log", "arm", "value", "mean", "low", "high"]
+Panel = tuple[str, bool, Iterable[tuple[str, np.ndarray]]]
+"""A metric, whether it is compared by ratios, and its arms with their values by seed."""
 
 
-def dots(rows: Sequence[Sequence[Any]]) -> bytes:
-    """Draws a panel for each metric, of rows (metric, log, arm, value, mean, low, high)."""
+def dots(panels: Iterable[Panel]) -> bytes | None:
+    """Draws every finite value as a dot, beside the mean of its arm; None if there is none."""
 
-    return drawing.svg(drawing.dots, pd.DataFrame(rows, columns=pd.Index(DOTS)))
+    rows = [
+        (metric, log, arm, value, *of_mean(values, log))
+        for metric, log, arms in panels
+        for arm, values in arms
+        for value in values[np.isfinite(values)]
+    ]
+    columns = pd.Index(["metric", "log", "arm", "value", "mean", "low", "high"])
+
+    return drawing.svg(drawing.dots, pd.DataFrame(rows, columns=columns)) if rows else None
 
 
 def curves(parts: Sequence[pd.DataFrame], x: str, log_x: bool, log_y: Iterable[str]) -> bytes:

@@ -146,17 +146,14 @@ def _dots(groups: Sequence[RunGroup], name: str) -> Figure | None:
     if score is None:
         return None
     drawn = groups if len(groups) <= DRAWN else best(groups, DRAWN)
-    rows, told = [], []
-    for group in drawn:
-        values = group.values(score)
-        triple = of_mean(values)
-        rows += [(score, False, group.label, value, *triple) for value in values]
-        told.append(f"{group.label} {interval(*triple)}, n = {len(values)}")
+    values = [(group.label, group.values(score)) for group in drawn]
+    svg = dots([(score, False, values)])
+    told = [f"{label} {interval(*of_mean(own))}, n = {len(own)}" for label, own in values]
     few = f" The {DRAWN} best of {len(groups):,} groups." if len(groups) > DRAWN else ""
     caption = f"{score}: every dot is a network, the bar the mean with its 95 % t interval.{few}"
     alt = f"Dots of {score} by group. {'; '.join(told[:CURVES])}."
 
-    return Figure(name, dots(rows), alt, caption)
+    return Figure(name, svg, alt, caption) if svg else None
 
 
 def _curves(groups: Sequence[RunGroup], name: str) -> Figure | None:
