@@ -13,6 +13,12 @@ class UserError(ValueError):
     """
 
 
+def one_line(error: BaseException) -> str:
+    """Returns the message of an error in one line, or the name of its class if it has none."""
+
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def suggest(word: str, choices: Iterable[str]) -> str | None:
     """Returns the choice nearest to a misspelt word, if one is near."""
 
@@ -28,9 +34,3 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     near = suggest(word, choices)
 
     return f"; did you mean {near}?" if near else ""
-
-
-def one_line(error: BaseException) -> str:
-    """Returns the message of an exception in one line; its class where it has none."""
-
-    return " ".join(str(error).split()) or type(error).__name__

@@ -2,7 +2,7 @@
 
 import pytest
 
-from isoexp.errors import UserError, did_you_mean, suggest
+from isoexp.errors import UserError, did_you_mean, one_line, suggest
 
 WORDS = ["iso_tanh", "iso_relu", "tanh"]
 
@@ -26,3 +26,8 @@ def test_a_user_error_is_a_value_error() -> None:
     """So that who uses the package from Python catches one kind."""
 
     assert issubclass(UserError, ValueError)
+
+
+def test_an_error_is_told_in_one_line() -> None:
+    assert one_line(ValueError("first\n  second\tthird ")) == "first second third"
+    assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"

@@ -4,9 +4,9 @@ __all__ = ["complete", "completion"]
 
 from collections.abc import Sequence
 
+from ..claims import SCALES
 from ..config.groups import COMMANDS, CONF, GROUPS, choices, defaults, keys, root_keys
 from ..errors import UserError, did_you_mean
-from ..report.claims import SCALES
 from .reproduce import FREE
 
 SCRIPTS = {

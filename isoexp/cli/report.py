@@ -1,4 +1,4 @@
-"""isoexp report: a page of what was found. No torch."""
+"""isoexp report: a page of results. No torch."""
 
 __all__ = ["HELP", "report"]
 
@@ -14,8 +14,9 @@ HELP = """\
 isoexp report [DIR …]                isoexp report --compare A B
 
 Makes a page of the runs below folders, runs/ unless named: for each claim that was reproduced there
-its verdict and all behind it; for every other study its groups, with means and t intervals over
-seeds; what failed, and why; code and versions. Only files of runs are read, torch is not needed.
+its verdict and all behind it; for every other study its groups, with means, t intervals over seeds
+and effect sizes; what failed, and why; code and versions. It reads the files of runs alone, without
+torch.
 
   --out FOLDER        where it is written: DIR/report/ unless named
   --readme FILE       writes the claims into a Markdown file, too, between the lines
@@ -73,7 +74,7 @@ def _report(roots: Sequence[Path], out: str | None, readme: str | None) -> int:
 
 
 def _compare(roots: Sequence[Path], out: str | None) -> int:
-    from ..report.compare import compare
+    from ..report.folders import compare
     from ..report.page import write
 
     first, second = roots
@@ -84,7 +85,7 @@ def _compare(roots: Sequence[Path], out: str | None) -> int:
 
 
 def _above(roots: Sequence[Path]) -> Path:
-    """Returns the folder, or what several have in common."""
+    """Returns the folder, or the one that several lie in."""
 
     if len(roots) == 1:
         return roots[0]

@@ -4,15 +4,16 @@ __all__ = ["HELP", "reproduce"]
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import UserError, did_you_mean
 from .options import Parser, parse
 
 if TYPE_CHECKING:
+    from ..claims import Claim
+    from ..claims.decision import Decision
     from ..experiment.job import Job
-    from ..report.claims import Claim
-    from ..report.decisions import Decision
+    from ..sweep import Launcher
 
 HELP = """\
 isoexp reproduce CLAIM … [scale=laptop] [key=value …]        isoexp reproduce all
@@ -53,80 +54,82 @@ def reproduce(arguments: Sequence[str]) -> int:
         print(HELP)
         return 0
 
-    from ..report.claims import SCALES
-    from ..reproduce import claim_files, read_claim
+    from ..claims import SCALES
+    from ..claims.study import claim_files, read_claim
     from ..sweep import of_hydra
 
     folders = [Path(folder) for folder in options.config_dir]
     names = [word for word in options.words if "=" not in word]
-    words = [word for word in options.words if "=" in word]
+    overrides = [word for word in options.words if "=" in word]
     scale = "smoke" if options.smoke else "laptop"
-    for word in [word for word in words if word.startswith("scale=")]:
-        scale = word.partition("=")[2]
-        words.remove(word)
+    for override in [each for each in overrides if each.startswith("scale=")]:
+        scale = override.partition("=")[2]
+        overrides.remove(override)
     if scale not in SCALES:
         raise UserError(f"scale must be one of {', '.join(SCALES)}, got {scale}")
-    for word in words:
-        _check_free(word)
+    for override in overrides:
+        _check_free(override)
     if not names:
         raise UserError("isoexp reproduce needs a claim, or all: isoexp list claim shows them")
     if "all" in names:
         names = list(claim_files(folders))
 
     claims = [read_claim(name, scale, folders) for name in dict.fromkeys(names)]
-    if not any(word.startswith("name=") for word in words):
-        words.append(f"name=reproduce-{scale}")
+    if not any(each.startswith("name=") for each in overrides):
+        overrides.append(f"name=reproduce-{scale}")
 
-    return _reproduce(claims, words, folders, options.dry_run, [w for w in words if of_hydra(w)])
+    return _reproduce(
+        claims, overrides, folders, options.dry_run, [each for each in overrides if of_hydra(each)]
+    )
 
 
-def _check_free(word: str) -> None:
-    """Checks that a word leaves the numbers of a claim as they are.
+def _check_free(override: str) -> None:
+    """Checks that an override leaves the numbers of a claim as they are.
 
     Raises:
         UserError: If it does not.
     """
 
-    key = word.partition("=")[0]
+    key = override.partition("=")[0]
     if key.startswith(("hydra/launcher", "hydra.launcher")) or key == "data.root":
         return
     if key.partition(".")[0] not in FREE:
         near = did_you_mean(key, (*FREE, "scale"))
         raise UserError(
-            f"a claim says by what it is decided: {word} would change that{near}. A claim of your "
-            "own is a file: DIR/claim/mine.yaml and --config-dir DIR"
+            f"a claim says by what it is decided: {override} would change that{near}. A claim of "
+            "your own is a file: DIR/claim/mine.yaml and --config-dir DIR"
         )
 
 
 def _reproduce(
     claims: "Sequence[Claim]",
-    words: Sequence[str],
+    overrides: Sequence[str],
     folders: Sequence[Path],
     dry_run: bool,
     of_hydra: Sequence[str],
 ) -> int:
-    """Does the studies of claims and says what they show; returns the exit code."""
+    """Does the studies of claims and prints their verdicts; returns the exit code."""
 
-    from ..reproduce import Study
+    from ..claims.study import ClaimStudy
     from ..sweep import chosen_launcher
 
-    cluster = chosen_launcher(of_hydra, folders) if of_hydra else None
-    own = [word for word in words if word not in of_hydra]
-    studies = [Study.of(claim, own, folders) for claim in claims]
+    launcher = chosen_launcher(of_hydra, folders) if of_hydra else None
+    own = [each for each in overrides if each not in of_hydra]
+    studies = [ClaimStudy.of(claim, own, folders) for claim in claims]
     minutes = sum(claim.cost for claim in claims)
     print(f"{len(claims)} claims, scale {claims[0].scale}, expected to take {minutes:g} min")
     if not dry_run:
         for study in studies:
             study.register()
 
-    trials = [job for study in studies for job in study.untried]
-    if trials:
+    tuning = [job for study in studies for job in study.untuned]
+    if tuning:
         print("\ntuning, on seeds of its own")
-        _carry_out(trials, cluster, dry_run)
-    if dry_run and trials:
+        _carry_out(tuning, launcher, dry_run)
+    if dry_run and tuning:
         print("\nthe comparisons follow, once it is known at which rates")
         return 0
-    left = sum(len(study.untried) for study in studies)
+    left = sum(len(study.untuned) for study in studies)
     if left:
         print(f"\n{left} runs of the tuning not completed; the same command goes on with them")
         return 1
@@ -139,7 +142,7 @@ def _reproduce(
         compared += [job for own in jobs.values() for job in own]
         if not dry_run:
             study.keep(tuned, jobs)
-    left = _carry_out(compared, cluster, dry_run)
+    left = _carry_out(compared, launcher, dry_run)
     if dry_run:
         return 0
 
@@ -153,16 +156,16 @@ def _reproduce(
     return 1 if left else 0
 
 
-def _carry_out(jobs: "Sequence[Job]", cluster: Any, dry_run: bool) -> int:
+def _carry_out(jobs: "Sequence[Job]", launcher: "Launcher | None", dry_run: bool) -> int:
     """Does jobs; returns how many runs are left."""
 
     from ..sweep import planned
     from .sweep import CLUSTER, carry_out, say_plan
 
-    plan = planned(jobs, CLUSTER if cluster else None)
-    say_plan(plan, cluster)
+    plan = planned(jobs, CLUSTER if launcher else None)
+    say_plan(plan, launcher)
 
-    return 0 if dry_run else carry_out(plan, cluster, each=False)
+    return 0 if dry_run else carry_out(plan, launcher, each=False)
 
 
 def say(decision: "Decision") -> None:

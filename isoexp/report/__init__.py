@@ -1,1 +1,7 @@
-"""What runs say of claims: statistics, verdicts, pages. No torch: they read parquet."""
+"""Pages of results, from the files of runs alone. No torch: they read parquet.
+
+page      a report as a whole              chapter   a claim: answers and arms, in tables and plots
+entries   runs, as their folders were      sweeps    a study without a claim, in groups
+origin    code, machines and time          folders   two folders side by side: their differences
+document  the content of a report          html, markdown, exports, readme   its forms
+"""

@@ -4,17 +4,17 @@ __all__ = ["comparisons_table", "effects", "line", "outcome"]
 
 from collections.abc import Sequence
 
-from .cells import Cell, code, count, interval, number, p_value, text, verdict
-from .decisions import Answered, Decision
-from .document import Column, Table
-from .verdicts import NULL
+from ..claims.answer import NULL
+from ..claims.decision import Answered, Decision
+from .cells import code, count, number, p_value, ranged, text, verdict
+from .document import Cell, Column, Table
 
 SHOWN = 2
 """Effects that the table of claims shows of one."""
 
 
 def outcome(decision: Decision) -> str:
-    """Returns the verdict, with the margin if that is what it is about."""
+    """Says the verdict; of no effect, with the margin."""
 
     found = decision.verdict.verdict
     margins = {
@@ -29,7 +29,7 @@ def outcome(decision: Decision) -> str:
 
 
 def line(decision: Decision) -> str:
-    """Returns why the verdict is what it is, in one line."""
+    """Gives the reason of the verdict in one line."""
 
     controls = [
         each
@@ -54,27 +54,24 @@ def line(decision: Decision) -> str:
 
 
 def effects(decision: Decision, shown: int = SHOWN) -> Cell:
-    """Returns the effects that decide, each with its interval and n: first those that did.
+    """Tells the effects that decide, each with its interval and n: first those that did.
 
     Arguments:
-        decision: The decision.
-        shown: How many are shown; the rest is counted.
+        shown: How many are told; the rest is counted.
     """
 
     first = decision.verdict.verdict
     told = []
     for each in sorted(_deciding(decision), key=lambda each: each.answer.verdict != first):
-        asked, answer = each.comparison, each.answer
-        found = interval(*(each.shown(v) for v in (answer.estimate, answer.low, answer.high)))
-        of = asked.words or f"{asked.contrast}{each.against}, {each.metric.words}"
-        told.append(f"{of}: {'× ' if each.log else ''}{found}, n = {answer.n}")
+        found = ranged(each.interval, each.log).text
+        told.append(f"{each.question}: {found}, n = {each.answer.n}")
     more = [f"and {len(told) - shown} more"] if len(told) > shown else []
 
     return Cell("\n".join(told[:shown] + more), ("; ".join(told),))
 
 
 def comparisons_table(decision: Decision, name: str) -> Table:
-    """Returns the table of comparisons; a column that none of them has is left out."""
+    """Makes the table of comparisons; a column that none of them has is left out."""
 
     rows = [_row(place, each) for place, each in enumerate(decision.answers, start=1)]
     kept = [
@@ -103,25 +100,24 @@ OPTIONAL = ("p (t)", "p (Holm)", "p (sign flips)", "d_z", "p (equivalence)", "se
 
 
 def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
-    """Returns a comparison: columns and cells."""
+    """Makes the columns of a comparison, each with its cell."""
 
     asked, answer = answered.comparison, answered.answer
-    triple = [answered.shown(each) for each in (answer.estimate, answer.low, answer.high)]
     what = f"{answered.metric.words}, as a ratio" if answered.log else answered.metric.words
     effect = answer.effect
-    spread = (effect.estimate, effect.low, effect.high) if effect else ()
+    spread = (effect.estimate, effect.low, effect.high) if effect else None
     needed = answer.seeds_needed
 
     return [
         (Column("", ("comparison",), number=True), count(place)),
-        (Column("contrast"), code(asked.contrast + answered.against)),
+        (Column("contrast"), code(answered.contrast)),
         (Column("of"), text(asked.words or what)),
         (Column("verdict"), verdict(answer.verdict)),
         (Column("role"), text(asked.role)),
-        (Column("expected"), text(answered.asked)),
+        (Column("expected"), text(answered.expected)),
         (
             Column("estimate", ("estimate", "low", "high"), number=True),
-            Cell(interval(*triple), triple),
+            ranged(answered.interval),
         ),
         (Column("n", number=True), count(answer.n)),
         (Column("p (t)", number=True), p_value(answer.p)),
@@ -132,10 +128,7 @@ def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
             if answer.p_permutation is not None
             else Cell("–", (None, None)),
         ),
-        (
-            Column("d_z", ("d_z", "d_z low", "d_z high"), number=True),
-            Cell(interval(*spread), spread) if spread else Cell("–", (None, None, None)),
-        ),
+        (Column("d_z", ("d_z", "d_z low", "d_z high"), number=True), ranged(spread)),
         (Column("p (equivalence)", number=True), p_value(answer.p_equivalence)),
         (
             Column("seeds needed", number=True),
@@ -149,7 +142,7 @@ def _deciding(decision: Decision) -> list[Answered]:
 
 
 def _told(answered: Answered) -> str:
-    """Returns what came of a comparison; of one that is not whole, why."""
+    """Tells the answer of a comparison, or why numbers of it are missing."""
 
     if answered.missing:
         return f"{answered.comparison.contrast}: {answered.answer.words}"

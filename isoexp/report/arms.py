@@ -1,4 +1,4 @@
-"""The arms of a claim: what each is, how it was tuned, what it measured, in tables and figures."""
+"""The arms of a claim in tables and figures: their overrides, their tuning, their metrics."""
 
 __all__ = ["arms_table", "curve_figure", "metrics_figure", "tuning_table"]
 
@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..figures import arms as drawing
-from .cells import code, interval, measured, number, of_mean, text
-from .claims import Curve, Metric
-from .curves import over_seeds
+from ..claims import Metric, Plot
+from ..claims.evidence import Evidence
+from ..claims.tables import matching
+from .cells import code, estimate, interval, measured, number, of_mean, text
 from .document import Cell, Column, Figure, Table
-from .evidence import Evidence
-from .tables import matching
+from .plots import curves, dots, over_seeds
 
 TOLD = 6
 """Arms that the text beside a figure names."""
@@ -25,7 +24,7 @@ Values = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
-    """Returns the table of arms: their words, what they were tuned to, their metrics."""
+    """Makes the table of arms: their overrides, their tuned settings, their metrics."""
 
     claim = evidence.claim
     columns = [Column("arm"), Column("words")]
@@ -34,8 +33,8 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
     columns += [measured(_titled(metric), key) for key, metric in claim.metrics.items()]
 
     rows = []
-    for arm, words in claim.arms.items():
-        row = [code(arm), code(" ".join(words))]
+    for arm, overrides in claim.arms.items():
+        row = [code(arm), code(" ".join(overrides))]
         if claim.tuning is not None:
             tuned = evidence.tuned.get(arm) or {}
             chosen = [f"{key}={value}" for key, value in (tuned.get("chosen") or {}).items()]
@@ -43,8 +42,7 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
             row += [code(" ".join(chosen)), text(edges if chosen else "")]
         for key, metric in claim.metrics.items():
             own = values[key][arm]
-            triple, n = of_mean(own, metric.log), int(np.isfinite(own).sum())
-            row.append(Cell(f"{interval(*triple)}\nn = {n}", (*triple, n)))
+            row.append(estimate(of_mean(own, metric.log), int(np.isfinite(own).sum())))
         rows.append(row)
 
     caption = "The arms, and the mean of each metric over seeds with its 95 % t interval."
@@ -55,7 +53,7 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
 
 
 def tuning_table(evidence: Evidence, name: str) -> Table | None:
-    """Returns what each combination of a grid scored, for each arm; None if none was tuned."""
+    """Makes the table of scores, settings by arm; None if no arm was tuned."""
 
     tuning, tuned = evidence.claim.tuning, evidence.tuned
     if tuning is None or not tuned:
@@ -63,11 +61,12 @@ def tuning_table(evidence: Evidence, name: str) -> Table | None:
     scores: dict[str, dict[str, Cell]] = {}
     for arm, each in tuned.items():
         for tried in each["tried"]:
-            words = " ".join(f"{key}={value}" for key, value in tried["values"].items())
+            settings = " ".join(f"{key}={value}" for key, value in tried["values"].items())
             best = tried["values"] == each["chosen"]
-            scores.setdefault(words, {})[arm] = _score(tried, best)
+            scores.setdefault(settings, {})[arm] = _score(tried, best)
     rows = [
-        [code(words), *(own.get(arm, text("")) for arm in tuned)] for words, own in scores.items()
+        [code(settings), *(own.get(arm, text("")) for arm in tuned)]
+        for settings, own in scores.items()
     ]
     caption = (
         f"Tuning: the mean {tuning.metric} of {tuning.seeds} networks of other seeds, for each "
@@ -80,74 +79,60 @@ def tuning_table(evidence: Evidence, name: str) -> Table | None:
 
 
 def metrics_figure(evidence: Evidence, values: Values, name: str) -> Figure | None:
-    """Returns the figure of the metrics: every seed a dot; None if nothing was measured."""
+    """Draws the metrics, every seed a dot; None if nothing was measured."""
 
-    rows = []
-    for key, metric in evidence.claim.metrics.items():
-        for arm, own in values[key].items():
-            mean, low, high = of_mean(own, metric.log)
-            rows += [
-                (_labelled(metric), metric.log, arm, value, mean, low, high)
-                for value in own[np.isfinite(own)]
-            ]
-    if not rows:
+    metrics = evidence.claim.metrics
+    svg = dots((_labelled(m), m.log, values[key].items()) for key, m in metrics.items())
+    if svg is None:
         return None
-    columns = ["metric", "log", "arm", "value", "mean", "low", "high"]
-    table = pd.DataFrame(rows, columns=pd.Index(columns))
-    told = [
-        f"{metric.words}: {_means(values[key], metric.log)}"
-        for key, metric in evidence.claim.metrics.items()
-    ]
+    told = [f"{m.words}: {_means(values[key], m.log)}" for key, m in metrics.items()]
     caption = "Every dot is a network; the bar is the mean over seeds with its 95 % t interval."
-    if any(metric.log for metric in evidence.claim.metrics.values()):
+    if any(metric.log for metric in metrics.values()):
         caption += " Logarithmic axes, geometric means: of what is compared by ratios."
 
-    return Figure(name, drawing.svg(drawing.dots, table), "Dots by arm. " + " ".join(told), caption)
+    return Figure(name, svg, "Dots by arm. " + " ".join(told), caption)
 
 
 def curve_figure(evidence: Evidence, name: str) -> Figure | None:
-    """Returns the figure that a claim asks for; None if it asks for none, or has no rows."""
+    """Draws the plot that a claim asks for; None if it asks for none, or has no rows."""
 
-    curve = evidence.claim.curve
-    if curve is None:
+    plot = evidence.claim.curve
+    if plot is None:
         return None
-    found = [_curve(evidence, curve, arm) for arm in curve.arms]
-    parts = [each.assign(arm=arm) for arm, each in zip(curve.arms, found, strict=True) if len(each)]
+    found = [_curve(evidence, plot, arm) for arm in plot.arms]
+    parts = [
+        each.assign(arm=arm, panel=plot.y)
+        for arm, each in zip(plot.arms, found, strict=True)
+        if len(each)
+    ]
     if not parts:
         return None
-    table = pd.concat(parts).assign(panel=curve.y, x_name=curve.x, log_x=curve.log_x, log_y=False)
-    ends = [_ends(arm, part) for arm, part in zip(curve.arms, found, strict=True) if len(part)]
-    x = table["x"].to_numpy(dtype=float)
+    ends = [_ends(arm, part) for arm, part in zip(plot.arms, found, strict=True) if len(part)]
+    x = np.concatenate([part["x"].to_numpy(dtype=float) for part in parts])
     reach = f"from {number(x.min(), 3)} to {number(x.max(), 3)}"
-    alt = f"{curve.y} against {curve.x}, {reach}: {_several(ends)}."
-    conditions = ", ".join(f"{key} {value}" for key, value in curve.where.items())
-    of = f"the table of {curve.of}" + (f" where {conditions}" if conditions else "")
-    caption = f"{curve.y} in {of}: the mean over seeds of each arm with its 95 % t interval."
+    alt = f"{plot.y} against {plot.x}, {reach}: {_several(ends)}."
+    conditions = ", ".join(f"{key} {value}" for key, value in plot.where.items())
+    of = f"the table of {plot.of}" + (f" where {conditions}" if conditions else "")
+    caption = f"{plot.y} in {of}: the mean over seeds of each arm with its 95 % t interval."
 
-    return Figure(name, drawing.svg(drawing.curves, table), alt, caption)
+    return Figure(name, curves(parts, plot.x, plot.log_x, log_y=()), alt, caption)
 
 
-def _curve(evidence: Evidence, curve: Curve, arm: str) -> pd.DataFrame:
-    """Returns the curve of an arm."""
-
+def _curve(evidence: Evidence, plot: Plot, arm: str) -> pd.DataFrame:
     runs = [run for run in evidence.runs[arm].values() if run and run.status == "completed"]
-    frames = [evidence.tables.frame(run, curve.of) for run in runs]
-    found = [matching(frame, curve.where) for frame in frames if frame is not None]
+    frames = [evidence.tables.frame(run, plot.of) for run in runs]
+    found = [matching(frame, plot.where) for frame in frames if frame is not None]
 
-    return over_seeds(found, curve.x, curve.y)
+    return over_seeds(found, plot.x, plot.y)
 
 
 def _ends(arm: str, part: Any) -> str:
-    """Returns where a curve begins and where it ends."""
-
     means: Any = part["mean"]
 
     return f"{arm} from {number(means.iloc[0], 3)} to {number(means.iloc[-1], 3)}"
 
 
 def _score(tried: Mapping[str, Any], best: bool) -> Cell:
-    """Returns the cell of a combination."""
-
     failed = f"{tried['failed']} of {tried['networks']} failed" if tried["failed"] else ""
     told = failed or number(tried["score"])
 
@@ -159,7 +144,7 @@ def _titled(metric: Metric) -> str:
 
 
 def _labelled(metric: Metric) -> str:
-    """Returns the title of a metric in lines that fit below a panel."""
+    """Breaks the title of a metric into lines that fit below a panel."""
 
     return textwrap.fill(_titled(metric), 44)
 

@@ -1,9 +1,10 @@
-"""Cells: numbers, intervals, times and names as a reader sees them, and as a program reads them."""
+"""Cells: numbers, intervals, times and names, for a reader and for a program."""
 
 __all__ = [
     "code",
     "count",
     "day",
+    "estimate",
     "interval",
     "measured",
     "minutes",
@@ -11,6 +12,7 @@ __all__ = [
     "number",
     "of_mean",
     "p_value",
+    "ranged",
     "plural",
     "slug",
     "text",
@@ -25,14 +27,14 @@ from typing import Any
 
 import numpy as np
 
+from ..statistics import mean
 from .document import Cell, Column
-from .statistics import mean
 
 MINUTE = 60.0
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Returns a number with the digits that count; a dash where there is none."""
+    """Writes a number with the digits that count; a dash where there is none."""
 
     if value is None or isnan(value):
         return "–"
@@ -43,7 +45,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def interval(estimate: float, low: float, high: float) -> str:
-    """Returns an estimate with its interval: 0.93 [0.91, 0.95]."""
+    """Writes an estimate with its interval: 0.93 [0.91, 0.95]."""
 
     if isnan(estimate):
         return "–"
@@ -52,18 +54,13 @@ def interval(estimate: float, low: float, high: float) -> str:
 
 
 def measured(head: str, name: str) -> Column:
-    """Returns the column of an estimate, its interval and n."""
+    """Makes the column of an estimate, its interval and n."""
 
     return Column(head, (f"{name} mean", f"{name} low", f"{name} high", f"{name} n"), number=True)
 
 
 def of_mean(values: Sequence[float] | np.ndarray, log: bool = False) -> tuple[float, float, float]:
-    """Returns the mean of values and its 95 % t interval; what is not finite is left out.
-
-    Arguments:
-        values: The values, one a seed.
-        log: Whether to return the geometric mean and its interval, of values above 0.
-    """
+    """Returns the mean of the finite values and its 95 % t interval; geometric, if log."""
 
     found = np.asarray(values, dtype=float)
     found = found[np.isfinite(found)]
@@ -79,26 +76,41 @@ def of_mean(values: Sequence[float] | np.ndarray, log: bool = False) -> tuple[fl
     return a, b, c
 
 
+def estimate(triple: Sequence[float], n: int) -> Cell:
+    """Makes the cell of an estimate with its interval and n."""
+
+    return Cell(f"{interval(*triple)}\nn = {n}", (*triple, n))
+
+
+def ranged(triple: Sequence[float] | None, log: bool = False) -> Cell:
+    """Makes the cell of an estimate with its interval, as a ratio if log; a dash where none is."""
+
+    if triple is None:
+        return Cell("–", (None, None, None))
+
+    return Cell(f"{'× ' if log else ''}{interval(*triple)}", triple)
+
+
 def count(value: int) -> Cell:
-    """Returns the cell of a count."""
+    """Makes the cell of a count."""
 
     return Cell(str(value), (value,))
 
 
 def text(value: str, **how: Any) -> Cell:
-    """Returns the cell of a text."""
+    """Makes the cell of a text."""
 
     return Cell(value or "–", (value,), **how)
 
 
 def code(value: str) -> Cell:
-    """Returns the cell of what is typed."""
+    """Makes the cell of code."""
 
     return Cell(value or "–", (value,), kind="code" if value else "")
 
 
 def p_value(p: float | None, smallest: float | None = None) -> Cell:
-    """Returns the cell of a p-value, and of the smallest that its test can reach."""
+    """Makes the cell of a p-value, and of the smallest that its test can reach."""
 
     told = number(p, 2)
     if p is not None and smallest is not None:
@@ -107,14 +119,14 @@ def p_value(p: float | None, smallest: float | None = None) -> Cell:
     return Cell(told, (p, smallest) if smallest is not None else (p,))
 
 
-def verdict(outcome: str, link: str = "") -> Cell:
-    """Returns the cell of a verdict."""
+def verdict(outcome: str) -> Cell:
+    """Makes the cell of a verdict."""
 
-    return Cell(outcome, (outcome,), kind=outcome, link=link)
+    return Cell(outcome, (outcome,), kind=outcome)
 
 
 def moment(time_s: float | None) -> str:
-    """Returns a time: 2026-11-22 09:43 UTC."""
+    """Writes a time: 2026-11-22 09:43 UTC."""
 
     if not time_s:
         return "–"
@@ -123,13 +135,13 @@ def moment(time_s: float | None) -> str:
 
 
 def day(time_s: float | None) -> str:
-    """Returns the day of a time."""
+    """Writes the day of a time: 2026-11-22."""
 
     return moment(time_s).partition(" ")[0]
 
 
 def minutes(time_s: float) -> str:
-    """Returns a duration in minutes."""
+    """Writes a duration in minutes."""
 
     found = time_s / MINUTE
     if not isfinite(found):
@@ -139,12 +151,12 @@ def minutes(time_s: float) -> str:
 
 
 def plural(n: int, what: str) -> str:
-    """Returns 1 run, 2 runs."""
+    """Writes a count with its noun: 1 run, 2 runs."""
 
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def slug(*parts: str) -> str:
-    """Returns the name of a file or an anchor, of texts that people have typed."""
+    """Makes the name of a file or an anchor of texts that people have typed."""
 
     return "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", part).strip("-") for part in parts) or "x"

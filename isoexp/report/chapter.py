@@ -1,20 +1,18 @@
-"""The chapter of a claim: what it says, what was expected, what came of it, and all behind that."""
+"""The chapter of a claim: the claim, its verdict, and all that the verdict rests on."""
 
 __all__ = ["SMOKE", "Chapter", "chapter", "command"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..claims.decision import Decision, decided
+from ..claims.evidence import Evidence, earlier
 from .answers import comparisons_table, line, outcome
 from .arms import arms_table, curve_figure, metrics_figure, tuning_table
 from .cells import code, moment, plural, text
-from .cost import Cost, cost
-from .decisions import Decision, decided
 from .document import Block, Column, Command, Facts, Paragraph, Section, Table
-from .evidence import Evidence, Missing, earlier
-from .origin import code as code_of
-from .origin import origin
-from .reading import Entry, entry
+from .entries import Entry, entry
+from .origin import TimeSpent, commit, origin, time_spent
 
 SMOKE = "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
 
@@ -23,34 +21,21 @@ MISSING_SHOWN = 50
 
 @dataclass(frozen=True)
 class Chapter:
-    """What a report says of a claim.
-
-    Arguments:
-        decision: What is concluded.
-        runs: Its runs, those that tuned it included.
-        cost: What they took.
-        section: What is written.
-    """
+    """A section on a claim; its runs are those that tuned it, too."""
 
     decision: Decision
     runs: Sequence[Entry]
-    cost: Cost
+    spent: TimeSpent
     section: Section
 
 
 def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
-    """Writes the chapter of a claim.
-
-    Arguments:
-        evidence: The claim and its runs.
-        anchor: What links to it; its files begin with that, too.
-        title: The heading.
-    """
+    """Writes the chapter of a claim; the names of its files begin with the anchor."""
 
     claim, decision = evidence.claim, decided(evidence)
-    compared = [entry(run) for runs in evidence.runs.values() for run in runs.values() if run]
-    tuned = [entry(run) for run in evidence.trials]
-    spent = cost([*compared, *tuned])
+    compared = [run for own in evidence.runs.values() for run in own.values() if run]
+    runs = [entry(run) for run in [*compared, *evidence.tuning_runs]]
+    spent = time_spent(runs)
     values = {name: evidence.values(name)[0] for name in claim.metrics}
 
     blocks: list[Block | None] = [
@@ -61,7 +46,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
             [
                 ("section of the paper", claim.section),
                 ("expected before any run", claim.expected),
-                ("registered", _registered(evidence, [*compared, *tuned])),
+                ("registered", _registered(evidence, runs)),
                 *_earlier(evidence),
                 ("cost", f"{spent.told(claim.scale)}, measured; {claim.cost:g} min was expected"),
             ]
@@ -77,18 +62,18 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
             [
                 ("seeds", f"{claim.seeds} of each arm"),
                 ("words of all arms", " ".join(claim.common) or "none"),
-                ("registered by", f"code {code_of(evidence.registration.get('code'))}"),
-                *origin([*compared, *tuned]),
+                ("registered by", f"code {commit(evidence.registration.get('code'))}"),
+                *origin(runs),
             ]
         ),
     ]
     section = Section(title, anchor, [block for block in blocks if block is not None])
 
-    return Chapter(decision, [*compared, *tuned], spent, section)
+    return Chapter(decision, runs, spent, section)
 
 
 def command(decision: Decision) -> str:
-    """Returns what decides a claim again."""
+    """Returns the command that decides the claim again."""
 
     claim = decision.evidence.claim
     scale = "" if claim.scale == "laptop" else f" scale={claim.scale}"
@@ -97,7 +82,7 @@ def command(decision: Decision) -> str:
 
 
 def _registered(evidence: Evidence, runs: Sequence[Entry]) -> str:
-    """Returns when a claim was registered, and whether that was before its runs."""
+    """Says when a claim was registered, and whether that was before its runs."""
 
     time_s = float(evidence.registration.get("registered") or 0.0)
     started = [each.started for each in runs if each.started]
@@ -115,7 +100,7 @@ def _registered(evidence: Evidence, runs: Sequence[Entry]) -> str:
 
 
 def _earlier(evidence: Evidence) -> list[tuple[str, str]]:
-    """Returns that a claim was registered otherwise before, if it was."""
+    """Names the other registrations of a claim, if there are any."""
 
     others = earlier(evidence.study / "claims", evidence)
     if not others:
@@ -130,9 +115,9 @@ def _earlier(evidence: Evidence) -> list[tuple[str, str]]:
 
 
 def _missing(decision: Decision, name: str) -> Table | None:
-    """Returns the table of numbers that there are not; None if all are there."""
+    """Makes the table of missing numbers; None if none is."""
 
-    found: list[Missing] = decision.missing
+    found = decision.missing
     if not found:
         return None
     rows = [[code(each.arm), text(str(each.seed)), text(each.reason)] for each in found]

@@ -1,4 +1,4 @@
-"""A report as what it says, before it is HTML, Markdown, LaTeX or CSV: so these never differ.
+"""The content of a report, before it is HTML, Markdown, LaTeX or CSV: so these never differ.
 
     document  →  sections  →  paragraphs · commands · facts · tables · figures
 
@@ -30,9 +30,9 @@ class Cell:
     """A cell of a table.
 
     Arguments:
-        text: What a reader sees; several lines, if it has line breaks.
-        values: What a program reads, one for each name of the column; the text unless given.
-        kind: How it is set: code, a verdict, or as usual.
+        text: The text for a reader, with line breaks.
+        values: The values for a program, one for each name of the column; the text unless given.
+        kind: code, a verdict, or nothing: the way it is set.
         link: The anchor of the section that says more.
     """
 
@@ -47,8 +47,8 @@ class Column:
     """A column of a table.
 
     Arguments:
-        head: What a reader sees.
-        names: What a program reads, one for each value of a cell; the head unless given.
+        head: The heading for a reader.
+        names: The names for a program, one for each value of a cell; the head unless given.
         number: Whether it is set to the right.
     """
 
@@ -63,10 +63,7 @@ class Table:
 
     Arguments:
         name: The name of its files.
-        caption: What it shows.
-        columns: The columns.
-        rows: A cell for each column.
-        shown: How many rows a reader sees; the files have all of them.
+        shown: The number of rows for a reader; the files have all of them.
     """
 
     name: str
@@ -78,14 +75,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure.
-
-    Arguments:
-        name: The name of its file.
-        svg: The drawing.
-        alt: What it shows, to those who do not see it.
-        caption: What stands below.
-    """
+    """A drawing with the name of its file; alt describes it to those who do not see it."""
 
     name: str
     svg: bytes
@@ -95,13 +85,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph.
-
-    Arguments:
-        text: The text.
-        kind: How it is set: warning, or as usual.
-        verdict: What is said of a claim, in front.
-    """
+    """A paragraph; its kind is warning or nothing, and a verdict stands in front of it."""
 
     text: str
     kind: str = ""
@@ -110,14 +94,14 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Command:
-    """What is to be typed."""
+    """A command to be typed."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Terms, and what is known of each."""
+    """Terms, each with its fact."""
 
     facts: Sequence[tuple[str, str]]
 
@@ -127,14 +111,7 @@ Block = Paragraph | Command | Facts | Table | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A section.
-
-    Arguments:
-        title: The heading.
-        anchor: What links to it.
-        blocks: What it says itself.
-        sections: Sections of it.
-    """
+    """A section, which links lead to by its anchor; its own sections follow its blocks."""
 
     title: str
     anchor: str
@@ -144,13 +121,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A report.
-
-    Arguments:
-        title: The heading.
-        blocks: What stands before the sections.
-        sections: The sections.
-    """
+    """A report: a title, blocks, then sections."""
 
     title: str
     blocks: Sequence[Block]

@@ -15,7 +15,7 @@ SPECIAL = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "[": "{[}", "]": "{]}",
 }  # fmt: skip
-"""What LaTeX does not take as it is; a bracket after a line break would be an argument of it."""
+"""Characters that mean something in LaTeX; a bracket after a line break is an argument of it."""
 
 SYMBOLS = {
     "±": r"\pm", "−": "-", "×": r"\times", "·": r"\cdot", "≤": r"\leq", "≥": r"\geq",
@@ -34,7 +34,7 @@ LATEX = str.maketrans(
 
 
 def csv_text(table: Table) -> str:
-    """Returns a table as CSV: a column for each number of a cell."""
+    """Writes a table as CSV, a column for each value of a cell."""
 
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -52,7 +52,7 @@ def csv_text(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """Returns a table as LaTeX, to be taken in by \\input; it asks for booktabs."""
+    """Writes a table as LaTeX for \\input, with the rules of booktabs."""
 
     places = "".join("r" if column.number else "l" for column in table.columns)
     lines = [
@@ -74,7 +74,7 @@ def latex(table: Table) -> str:
 
 
 def escape(value: str) -> str:
-    """Returns a text as LaTeX sets it."""
+    """Escapes a text for LaTeX, on one line."""
 
     return " ".join(value.split()).translate(LATEX)
 

@@ -1,6 +1,6 @@
-"""Groups: runs of a study that differ by their seed alone, and what tells groups apart."""
+"""Groups: runs of a study that differ by their seed alone, and the settings that part them."""
 
-__all__ = ["Group", "best", "grouped", "scores", "settled"]
+__all__ = ["RunGroup", "best", "grouped", "scores", "settled"]
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,23 +9,18 @@ from functools import cached_property
 
 import numpy as np
 
-from .reading import Entry, seeded
+from .entries import Entry
 
 SCORES = ("accuracy", "r2", "loss")
-"""What networks are looked at by, the first that they have."""
+"""The scores that networks are judged by, the first that they have."""
 
 DEFAULT = "–"
-"""Stands for a setting that a run was not told."""
+"""Stands for a setting that a run left at its default."""
 
 
 @dataclass(frozen=True)
-class Group:
-    """Runs that differ by their seed alone.
-
-    Arguments:
-        settings: What tells them from the other groups, by name.
-        runs: The runs, by their seeds.
-    """
+class RunGroup:
+    """Runs that differ by their seed alone, and the settings that part them from other groups."""
 
     settings: Mapping[str, str]
     runs: Sequence[Entry]
@@ -38,23 +33,18 @@ class Group:
 
     @cached_property
     def completed(self) -> list[Entry]:
-        """Those that have final numbers."""
+        """The runs that have final numbers."""
 
         return [run for run in self.runs if run.completed]
 
     def values(self, name: str) -> np.ndarray:
-        """Returns a final number of each completed run that has it."""
+        """Returns a final number, one for each completed run that has it."""
 
         return np.array([run.numbers[name] for run in self.completed if name in run.numbers])
 
 
-def grouped(runs: Iterable[Entry], names: Sequence[str] | None = None) -> list[Group]:
-    """Groups runs by what differs between them except the seed.
-
-    Arguments:
-        runs: The runs.
-        names: The settings that tell groups apart; those that differ unless given.
-    """
+def grouped(runs: Iterable[Entry], names: Sequence[str] | None = None) -> list[RunGroup]:
+    """Groups runs by the settings named; unless given, by those that differ, but the seed."""
 
     runs = list(runs)
     names = settled(runs) if names is None else names
@@ -64,7 +54,7 @@ def grouped(runs: Iterable[Entry], names: Sequence[str] | None = None) -> list[G
         groups.setdefault(key, []).append(run)
 
     return [
-        Group(dict(zip(names, key, strict=True)), seeded(groups[key]))
+        RunGroup(dict(zip(names, key, strict=True)), sorted(groups[key], key=_seed))
         for key in sorted(groups, key=_natural)
     ]
 
@@ -77,25 +67,25 @@ def settled(runs: Sequence[Entry]) -> list[str]:
     return [name for name in known if len({run.settings.get(name, DEFAULT) for run in runs}) > 1]
 
 
-def scores(groups: Iterable[Group], split: str) -> list[str]:
-    """Returns the final numbers of a split that groups have, what they are judged by first."""
+def scores(groups: Iterable[RunGroup], split: str) -> list[str]:
+    """Returns the scores of a split that groups have, the one they are judged by first."""
 
     there = {name for group in groups for run in group.completed for name in run.numbers}
 
     return [f"{split}/{score}" for score in SCORES if f"{split}/{score}" in there]
 
 
-def best(groups: Sequence[Group], n: int) -> list[Group]:
-    """Returns the groups that do best on the validation split, the best first.
+def best(groups: Sequence[RunGroup], n: int) -> list[RunGroup]:
+    """Returns the n best groups on the validation split, the best first.
 
-    Not on the test split: what is chosen by it has no number left that is not chosen.
+    A group chosen by the test split would have no number left that is not chosen.
     """
 
     names = scores(groups, "valid") or scores(groups, "test")
     if not names:
         return list(groups[:n])
     sign = 1.0 if names[0].endswith("/loss") else -1.0
-    key: Callable[[Group], float] = lambda group: (
+    key: Callable[[RunGroup], float] = lambda group: (
         sign * float(np.mean(group.values(names[0]))) if len(group.values(names[0])) else np.inf
     )
 
@@ -103,9 +93,13 @@ def best(groups: Sequence[Group], n: int) -> list[Group]:
 
 
 def _short(key: str, value: str) -> str:
-    """Returns a setting as a label has it: a choice by itself, a number with its name."""
+    """Labels a setting: a choice by itself, a number with its name."""
 
     return value if re.match(r"[A-Za-z]", value) and "." not in key else f"{key}={value}"
+
+
+def _seed(run: Entry) -> tuple[bool, int | None, str]:
+    return run.seed is None, run.seed, run.identity
 
 
 def _natural(key: tuple[str, ...]) -> list[tuple[bool, float, str]]:

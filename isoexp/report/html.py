@@ -29,7 +29,7 @@ STYLE = Path(__file__).with_name("page.css")
 
 
 def html(document: Document) -> str:
-    """Returns a report as HTML."""
+    """Writes a report as HTML."""
 
     title = escape(document.title)
     parts = [
@@ -125,13 +125,13 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _scroll(label: str) -> str:
-    """Returns what begins a part that moves by itself, and can be reached by keys."""
+    """Opens a part that scrolls by itself and can be reached by keys."""
 
     return f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">'
 
 
 def _kind(column: Column, cells: Sequence[Cell]) -> str:
-    """Returns how a column is set: numbers to the right, long texts in lines of some length."""
+    """Sets a column: numbers to the right, long texts in lines of some length."""
 
     if column.number:
         return ' class="number"'
@@ -151,7 +151,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _breakable(told: str) -> str:
-    """Returns what may be broken where a name has parts: probe/refraction/theta_max_rad."""
+    """Lets a name be broken between its parts: probe/refraction/theta_max_rad."""
 
     return re.sub(r"(?<=[/_.,=])(?=\w)", "<wbr>", told)
 

@@ -1,6 +1,6 @@
 """A report as Markdown, as GitHub and pandoc read it; its figures are files beside it."""
 
-__all__ = ["code", "escape", "markdown", "of_table"]
+__all__ = ["escape", "fenced", "markdown", "of_table"]
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from .document import (
 )
 
 SPECIAL = re.compile(r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-"""What means something else than itself; _ inside a word and [0.1, 0.2] do not."""
+"""Characters with a meaning; _ inside a word and [0.1, 0.2] have none."""
 
 OPENING = re.compile(r"^(\d+)([.)])(?=\s|$)|^([-+>]|#+(?=\s|$)|=+$)")
-"""What makes a list, a heading or a quotation of a line that begins with it."""
+"""Beginnings that make a line a list, a heading or a quotation."""
 
 
 def markdown(document: Document) -> str:
-    """Returns a report as Markdown."""
+    """Writes a report as Markdown."""
 
     lines = [f"# {escape(document.title)}", ""]
     for block in document.blocks:
@@ -37,15 +37,15 @@ def markdown(document: Document) -> str:
 
 
 def escape(value: str) -> str:
-    """Returns a text on one line, that means itself."""
+    """Escapes a text for Markdown, on one line."""
 
     told = SPECIAL.sub(r"\\\g<0>", " ".join(value.split()))
 
     return OPENING.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", told)
 
 
-def code(value: str) -> str:
-    """Returns what is typed, in a fence of more backticks than it has."""
+def fenced(value: str) -> str:
+    """Fences code in more backticks than it has."""
 
     told = " ".join(value.split())
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", told)), default=0))
@@ -55,12 +55,7 @@ def code(value: str) -> str:
 
 
 def of_table(table: Table, linked: bool = True) -> list[str]:
-    """Returns the lines of a table, without its caption.
-
-    Arguments:
-        table: The table.
-        linked: Whether links are to sections of the same file.
-    """
+    """Writes the lines of a table without its caption; links lead to sections of the same file."""
 
     heads = [escape(column.head) or " " for column in table.columns]
     rules = ["---:" if column.number else "---" for column in table.columns]
@@ -102,7 +97,7 @@ def _block(block: Block) -> Sequence[str]:
 def _cell(cell: Cell, linked: bool) -> str:
     lines = cell.text.splitlines() or [""]
     if cell.kind == "code":  # a bar ends a cell, in code as well
-        told = "<br>".join(code(line).replace("|", "\\|") for line in lines)
+        told = "<br>".join(fenced(line).replace("|", "\\|") for line in lines)
     else:
         told = "<br>".join(escape(line) for line in lines)
         told = f"**{told}**" if cell.kind else told
@@ -111,6 +106,6 @@ def _cell(cell: Cell, linked: bool) -> str:
 
 
 def _linking(told: str) -> str:
-    """Returns what is between the brackets of a link, without brackets of its own."""
+    """Escapes the brackets of a text between the brackets of a link."""
 
     return re.sub(r"(?<!\\)[\[\]]", r"\\\g<0>", told)

@@ -12,18 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..claims.evidence import Evidence, find_evidence
 from ..errors import UserError
 from ..store.files import write_bytes
 from .answers import effects, outcome
 from .cells import code, count, minutes, moment, plural, slug, text, verdict
 from .chapter import SMOKE, Chapter, chapter
-from .cost import cost
 from .document import Block, Cell, Column, Document, Paragraph, Section, Table, figures, tables
-from .evidence import Evidence, find_evidence
+from .entries import Entry, by_study, entries
 from .exports import csv_text, latex
 from .html import html
 from .markdown import markdown
-from .reading import Entry, by_study, entries
+from .origin import time_spent
 from .sweeps import sweep
 
 HOW = (
@@ -36,17 +36,10 @@ HOW = (
 
 @dataclass(frozen=True)
 class Page:
-    """A report.
-
-    Arguments:
-        document: What it says.
-        chapters: Its claims.
-        runs: All runs.
-    """
+    """A report, with the chapters of its claims."""
 
     document: Document
     chapters: Sequence[Chapter]
-    runs: Sequence[Entry]
 
 
 def page(roots: Sequence[Path]) -> Page:
@@ -78,7 +71,7 @@ def page(roots: Sequence[Path]) -> Page:
     blocks.append(_studies(studies, chapters))
     sections = [*(each.section for each in chapters), *sweeps]
 
-    return Page(Document(title, blocks, sections), chapters, runs)
+    return Page(Document(title, blocks, sections), chapters)
 
 
 def write(document: Document, folder: Path) -> Path:
@@ -96,7 +89,7 @@ def write(document: Document, folder: Path) -> Path:
 
 
 def _chapters(claims: Sequence[Evidence]) -> list[Chapter]:
-    """Writes the chapters of claims; those of several studies say of which they are."""
+    """Writes the chapters of claims; a claim in several studies names its study."""
 
     often = Counter(each.claim.name for each in claims)
     taken: set[str] = set()
@@ -121,7 +114,7 @@ def _sweep(study: Path, runs: Sequence[Entry], of: int, taken: set[str]) -> Sect
 
 
 def _anchor(parts: Sequence[str], taken: set[str]) -> str:
-    """Returns an anchor that there is not yet."""
+    """Makes an anchor that is not taken yet."""
 
     stem = anchor = slug(*parts)
     n = 1
@@ -134,8 +127,6 @@ def _anchor(parts: Sequence[str], taken: set[str]) -> str:
 
 
 def _verdicts(chapters: Sequence[Chapter]) -> Table:
-    """Returns the table of verdicts."""
-
     studies = {each.decision.evidence.study for each in chapters}
     columns = [Column("claim"), Column("section"), Column("verdict"), Column("effect")]
     columns += [Column("cost"), *([Column("study")] if len(studies) > 1 else [])]
@@ -147,7 +138,7 @@ def _verdicts(chapters: Sequence[Chapter]) -> Table:
             text(claim.section),
             verdict(outcome(each.decision)),
             effects(each.decision),
-            Cell(each.cost.told(claim.scale), (each.cost.busy_s,)),
+            Cell(each.spent.told(claim.scale), (each.spent.busy_s,)),
         ]
         rows.append(row + ([text(each.decision.evidence.study.name)] if len(studies) > 1 else []))
     caption = (
@@ -158,12 +149,10 @@ def _verdicts(chapters: Sequence[Chapter]) -> Table:
 
 
 def _studies(studies: dict[Path, list[Entry]], chapters: Sequence[Chapter]) -> Table:
-    """Returns the table of studies."""
-
     claims = Counter(each.decision.evidence.study.resolve() for each in chapters)
     rows: list[Sequence[Cell]] = []
     for study, runs in studies.items():
-        spent = cost(runs)
+        spent = time_spent(runs)
         failed = Counter(run.status for run in runs if not run.completed)
         left = ", ".join(f"{n} {status}" for status, n in sorted(failed.items())) or "none"
         rows.append(

@@ -1,18 +1,18 @@
-"""The claims in a Markdown file, between two marks: what decides each, how long, what came out."""
+"""The claims in a Markdown file, between two marks: command, minutes, verdict, effect."""
 
 __all__ = ["CLOSING", "OPENING", "lines", "rewrite"]
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import UserError, one_line
 from ..store.files import write_bytes
 from .answers import effects, outcome
 from .cells import code, day, minutes, text, verdict
 from .chapter import Chapter, command
-from .cost import CORES
 from .document import Cell, Column, Table
 from .markdown import escape, of_table
+from .origin import CORES
 
 OPENING = "<!-- claims -->"
 CLOSING = "<!-- /claims -->"
@@ -22,7 +22,7 @@ PACKAGES = ("isoexp", "torch", "python")
 
 
 def rewrite(path: Path, chapters: Sequence[Chapter]) -> None:
-    """Writes the claims into a file, in the place of those that it had.
+    """Writes the claims into a file, in place of those that it had.
 
     Raises:
         UserError: If the file cannot be read, has no place for them, or there is no claim.
@@ -33,7 +33,7 @@ def rewrite(path: Path, chapters: Sequence[Chapter]) -> None:
     try:
         whole = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--readme must be a text file, got {path}: {error}") from error
+        raise UserError(f"--readme must be a text file, got {path}: {one_line(error)}") from error
     before, opening, rest = whole.partition(OPENING)
     _, closing, after = rest.partition(CLOSING)
     if not (opening and closing):
@@ -47,18 +47,14 @@ def rewrite(path: Path, chapters: Sequence[Chapter]) -> None:
 
 
 def lines(chapters: Sequence[Chapter]) -> list[str]:
-    """Returns the lines of claims: a table, and when and with what it was measured."""
+    """Writes the claims as a table, with the day and the versions they were measured by."""
 
     heads = ("claim", "command", f"minutes on {CORES} cores", "verdict", "effect measured")
     columns = [Column(head, number=head.startswith("minutes")) for head in heads]
     rows = [_row(each) for each in chapters]
-    ended = max((each.cost.last or 0.0 for each in chapters), default=0.0)
-    versions: dict[str, list[str]] = {name: [] for name in PACKAGES}
-    for each in chapters:
-        known = each.decision.evidence.registration.get("versions") or {}
-        for name in PACKAGES:
-            if known.get(name) and known[name] not in versions[name]:
-                versions[name].append(known[name])
+    ended = max((each.spent.last or 0.0 for each in chapters), default=0.0)
+    known = [each.decision.evidence.registration.get("versions") or {} for each in chapters]
+    versions = {p: dict.fromkeys(each[p] for each in known if each.get(p)) for p in PACKAGES}
     told = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items() if found)
     intervals = "95 % t intervals over seeds; × marks ratios"
 
@@ -73,7 +69,9 @@ def _row(chapter: Chapter) -> list[Cell]:
     claim, decision = chapter.decision.evidence.claim, chapter.decision
     gpu = claim.scale == "gpu"
     took = (
-        f"{minutes(chapter.cost.busy_s)} on a GPU" if gpu else minutes(chapter.cost.busy_s / CORES)
+        f"{minutes(chapter.spent.busy_s)} on a GPU"
+        if gpu
+        else minutes(chapter.spent.busy_s / CORES)
     )
     smoke = " (smoke: means nothing)" if claim.scale == "smoke" else ""
 

@@ -8,21 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..figures import arms as drawing
+from ..claims.tables import Tables
 from .cells import code, count, interval, measured, of_mean, plural, text
-from .cost import cost
-from .curves import over_seeds
+from .differences import effects_table
 from .document import Block, Cell, Column, Facts, Figure, Paragraph, Section, Table
-from .groups import Group, best, grouped, scores
-from .origin import origin
-from .reading import Entry
-from .tables import Tables
+from .entries import Entry
+from .groups import RunGroup, best, grouped, scores
+from .origin import origin, time_spent
+from .plots import curves, dots, over_seeds
 
 SHOWN = 50
 """Groups that a table shows."""
 
 DRAWN = 24
-"""Groups whose dots are drawn."""
+"""Groups whose dots are drawn, and whose effects are told: the largest of more are chance."""
 
 CURVES = 6
 """Groups whose curves are drawn: as many as there are colours."""
@@ -32,16 +31,10 @@ SEEDS = 50
 
 
 def sweep(title: str, runs: Sequence[Entry], anchor: str) -> Section:
-    """Writes the chapter of a study.
-
-    Arguments:
-        title: What it is called.
-        runs: Its runs.
-        anchor: What links to it; its files begin with that, too.
-    """
+    """Writes the chapter of a study; the names of its files begin with the anchor."""
 
     groups = grouped(runs)
-    spent = cost(runs)
+    spent = time_spent(runs)
     done = sum(run.completed for run in runs)
     told = f"{plural(len(runs), 'run')} in {plural(len(groups), 'group')}, {done} completed"
     same = {k: v for k, v in runs[0].settings.items() if k not in groups[0].settings}
@@ -50,6 +43,7 @@ def sweep(title: str, runs: Sequence[Entry], anchor: str) -> Section:
         _dots(groups, f"{anchor}-scores"),
         _curves(groups, f"{anchor}-curves"),
         *_tables(groups, anchor),
+        _effects(groups, f"{anchor}-effects"),
         failures_table(runs, f"{anchor}-failed"),
         Facts([("the same in all", ", ".join(f"{k}={v}" for k, v in same.items())), *origin(runs)]),
     ]
@@ -58,7 +52,7 @@ def sweep(title: str, runs: Sequence[Entry], anchor: str) -> Section:
 
 
 def failures_table(runs: Sequence[Entry], name: str) -> Table | None:
-    """Returns the table of runs that have no final numbers, and why; None if all have."""
+    """Makes the table of runs without final numbers and the reasons; None if all have them."""
 
     left = [run for run in runs if not run.completed]
     unmeasured = [(run, probe, why) for run in runs for probe, why in run.unmeasured.items()]
@@ -76,8 +70,8 @@ def failures_table(runs: Sequence[Entry], name: str) -> Table | None:
     return Table(name, caption if unmeasured else f"{what}.", columns, rows, SHOWN)
 
 
-def _tables(groups: Sequence[Group], anchor: str) -> list[Table]:
-    """Returns the table of final numbers, and one for each probe."""
+def _tables(groups: Sequence[RunGroup], anchor: str) -> list[Table]:
+    """Makes the table of final numbers, and one for each probe."""
 
     there = dict.fromkeys(name for g in groups for run in g.completed for name in run.numbers)
     own: dict[str, list[str]] = {}
@@ -103,7 +97,7 @@ def _tables(groups: Sequence[Group], anchor: str) -> list[Table]:
 
 
 def _table(
-    groups: Sequence[Group], names: Sequence[str], file: str, caption: str, counted: bool
+    groups: Sequence[RunGroup], names: Sequence[str], file: str, caption: str, counted: bool
 ) -> Table:
     columns = [Column(name) for name in groups[0].settings] or [Column("group")]
     if counted:
@@ -121,7 +115,7 @@ def _table(
 
 
 def _mean(values: np.ndarray, completed: int) -> Cell:
-    """Returns the cell of a mean; it says n where that is not the number of completed runs."""
+    """Makes the cell of a mean; it says n where that is not the number of completed runs."""
 
     triple = of_mean(values)
     same = len(values) and np.ptp(values) == 0 and float(values[0]).is_integer()
@@ -131,31 +125,39 @@ def _mean(values: np.ndarray, completed: int) -> Cell:
     return Cell(f"{told}{n}", (*triple, len(values)))
 
 
-def _dots(groups: Sequence[Group], name: str) -> Figure | None:
-    """Returns the figure of the main score on the test split; None if there is none."""
+def _effects(groups: Sequence[RunGroup], name: str) -> Table | None:
+    """Makes the table of effects on the main score; None of groups that are too many for it."""
 
-    names = scores(groups, "test") or scores(groups, "valid")
-    if not names:
+    score = _main(groups)
+
+    return effects_table(groups, score, name) if score and len(groups) <= DRAWN else None
+
+
+def _main(groups: Sequence[RunGroup]) -> str | None:
+    """Returns the main score, on the test split if there is one."""
+
+    return next(iter(scores(groups, "test") or scores(groups, "valid")), None)
+
+
+def _dots(groups: Sequence[RunGroup], name: str) -> Figure | None:
+    """Draws the main score of groups; None if there is none."""
+
+    score = _main(groups)
+    if score is None:
         return None
-    score = names[0]
     drawn = groups if len(groups) <= DRAWN else best(groups, DRAWN)
-    rows, told = [], []
-    for group in drawn:
-        values = group.values(score)
-        triple = of_mean(values)
-        rows += [(score, False, group.label, value, *triple) for value in values]
-        told.append(f"{group.label} {interval(*triple)}, n = {len(values)}")
-    columns = ["metric", "log", "arm", "value", "mean", "low", "high"]
-    table = pd.DataFrame(rows, columns=pd.Index(columns))
+    values = [(group.label, group.values(score)) for group in drawn]
+    svg = dots([(score, False, values)])
+    told = [f"{label} {interval(*of_mean(own))}, n = {len(own)}" for label, own in values]
     few = f" The {DRAWN} best of {len(groups):,} groups." if len(groups) > DRAWN else ""
     caption = f"{score}: every dot is a network, the bar the mean with its 95 % t interval.{few}"
     alt = f"Dots of {score} by group. {'; '.join(told[:CURVES])}."
 
-    return Figure(name, drawing.svg(drawing.dots, table), alt, caption)
+    return Figure(name, svg, alt, caption) if svg else None
 
 
-def _curves(groups: Sequence[Group], name: str) -> Figure | None:
-    """Returns the figure of loss and score on the validation split over training; None without."""
+def _curves(groups: Sequence[RunGroup], name: str) -> Figure | None:
+    """Draws loss and score on the validation split over training; None without any."""
 
     drawn = groups if len(groups) <= CURVES else best(groups, CURVES)
     tables = Tables()
@@ -175,9 +177,7 @@ def _curves(groups: Sequence[Group], name: str) -> Figure | None:
     parts = [part for part in parts if len(part)]
     if not parts:
         return None
-    table = pd.concat(parts).assign(x_name="update", log_x=False)
-    table["log_y"] = table["panel"] == "valid/loss"
-    ends: Any = table.groupby(["panel", "arm"], sort=False)["mean"].last()
+    ends: Any = pd.concat(parts).groupby(["panel", "arm"], sort=False)["mean"].last()
     told = "; ".join(
         f"{panel} of {arm} ends at {value:.4g}" for (panel, arm), value in ends.items()
     )
@@ -185,4 +185,6 @@ def _curves(groups: Sequence[Group], name: str) -> Figure | None:
     most = f" Of the first {SEEDS} seeds." if any(len(g.completed) > SEEDS for g in drawn) else ""
     caption = f"Over training, the mean over seeds with its 95 % t interval.{few}{most}"
 
-    return Figure(name, drawing.svg(drawing.curves, table), f"Curves. {told}.", caption)
+    drawing = curves(parts, "update", log_x=False, log_y=["valid/loss"])
+
+    return Figure(name, drawing, f"Curves. {told}.", caption)

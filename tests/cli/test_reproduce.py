@@ -45,12 +45,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study")
     (folder / "mine" / "claim").mkdir(parents=True)
     (folder / "mine" / "claim" / "training.yaml").write_text(CLAIM)
-    assert main(words(folder)) == 0
+    assert main(command(folder)) == 0
 
     return folder
 
 
-def words(folder: Path) -> list[str]:
+def command(folder: Path) -> list[str]:
     options = [f"--config-dir={folder}/mine", f"out={folder}/runs", "name=mine"]
     return ["reproduce", "training", *options]
 
@@ -111,7 +111,7 @@ def test_done_again_it_changes_nothing(study: Path, isoexp: Command) -> None:
     before, verdict = states(study), (registered(study) / "verdict.json").read_bytes()
     claim = (registered(study) / "claim.json").read_bytes()
 
-    done = isoexp(*words(study))
+    done = isoexp(*command(study))
 
     assert done.code == 0, done.err
     assert "training: supported" in done.out
@@ -127,37 +127,37 @@ def test_a_run_that_is_gone_is_the_only_one_trained_again(study: Path, isoexp: C
     summary = gone.summary
     shutil.rmtree(gone.folder)
 
-    assert isoexp(*words(study)).code == 0
+    assert isoexp(*command(study)).code == 0
 
     after = states(study)
     assert {name for name in after if after[name] != before.get(name)} == {gone.folder.name}
     assert Run(gone.folder).summary["test/loss"] == pytest.approx(summary["test/loss"], rel=1e-5)
 
 
-def test_a_trial_that_diverges_is_not_tried_again_and_one_that_is_gone_is(
+def test_a_tuning_run_that_diverged_is_not_done_again_and_one_that_is_gone_is(
     study: Path, tmp_path: Path, isoexp: Command
 ) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)
-    trials = read_json(registered(copy) / "runs.json")["trials"]["trained"]
+    tuning = read_json(registered(copy) / "runs.json")["trials"]["trained"]
     each = {run.state["identity"]: run for run in runs_below(copy / "runs")}
-    diverged, gone = each[trials[0]], each[trials[1]]
+    diverged, gone = each[tuning[0]], each[tuning[1]]
     diverged.write_state("failed", reason="diverged: the loss is nan")
     shutil.rmtree(gone.folder)
     before = states(copy)
 
-    done = isoexp(*words(copy))
+    done = isoexp(*command(copy))
 
     assert done.code == 0, done.err
     after = states(copy)
     assert {name for name in after if after[name] != before.get(name)} == {gone.folder.name}
     tried = read_json(registered(copy) / "runs.json")["tuned"]["trained"]["tried"]
-    assert [trial["failed"] for trial in tried] == [1, 0, 0]
+    assert [each["failed"] for each in tried] == [1, 0, 0]
 
 
 def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: Path) -> None:
-    from isoexp.report.decisions import decided
-    from isoexp.report.evidence import Evidence
+    from isoexp.claims.decision import decided
+    from isoexp.claims.evidence import Evidence
 
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)
@@ -183,7 +183,7 @@ def test_a_claim_that_is_changed_is_registered_beside_the_first(
     path = copy / "mine" / "claim" / "training.yaml"
     path.write_text(path.read_text().replace("margin: 0.05}", "margin: 0.9}", 1))
 
-    done = isoexp(*words(copy))
+    done = isoexp(*command(copy))
 
     claims = sorted((copy / "runs" / "mine" / "claims").iterdir())
     assert done.code == 0

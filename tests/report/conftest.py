@@ -41,6 +41,6 @@ def nasty(study: Path) -> Path:
     )
     for run in runs["a"]:
         curve(run, (3.0, 2.0, 1.0))
-    failed(study, 100, 0, NASTY, words=[f"data.root={NASTY}"])
+    failed(study, 100, 0, NASTY, overrides=[f"data.root={NASTY}"])
 
     return study

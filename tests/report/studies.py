@@ -5,8 +5,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from isoexp.report.claims import Claim
-from isoexp.report.evidence import Evidence, register
+from isoexp.claims import Claim
+from isoexp.claims.evidence import Evidence, register
 from isoexp.store.files import write_json
 from isoexp.store.run import Run
 from isoexp.store.tables import METRICS, write_table
@@ -51,7 +51,7 @@ def claimed(
     name: str = "better",
     registered: float = BEGAN - 3600,
     tuned: Mapping[str, Any] | None = None,
-    trials: Mapping[str, Sequence[Run]] | None = None,
+    tuning_runs: Mapping[str, Sequence[Run]] | None = None,
     **changes: Any,
 ) -> Evidence:
     """Leaves a claim, and which runs it is decided by."""
@@ -63,7 +63,8 @@ def claimed(
     found = {
         "tuned": tuned or {},
         "trials": {
-            arm: [run.state["identity"] for run in runs] for arm, runs in (trials or {}).items()
+            arm: [run.state["identity"] for run in runs]
+            for arm, runs in (tuning_runs or {}).items()
         },
         "arms": {
             arm: {
@@ -103,7 +104,7 @@ def finished(
     number: int,
     seed: int,
     numbers: Mapping[str, float],
-    words: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     together: Sequence[int] | None = None,
     started: float | None = None,
     took_s: float = 60.0,
@@ -112,7 +113,7 @@ def finished(
     """Leaves a completed run."""
 
     began = BEGAN + number if started is None else started
-    run = _begun(study, number, seed, words, choices)
+    run = _begun(study, number, seed, overrides, choices)
     write_json(run.folder / "summary.json", {**numbers, "train_time_s": 1.5, "parameters": 3466})
     mates = [identity(each) for each in together or [number]]
     ended = began + took_s
@@ -123,11 +124,11 @@ def finished(
 
 
 def failed(
-    study: Path, number: int, seed: int, reason: str, words: Sequence[str] = (), **choices: str
+    study: Path, number: int, seed: int, reason: str, overrides: Sequence[str] = (), **choices: str
 ) -> Run:
     """Leaves a run that failed."""
 
-    run = _begun(study, number, seed, words, choices)
+    run = _begun(study, number, seed, overrides, choices)
     run.write_state("failed", reason=reason, together=None, started=BEGAN + number)
     write_json(run.folder / "state.json", {**run.state, "heartbeat": BEGAN + number + 30.0})
 
@@ -142,12 +143,14 @@ def curve(run: Run, losses: Sequence[float]) -> None:
 
 
 def _begun(
-    study: Path, number: int, seed: int, words: Sequence[str], choices: Mapping[str, str]
+    study: Path, number: int, seed: int, overrides: Sequence[str], choices: Mapping[str, str]
 ) -> Run:
     own = identity(number)
     run = Run(study / f"run-{own[:8]}")
     columns: dict[str, Any] = {"run": own[:8], "study": study.name, **CHOICES, **choices}
-    run.write_state("running", identity=own, columns={**columns, "seed": seed}, words=list(words))
+    run.write_state(
+        "running", identity=own, columns={**columns, "seed": seed}, words=list(overrides)
+    )
     facts = {
         "versions": {"python": "3.11.7", "torch": "2.9.0"},
         "platform": "Linux",

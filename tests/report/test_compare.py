@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from isoexp.errors import UserError
-from isoexp.report.compare import compare
 from isoexp.report.document import Document, Table, tables
+from isoexp.report.folders import compare
 from isoexp.report.html import html
 from isoexp.report.markdown import markdown
 

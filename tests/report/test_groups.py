@@ -8,8 +8,8 @@ from scipy import stats
 
 from isoexp.report import sweeps
 from isoexp.report.document import Figure, Section, Table
+from isoexp.report.entries import entries
 from isoexp.report.groups import best, grouped
-from isoexp.report.reading import entries
 from isoexp.report.sweeps import sweep
 
 from .studies import curve, failed, finished
@@ -124,3 +124,53 @@ def test_curves_are_means_over_seeds(tmp_path: Path) -> None:
 
     assert "valid/loss of all ends at 1.5" in drawn["s-curves"].alt
     assert "Dots of test/loss" in drawn["s-scores"].alt
+
+
+def effects(study: Path) -> list[list[str]]:
+    tables = {b.name: b for b in section(study).blocks if isinstance(b, Table)}
+
+    return [[cell.text for cell in row] for row in getattr(tables.get("s-effects"), "rows", [])]
+
+
+def test_the_effect_of_one_setting_has_its_size_and_interval(tmp_path: Path) -> None:
+    """Of two rates by two functions four pairs differ in one of them, and two in both."""
+
+    number = 0
+    for name in ("tanh", "iso_tanh"):
+        for rate in ("0.1", "0.2"):
+            for seed, value in enumerate((0.5, 0.6, 0.8)):
+                number += 1
+                shift = 0.1 * (rate == "0.2")
+                numbers = {"test/accuracy": value + shift}
+                finished(
+                    *(tmp_path, number, seed, numbers, [f"optimizer.lr={rate}"]), activation=name
+                )
+    found = the_table(section(tmp_path), "s-effects")
+    t, g = stats.ttest_ind([0.6, 0.7, 0.9], [0.5, 0.6, 0.8], equal_var=False), found.rows[0][-1]
+
+    assert [row[:4] for row in effects(tmp_path)] == [
+        ["optimizer.lr", "0.1", "0.2", "activation=iso_tanh"],
+        ["activation", "iso_tanh", "tanh", "optimizer.lr=0.1"],
+        ["activation", "iso_tanh", "tanh", "optimizer.lr=0.2"],
+        ["optimizer.lr", "0.1", "0.2", "activation=tanh"],
+    ]
+    assert found.rows[0][-2].values == pytest.approx((0.1, *t.confidence_interval()))
+    assert g.values[0] == pytest.approx(0.1 / np.std([0.5, 0.6, 0.8], ddof=1) * 0.798, rel=1e-3)
+    assert g.values[1] < 0 < g.values[2]
+
+
+@pytest.mark.parametrize("other", [[0.5, 0.6], [0.7, 0.7, 0.7], []], ids=["two", "equal", "none"])
+def test_no_effect_is_told_where_a_spread_is_not_known(tmp_path: Path, other: list[float]) -> None:
+    leave(tmp_path, {"0.1": [0.5, 0.6, 0.8], "0.2": other})
+
+    assert effects(tmp_path) == []
+
+
+def test_no_effects_are_told_of_many_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(tmp_path, {rate: [0.5, 0.6, 0.8] for rate in ("1", "2", "3")})
+    assert len(effects(tmp_path)) == 3
+
+    monkeypatch.setattr(sweeps, "DRAWN", 2)
+    assert effects(tmp_path) == []

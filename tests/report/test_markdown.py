@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from isoexp.report.document import Cell, Column, Table
-from isoexp.report.markdown import code, escape, markdown, of_table
+from isoexp.report.markdown import escape, fenced, markdown, of_table
 from isoexp.report.page import page
 
 from .studies import claimed, failed, two_arms
@@ -56,9 +56,9 @@ def test_a_text_means_itself(text: str, told: str) -> None:
 
 
 def test_what_is_typed_stays_code() -> None:
-    assert code("a=b") == "`a=b`"
-    assert code("a`b") == "``a`b``"
-    assert code("`a`") == "`` `a` ``"
+    assert fenced("a=b") == "`a=b`"
+    assert fenced("a`b") == "``a`b``"
+    assert fenced("`a`") == "`` `a` ``"
 
 
 def test_a_cell_stays_one_cell() -> None:

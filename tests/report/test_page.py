@@ -9,7 +9,7 @@ from isoexp.report.html import html
 from isoexp.report.page import Page, page, write
 from isoexp.store.files import write_json
 
-from .reading import Reader
+from .reader import Reader
 from .studies import BEGAN, NASTY, claimed, failed, finished, two_arms
 
 pytestmark = pytest.mark.usefixtures("sketched")
@@ -147,12 +147,12 @@ def test_tuning_is_shown_whole_with_what_lies_at_an_end(study: Path) -> None:
         {"values": {"optimizer.lr": 0.1}, "score": 0.5, "networks": 2, "failed": 0},
         {"values": {"optimizer.lr": 1.0}, "score": None, "networks": 2, "failed": 1},
     ]
-    trial = finished(study, 50, 1_000_000, {"test/accuracy": 0.1}, took_s=600.0)
+    tuning = finished(study, 50, 1_000_000, {"test/accuracy": 0.1}, took_s=600.0)
     claimed(
         study,
         two_arms(study, A, BETTER),
         tuned={"a": {"chosen": {"optimizer.lr": 0.1}, "edges": ["optimizer.lr"], "tried": tried}},
-        trials={"a": [trial]},
+        tuning_runs={"a": [tuning]},
         tuning={"grid": {"optimizer.lr": [0.1, 1.0]}, "metric": "valid/accuracy", "seeds": 2},
     )
     found = page([study])
@@ -161,7 +161,7 @@ def test_tuning_is_shown_whole_with_what_lies_at_an_end(study: Path) -> None:
     arms = the_table(found, "better-arms")
     assert column(arms, "tuned to") == ["optimizer.lr=0.1", "–"]
     assert column(arms, "at the end of its grid") == ["optimizer.lr", "–"]
-    assert facts(found)["cost"].startswith("9.0 min")  # 8 runs of a minute, a trial of ten
+    assert facts(found)["cost"].startswith("9.0 min")  # 8 runs of a minute, one of ten to tune
     assert [section.title for section in found.document.sections] == ["B is better"]
 
 
@@ -199,11 +199,11 @@ def test_networks_trained_as_one_cost_what_that_training_took(study: Path) -> No
     }
     claimed(study, runs)
     (chapter,) = page([study]).chapters
-    assert chapter.cost.busy_s == pytest.approx(2 * 120)
+    assert chapter.spent.busy_s == pytest.approx(2 * 120)
 
     half = {arm: own[:2] for arm, own in runs.items()}
     claimed(study, half, seeds=2, name="half")  # two of four: half of the time
-    assert page([study]).chapters[1].cost.busy_s == pytest.approx(2 * 60 / 2)
+    assert page([study]).chapters[1].spent.busy_s == pytest.approx(2 * 60 / 2)
 
 
 def test_a_probe_put_much_later_is_no_cost(study: Path) -> None:
@@ -213,7 +213,7 @@ def test_a_probe_put_much_later_is_no_cost(study: Path) -> None:
             write_json(run.folder / "state.json", {**run.state, "heartbeat": BEGAN + 90_000})
     claimed(study, runs)
 
-    assert page([study]).chapters[0].cost.busy_s == pytest.approx(8 * 60)
+    assert page([study]).chapters[0].spent.busy_s == pytest.approx(8 * 60)
 
 
 def test_claims_of_two_studies_stand_side_by_side(tmp_path: Path) -> None:

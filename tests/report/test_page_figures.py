@@ -13,7 +13,7 @@ from isoexp.report.arms import curve_figure, metrics_figure
 from isoexp.report.html import html
 from isoexp.report.page import page, write
 
-from .reading import Reader
+from .reader import Reader
 from .studies import claimed, curve, two_arms
 
 A = (0.80, 0.81, 0.82, 0.80)

@@ -1,0 +1,150 @@
+"""Claims: a sentence of the paper, and all that will decide it, written down before any run.
+
+    arms × seeds  →  a metric of each run  →  contrasts by seed  →  expectations
+
+A file of conf/claim says it for each scale; `Claim.at` makes one of it.
+"""
+
+__all__ = ["SCALES", "Claim"]
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from ..errors import UserError
+from .fields import check_choice, checked, overrides, wrong
+from .terms import Comparison, Metric, Plot, Tuning
+
+SCALES = ("smoke", "laptop", "gpu")
+"""smoke: does it run? laptop: an answer from two cores; gpu: the data sets of the literature."""
+
+NAME = re.compile(r"[a-zA-Z]\w*")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim at one scale.
+
+    Arguments:
+        claim: The sentence, in our own words.
+        section: Where the paper says it.
+        expected: The verdict expected before any run, and why.
+        cost: The minutes that it should take, on two cores or on one GPU.
+        scale: smoke | laptop | gpu.
+        common: Overrides of all arms.
+        arms: The overrides of each arm.
+        seeds: The number of networks of each arm, seeds 0, 1, …
+        curve: A figure beside the one of the metrics.
+    """
+
+    name: str
+    title: str
+    claim: str
+    section: str
+    expected: str
+    cost: float
+    scale: str
+    common: Sequence[str]
+    arms: Mapping[str, Sequence[str]]
+    tuning: Tuning | None
+    seeds: int
+    metrics: Mapping[str, Metric]
+    comparisons: Sequence[Comparison]
+    curve: Plot | None
+
+    @classmethod
+    def at(cls, name: str, node: Any, scale: str) -> Self:
+        """Reads a file's claim at a scale: `scales.SCALE` adds overrides, and replaces the rest.
+
+        Raises:
+            UserError: If a key is unknown, missing, or has a value that cannot be.
+        """
+
+        if not isinstance(node, Mapping):
+            raise UserError(f"claim {name}: its file must have keys, got {node!r}")
+        scales = node.get("scales") or {}
+        if not isinstance(scales, Mapping) or scale not in scales:
+            told = ", ".join(scales) if isinstance(scales, Mapping) else scales
+            raise UserError(f"claim {name} has no scale {scale}; it has {told or 'none'}")
+        own = dict(scales[scale] or {})
+        common = overrides(node.get("common", []), name) + overrides(own.pop("common", []), name)
+        if isinstance(node.get("tuning"), Mapping) and isinstance(own.get("tuning"), Mapping):
+            own["tuning"] = {**node["tuning"], **own["tuning"]}
+        merged = {k: v for k, v in node.items() if k != "scales"} | own | {"common": common}
+
+        return cls.of({"name": name, "scale": scale, **merged})
+
+    @classmethod
+    def of(cls, node: Mapping[str, Any]) -> Self:
+        """Reads a claim at its scale, as `written` wrote it, or from a file."""
+
+        name = str(node.get("name"))
+        found = checked(cls, node, {"tuning": None, "curve": None, "common": []}, f"claim {name}")
+        if not NAME.fullmatch(name):
+            raise UserError(f"a claim is named by letters, digits and _, got {name}")
+        check_choice(name, "scale", SCALES, found["scale"])
+        if not isinstance(found["arms"], Mapping) or not found["arms"]:
+            raise wrong(name, "arms", "a name and overrides for each arm", found["arms"])
+        for arm in found["arms"]:
+            if not NAME.fullmatch(str(arm)):
+                raise wrong(name, "arms", "named by letters, digits and _", arm)
+        if found["seeds"] < 1:
+            raise wrong(name, "seeds", "at least 1", found["seeds"])
+
+        arms = {str(arm): overrides(each, name) for arm, each in found["arms"].items()}
+        metrics = {str(k): Metric.read(v, str(k), name) for k, v in found["metrics"].items()}
+        comparisons = [
+            Comparison.read(each, name, list(arms), metrics) for each in found["comparisons"]
+        ]
+        if not any(each.role == "decides" for each in comparisons):
+            raise wrong(name, "comparisons", "at least one that decides", "none")
+        if found["tuning"]:
+            _check_margins(comparisons, metrics, name)
+        curve = found["curve"]
+        read = {
+            "common": overrides(found["common"], name),
+            "arms": arms,
+            "tuning": found["tuning"] and Tuning.read(found["tuning"], name),
+            "metrics": metrics,
+            "comparisons": comparisons,
+            "curve": None if curve is None else Plot.read(curve, name, list(arms)),
+        }
+
+        return cls(**found | read)
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The claim as plain values, from which `of` makes it again."""
+
+        return json.loads(json.dumps(asdict(self)))
+
+    @property
+    def identity(self) -> str:
+        """A hash of all that decides, without the prose."""
+
+        prose = ("title", "claim", "section", "expected", "cost", "curve")
+        decisive = {key: value for key, value in self.written.items() if key not in prose}
+        for each in (*decisive["metrics"].values(), *decisive["comparisons"]):
+            each.pop("words")
+        text = json.dumps(decisive, sort_keys=True)
+
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _check_margins(
+    comparisons: Sequence[Comparison], metrics: Mapping[str, Metric], claim: str
+) -> None:
+    """Checks that comparisons of tuned arms have a margin.
+
+    All seeds of an arm share the settings chosen for it, so that their spread does not show how
+    lucky the choice was. A margin covers that; without one, luck alone decides one claim in six.
+    """
+
+    for each in comparisons:
+        least = 1.0 if metrics[each.metric].log else 0.0
+        if each.expects in ("greater", "less") and each.margin <= least:
+            told = f"above {least:g} where arms are tuned: a lucky choice must not decide"
+            raise wrong(claim, "comparisons.margin", told, each.margin)

@@ -1,0 +1,230 @@
+"""The terms of a claim: the numbers taken of each run, how they are compared, tuned and drawn.
+
+A contrast of arms is Σ w_a m_{a,s}, one number for each seed s.
+"""
+
+__all__ = ["EXPECTATIONS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "expectation"]
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Self
+
+from ..errors import UserError, did_you_mean
+from .fields import check_choice, checked, wrong
+
+TAKES = ("mean", "median", "min", "max", "sum", "first", "last")
+"""The ways in which rows of a table become one number."""
+
+EXPECTATIONS = {
+    "greater": "above 0 by at least {:g}",
+    "less": "below 0 by at least {:g}",
+    "equal": "equal to 0 within ±{:g}",
+    "within": "every value within ±{:g}",
+    "beyond": "every value beyond ±{:g}",
+}
+"""The expectations of a contrast, each as it is said of a margin."""
+
+RATIOS = {
+    "greater": "above 1 by a factor of at least {:g}",
+    "less": "below 1 by a factor of at least {:g}",
+    "equal": "within a factor of {:g} of 1",
+    "within": "every value within a factor of {:g} of 1",
+    "beyond": "every value beyond a factor of {:g} of 1",
+}
+"""The same of ratios."""
+
+ROLES = ("decides", "control", "beside")
+"""A comparison is for the verdict, for the trust in it (it must be supported), or the reader."""
+
+TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s+)?([a-zA-Z]\w*)")
+
+
+def expectation(expects: str, margin: float, log: bool = False) -> str:
+    """Puts an expectation into words; of a ratio, if the contrast is one of logarithms."""
+
+    told = (RATIOS if log else EXPECTATIONS)[expects].format(margin)
+
+    return told.removesuffix(" by a factor of at least 1" if log else " by at least 0")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a run.
+
+    Arguments:
+        of: summary, metrics, or the name of a probe's table.
+        column: A key of the summary, or a column of the table.
+        where: The rows that count: of columns a value, a list of values, or a condition ">= 1".
+        minus: If given, the number of the rows that have this instead is subtracted.
+        take: mean | median | min | max | sum | first | last of those rows.
+        log: Whether it is compared by ratios: contrasts are of its natural logarithm.
+        words: Its name for the reader.
+    """
+
+    of: str
+    column: str
+    where: Mapping[str, Any]
+    minus: Mapping[str, Any]
+    take: str
+    log: bool
+    unit: str
+    words: str
+
+    @classmethod
+    def read(cls, node: Any, name: str, claim: str) -> Self:
+        """Reads a metric: the key of a summary, or all of its fields."""
+
+        if isinstance(node, str):
+            node = {"of": "summary", "column": node}
+        defaults = {"where": {}, "minus": {}, "take": "mean", "log": False, "unit": ""}
+        defaults["words"] = name
+        metric = cls(**checked(cls, node, defaults, f"claim {claim}: metrics.{name}"))
+        check_choice(claim, f"metrics.{name}.take", TAKES, metric.take)
+
+        return metric
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A contrast of arms by seed, and the expectation of it.
+
+    Arguments:
+        contrast: As it is written: iso_tanh - tanh.
+        metric: The name of the metric m.
+        expects: greater | less | equal | within | beyond.
+        margin: The smallest effect that counts; of a logarithm, as a ratio above one.
+        role: decides | control | beside.
+        against: The value under the null hypothesis, subtracted from the contrast.
+        words: The question, for the reader.
+    """
+
+    contrast: str
+    metric: str
+    expects: str
+    margin: float
+    role: str
+    against: float
+    words: str
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight w_a of each arm."""
+
+        return _weights(self.contrast) or {}
+
+    @classmethod
+    def read(
+        cls, node: Any, claim: str, arms: Sequence[str], metrics: Mapping[str, Metric]
+    ) -> Self:
+        """Reads a comparison; its arms and its metric must be there."""
+
+        where = f"claim {claim}: comparisons"
+        defaults = {"role": "decides", "against": 0.0, "words": ""}
+        found = cls(**checked(cls, node, defaults, where))
+        weights = _weights(found.contrast)
+        if not weights:
+            raise wrong(claim, "comparisons.contrast", "like iso_tanh - tanh", found.contrast)
+        for arm in weights:
+            if arm not in arms:
+                near = did_you_mean(arm, arms)
+                raise UserError(f"{where}: there is no arm {arm} in {found.contrast!r}{near}")
+        if found.metric not in metrics:
+            near = did_you_mean(found.metric, metrics)
+            raise UserError(f"{where}: there is no metric {found.metric}{near}")
+        check_choice(claim, "comparisons.expects", EXPECTATIONS, found.expects)
+        check_choice(claim, "comparisons.role", ROLES, found.role)
+        least = 1.0 if metrics[found.metric].log else 0.0
+        if not (isfinite(found.margin) and found.margin >= least):
+            told = f"at least {least:g}" + (", being of a ratio" if least else "")
+            raise wrong(claim, "comparisons.margin", told, found.margin)
+        if metrics[found.metric].log and found.against < 0:
+            raise wrong(claim, "comparisons.against", "positive, being of a ratio", found.against)
+        if found.expects == "equal" and found.margin == least:
+            raise UserError(f"{where}: nothing is known to be equal to a margin of {least:g}")
+
+        return found
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """The search for settings of each arm, by seeds that are not looked at again.
+
+    Arguments:
+        grid: The values of each setting; all combinations are trained. An arm that sets one of
+            them itself keeps it.
+        metric: The key of the summary that is best on the validation split.
+        seeds: The number of networks for each combination.
+    """
+
+    grid: Mapping[str, Sequence[Any]]
+    metric: str
+    seeds: int
+
+    @property
+    def sign(self) -> int:
+        """1 if larger values of the metric are better, else −1."""
+
+        return -1 if self.metric.endswith("/loss") else 1
+
+    @classmethod
+    def read(cls, node: Any, claim: str) -> Self:
+        """Reads the tuning of a claim."""
+
+        tuning = cls(**checked(cls, node, {}, f"claim {claim}: tuning"))
+        if not tuning.metric.startswith("valid/"):
+            told = "on the validation split, like valid/accuracy"
+            raise wrong(claim, "tuning.metric", told, tuning.metric)
+        if tuning.seeds < 1:
+            raise wrong(claim, "tuning.seeds", "at least 1", tuning.seeds)
+        for key, values in tuning.grid.items():
+            if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+                raise wrong(claim, f"tuning.grid.{key}", "a list of values", values)
+
+        return tuning
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure: the mean over seeds of a column y against a column x, a curve for each arm.
+
+    Arguments:
+        of: metrics, or the name of a probe's table; its rows of one x are averaged.
+        where: The rows that count, as of a metric.
+        log_x: Whether the x axis is logarithmic.
+    """
+
+    of: str
+    x: str
+    y: str
+    where: Mapping[str, Any]
+    log_x: bool
+    arms: Sequence[str]
+
+    @classmethod
+    def read(cls, node: Any, claim: str, arms: Sequence[str]) -> Self:
+        """Reads a plot; it draws all arms unless it names some."""
+
+        defaults = {"where": {}, "log_x": False, "arms": list(arms)}
+        plot = cls(**checked(cls, node, defaults, f"claim {claim}: curve"))
+        for arm in plot.arms:
+            if arm not in arms:
+                raise wrong(claim, "curve.arms", f"of {', '.join(arms)}", arm)
+
+        return plot
+
+
+def _weights(contrast: str) -> dict[str, float] | None:
+    """Returns the weight of each arm in "a - b", "0.5 a + 0.5 b - c"; None if it is not one."""
+
+    weights: dict[str, float] = {}
+    place = 0
+    while match := TERM.match(contrast, place):
+        sign, size, arm = match.groups()
+        if (place and not sign) or arm in weights:
+            return None
+        weights[arm] = float(size or 1) * (-1 if sign == "-" else 1)
+        place = match.end()
+
+    return weights if not contrast[place:].strip() else None

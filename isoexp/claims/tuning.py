@@ -1,0 +1,89 @@
+"""The tuning of arms: each gets the settings that are best for it on the validation split.
+
+The grid is the same for all arms, and so is the number of networks. They have seeds of their own,
+so that what was lucky in the choice is not met again in the comparison.
+"""
+
+__all__ = ["TUNING_SEED", "Candidate", "Selection", "choose", "combinations", "scored"]
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from statistics import fmean
+from typing import Any
+
+from .terms import Tuning
+
+TUNING_SEED = 1_000_000
+"""The first seed of networks that are trained to tune; claims themselves begin at 0."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One combination of a grid, as it did.
+
+    Arguments:
+        values: The value of each setting.
+        score: The mean of the metric over its networks; None if one of them has failed.
+        networks: The number of its networks.
+        failed: The number of those that failed.
+    """
+
+    values: Mapping[str, Any]
+    score: float | None
+    networks: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The settings chosen for an arm, of all candidates tried.
+
+    Arguments:
+        edges: The settings chosen at an end of their grid: the best may lie beyond.
+    """
+
+    chosen: Mapping[str, Any]
+    edges: Sequence[str]
+    tried: Sequence[Candidate]
+
+
+def combinations(tuning: Tuning, overrides: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns all combinations of the settings that an arm's overrides leave open."""
+
+    set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
+    grid = {key: values for key, values in tuning.grid.items() if key not in set_by_arm}
+
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+
+def choose(tuning: Tuning, candidates: Sequence[Candidate]) -> Selection | None:
+    """Chooses the best candidate, the first of equals; None if networks of all have failed.
+
+    One whose networks did not all end is not chosen: a rate at which training diverges now and
+    then is not a good one, however well the rest does.
+    """
+
+    whole = [each for each in candidates if each.score is not None]
+    if not whole:
+        return None
+    best = max(whole, key=lambda each: tuning.sign * (each.score or 0.0))
+    edges = [
+        key
+        for key, value in best.values.items()
+        if len(tuning.grid[key]) > 2 and value in (tuning.grid[key][0], tuning.grid[key][-1])
+    ]
+
+    return Selection(best.values, edges, candidates)
+
+
+def scored(
+    values: Mapping[str, Any], summaries: Sequence[Mapping[str, Any] | None], metric: str
+) -> Candidate:
+    """Scores a combination by the summaries of its networks, None of those that failed."""
+
+    scores = [None if each is None else each.get(metric) for each in summaries]
+    known = [score for score in scores if score is not None]
+    failed = len(scores) - len(known)
+
+    return Candidate(values, None if failed or not known else fmean(known), len(scores), failed)

@@ -1,0 +1,96 @@
+"""Power: the least number of seeds n with which a test finds an effect as often as asked.
+
+    difference     P(T > t(½ + level/2)),          T ~ t(n − 1; δ),    δ = √n margin / s
+    equivalence    at least 2 P(T > t(level)) − 1, of the same T, if there is no effect
+
+t(q) is a quantile of Student's law. The second is a bound, of two tests that must both pass: its n
+is never too small.
+
+Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988); Phillips, Power of the
+Two One-Sided Tests Procedure in Bioequivalence (1990).
+"""
+
+__all__ = ["seeds_for_difference", "seeds_for_equivalence"]
+
+from collections.abc import Callable
+from math import isfinite, sqrt
+
+from scipy.special import nctdtr, stdtrit
+
+from .results import SampleSize
+
+LARGEST_DF = 1e9
+"""From here on Student's law is the normal one, in double precision."""
+
+LARGEST_SHIFT = 1e4
+"""A δ from where on every test passes."""
+
+
+def seeds_for_difference(
+    spread: float, margin: float, level: float = 0.95, power: float = 0.8
+) -> SampleSize:
+    """Returns how many seeds a two-sided t test needs to tell a mean of ±margin from 0.
+
+    Arguments:
+        spread: The standard deviation of the values.
+        margin: The effect to be found.
+        level: 1 − α, of the test.
+        power: The share of studies that find it.
+
+    Raises:
+        ValueError: If the margin is not above 0, or the spread is below 0 or not finite.
+    """
+
+    return _least(
+        lambda n: _passes(n, spread, margin, (1 + level) / 2),
+        spread,
+        margin,
+        power,
+        f"noncentral t power of a two-sided t test, for a mean of {margin:g} at s = {spread:g}",
+    )
+
+
+def seeds_for_equivalence(
+    spread: float, margin: float, level: float = 0.95, power: float = 0.8
+) -> SampleSize:
+    """Returns how many seeds TOST needs to show that a mean of 0 is within ±margin.
+
+    It takes the arguments, and raises the errors, of `seeds_for_difference`.
+    """
+
+    return _least(
+        lambda n: max(0.0, 2 * _passes(n, spread, margin, level) - 1),
+        spread,
+        margin,
+        power,
+        f"noncentral t power of TOST within {margin:g}, for a mean of 0 at s = {spread:g}",
+    )
+
+
+def _passes(n: int, spread: float, margin: float, quantile: float) -> float:
+    """Returns how often t exceeds a quantile of its law, if the mean is the margin."""
+
+    df = min(n - 1, LARGEST_DF)
+    shift = min(sqrt(n) * margin / spread, LARGEST_SHIFT) if spread else LARGEST_SHIFT
+
+    return 1 - float(nctdtr(df, shift, stdtrit(df, quantile)))
+
+
+def _least(
+    power_of: Callable[[int], float], spread: float, margin: float, power: float, method: str
+) -> SampleSize:
+    if not (margin > 0 and isfinite(margin)):
+        raise ValueError(f"the margin must be above 0, got {margin:g}: no n finds an effect of 0")
+    if not (spread >= 0 and isfinite(spread)):
+        raise ValueError(f"the spread must be finite and not below 0, got {spread:g}")
+    if not 0 < power < 1:
+        raise ValueError(f"the power must be between 0 and 1, got {power:g}")
+
+    low, high = 1, 2  # one value has no power, ever
+    while power_of(high) < power:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if power_of(middle) < power else (low, middle)
+
+    return SampleSize(high, power_of(high), method)

@@ -1,0 +1,135 @@
+"""Student's t: the interval of a mean or of a difference of means, its test, its equivalence.
+
+    t = (m − μ) / e,    e = s / √n    or, unpaired (Welch),    e² = s_x² / n_x + s_y² / n_y.
+
+Values without any spread have no t. They are judged by rearrangement: under the null hypothesis n
+differences all have one sign on a given side once in 2ⁿ, two arms part so once in (n_x + n_y choose
+n_x). One value alone says nothing: its interval is the whole line and its p is 1.
+
+Source: Student, The Probable Error of a Mean (1908); Welch, The Generalization of "Student's"
+Problem when Several Different Population Variances are Involved (1947); Schuirmann, A Comparison of
+the Two One-Sided Tests Procedure and the Power Approach (1987).
+"""
+
+__all__ = ["Student", "identical", "mean", "welch"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb, inf, sqrt
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import stdtr, stdtrit
+
+from .results import Estimate, PValue, finite
+
+SAME = 1e-12
+"""Values whose range is this part of the largest are one value, but for the rounding of sums."""
+
+
+@dataclass(frozen=True)
+class Student:
+    """An estimate whose error, in units of its standard error, has Student's law.
+
+    Arguments:
+        n: The number of values.
+        estimate: The mean, or the difference of means.
+        error: Its standard error; 0 if the values have no spread, ∞ if one stands alone.
+        df: The degrees of freedom.
+        rarity: The probability that chance alone puts values without spread on one side so.
+        method: The estimate in words.
+    """
+
+    n: int
+    estimate: float
+    error: float
+    df: float
+    rarity: float
+    method: str
+
+    def interval(self, level: float = 0.95) -> Estimate:
+        """Returns the estimate with its interval m ± t e, t the quantile (1 + level) / 2."""
+
+        half = float(stdtrit(self.df, (1 + level) / 2)) * self.error
+        low, high = self.estimate - half, self.estimate + half
+
+        return Estimate(self.n, self.estimate, low, high, level, f"t interval of {self._told}")
+
+    def test(self) -> PValue:
+        """Tests, two-sided, the null hypothesis that the true value is 0."""
+
+        if self.error == 0:
+            p = min(1.0, 2 * self.rarity) if self.estimate else 1.0
+            return PValue(self.n, p, min(1.0, 2 * self.rarity), f"rearrangement of {self._told}")
+        p = 2 * float(stdtr(self.df, -abs(self.estimate) / self.error))
+
+        return PValue(self.n, p, 0.0, f"two-sided t test of {self._told}")
+
+    def equivalence(self, margin: float) -> PValue:
+        """Tests the null hypothesis that the true value is not within ±margin.
+
+        p is the larger of two one-sided t tests (TOST), and is below α if the interval of level
+        1 − 2α is within ±margin.
+
+        Raises:
+            ValueError: If the margin is not above 0: nothing is shown to be exactly 0.
+        """
+
+        if not 0 < margin < inf:
+            raise ValueError(f"the margin of an equivalence must be above 0, got {margin:g}")
+        if self.error == 0:
+            p = self.rarity if abs(self.estimate) < margin else 1.0
+            return PValue(self.n, p, self.rarity, f"rearrangement of {self._told}, twice one-sided")
+        p = float(stdtr(self.df, (abs(self.estimate) - margin) / self.error))
+
+        return PValue(self.n, p, 0.0, f"two one-sided t tests (TOST) of {self._told}")
+
+    @property
+    def _told(self) -> str:
+        return self.method + (", all of them identical" if self.error == 0 else "")
+
+
+def mean(values: Sequence[float] | np.ndarray) -> Student:
+    """Estimates the mean of values.
+
+    Raises:
+        ValueError: If there is none, or one is not finite.
+    """
+
+    return _mean(finite(values), "the mean of {} values")
+
+
+def welch(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> Student:
+    """Estimates the difference of the means of two arms with seeds of their own.
+
+    Raises:
+        ValueError: If an arm has no value, or one is not finite.
+    """
+
+    x, y = finite(x, "x"), finite(y, "y")
+    a, b = _mean(x, "x"), _mean(y, "y")
+    error = sqrt(a.error**2 + b.error**2)
+    if 0 < error < inf:
+        df = error**4 / sum(each.error**4 / each.df for each in (a, b))
+    else:
+        df = min(a.df, b.df)
+    rarity = 1 / comb(a.n + b.n, a.n)
+    method = f"the difference of the means of {a.n} and of {b.n} values, by Welch"
+
+    return Student(a.n + b.n, a.estimate - b.estimate, error, df, rarity, method)
+
+
+def identical(values: Float[np.ndarray, " n"]) -> bool:
+    """Tells whether values are one and the same, to rounding."""
+
+    return bool(np.ptp(values) <= SAME * np.abs(values).max())
+
+
+def _mean(values: Float[np.ndarray, " n"], what: str) -> Student:
+    n = len(values)
+    if n == 0:
+        raise ValueError("a mean must have values, got none: run some seeds")
+    error = inf if n == 1 else float(values.std(ddof=1)) / sqrt(n)
+    error = 0.0 if n > 1 and identical(values) else error
+
+    return Student(n, float(values.mean()), error, max(1, n - 1), 0.5**n, what.format(n))
