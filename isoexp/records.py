@@ -24,6 +24,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def write_table(
     schema: Schema,
     constants: Mapping[str, str | int],
     config: Mapping[str, Any],
+    metadata: Mapping[bytes, bytes] = MappingProxyType({}),
 ) -> None:
     """Writes rows as parquet, with columns that are the same in all of them before.
 
@@ -155,6 +157,7 @@ def write_table(
         schema: The columns' types. Declared, not inferred: tables of all runs must fit together.
         constants: What tells this run from others, a column each.
         config: The flat configuration, kept in the metadata of the file for `read`.
+        metadata: More of the metadata.
     """
 
     import io
@@ -173,7 +176,7 @@ def write_table(
         fields.append(pa.field(name, kinds[kind]))
         columns.append(pa.array(rows.get(name) or [None] * length, fields[-1].type))
 
-    metadata = {CONFIG_KEY: json.dumps(config).encode()}
+    metadata = {**metadata, CONFIG_KEY: json.dumps(config).encode()}
     table = pa.table(columns, schema=pa.schema(fields, metadata=metadata))
 
     buffer = io.BytesIO()

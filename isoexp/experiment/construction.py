@@ -6,24 +6,21 @@ profiles), optimizers of pytorch_optimizer, and whatever is in the packages that
 with --allow.
 """
 
-__all__ = ["ALLOW", "allow", "build", "check", "sources", "targets"]
+__all__ = ["allow", "build", "check", "sources", "targets"]
 
 import hashlib
 import importlib
 import inspect
-import os
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..allowed import allow, allowed, require_allowed
 from ..errors import UserError, did_you_mean
 from .configuration import Config
 from .settings import describe_type, fits
-
-ALLOW = "ISOEXP_ALLOW"
-"""The environment variable that carries --allow to every process of a sweep, comma-separated."""
 
 MARKS = ("_target_", "_partial_")
 """The keys of a node that are not arguments."""
@@ -40,12 +37,6 @@ SUPPLIED = {
     "optimizer": ("params",),
 }
 """What the package itself gives to the constructors of a group."""
-
-
-def allow(packages: Iterable[str]) -> None:
-    """Lets configurations name what is in packages, in this process and in those it starts."""
-
-    os.environ[ALLOW] = ",".join(filter(None, [*_allowed(), *packages]))
 
 
 def check(config: Config) -> None:
@@ -142,15 +133,11 @@ def _resolve(path: str, target: Any) -> Any:
         raise UserError(f"{where} must be a dotted name like isoexp.models.MLP, got {target!r}")
 
     root = target.partition(".")[0]
-    allowed = {"isoexp", "torch", "torchvision", "pytorch_optimizer", *filter(None, _allowed())}
-    if root not in allowed:
-        raise UserError(
-            f"{where} names {target}, of a package that may not run: --allow {root} permits it, "
-            "if you trust it"
-        )
+    if root not in ("isoexp", "torch", "torchvision", "pytorch_optimizer"):
+        require_allowed(root, f"{where} names {target}")
 
     found = _locate(where, target)
-    if root in _allowed():
+    if root in allowed():
         return found
     if not _harmless(root, target, found):
         raise UserError(
@@ -158,10 +145,6 @@ def _resolve(path: str, target: Any) -> Any:
         )
 
     return found
-
-
-def _allowed() -> list[str]:
-    return os.environ.get(ALLOW, "").split(",")
 
 
 def _locate(where: str, target: str) -> Any:

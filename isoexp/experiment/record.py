@@ -237,8 +237,9 @@ class Record:
         schema = {"network": str, "step": int, **twin, **probe.schema}
         own = {f"probe.{name}.{key}": value for key, value in self.probes[name].items()}
         self._forget(name)
-        self._write(f"probes/{name}.parquet", rows, schema, "completed", own)
-        self._draw(name, probe)
+        drawer = figures.metadata(getattr(probe, "figure", None))
+        self._write(f"probes/{name}.parquet", rows, schema, "completed", own, drawer)
+        self._draw(name)
 
         self.summary |= {
             f"probe/{name}/{key}": None if isnan(value) else value for key, value in numbers.items()
@@ -297,11 +298,11 @@ class Record:
 
         return found
 
-    def _draw(self, name: str, probe: Probe) -> None:
+    def _draw(self, name: str) -> None:
         if self.draw:
             path = self.run.folder / "probes" / f"{name}.parquet"
             caption = f"{command(self.columns, self.facts['words'])} probe={name}"
-            figures.draw_beside(path, caption, getattr(probe, "draw", None))
+            figures.draw_beside(path, caption)
 
     def _write_metrics(self, state: str) -> None:
         if self.run.lines.exists():
@@ -316,9 +317,10 @@ class Record:
         schema: Schema,
         state: str,
         own: Mapping[str, Any] = MappingProxyType({}),
+        metadata: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
-        constants = {**self.columns, "state": state}
-        write_table(self.run.folder / name, rows, schema, constants, {**self.settings, **own})
+        path, constants = self.run.folder / name, {**self.columns, "state": state}
+        write_table(path, rows, schema, constants, {**self.settings, **own}, metadata)
 
 
 def describe_failure(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import COLORS
+from .style import COLORS, default_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,12 +106,11 @@ def curves(table: "pd.DataFrame", figure: "Figure") -> None:
 def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") -> bytes:
     """Returns the drawing of a table, by `dots` or `curves`; it names nothing outside of it."""
 
-    import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     content = io.BytesIO()
-    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+    with default_settings(SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that a font has not: the reader's may
         figure = Figure(dpi=150, layout="constrained")
         FigureCanvasSVG(figure)

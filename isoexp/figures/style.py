@@ -1,9 +1,20 @@
 """What the figures share: colours, which rows they show, titles."""
 
-__all__ = ["COLORS", "CONTROL", "UNTRAINED", "colored", "short", "title", "trained"]
+__all__ = [
+    "COLORS",
+    "CONTROL",
+    "UNTRAINED",
+    "colored",
+    "default_settings",
+    "short",
+    "title",
+    "trained",
+]
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import cycle
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,6 +32,16 @@ def colored(table: "pd.DataFrame", column: str) -> "Iterator[tuple[str, tuple[An
     """Yields a colour with each group of the trained network's rows."""
 
     yield from zip(cycle(COLORS), trained(table).groupby(column, sort=False), strict=False)
+
+
+@contextmanager
+def default_settings(changes: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None]:
+    """Sets matplotlib to its defaults and changes of them: a user's matplotlibrc has no say."""
+
+    from matplotlib import style
+
+    with style.context(["default", dict(changes)]):
+        yield
 
 
 def short(layer: str) -> str:
