@@ -36,13 +36,7 @@ Draw = Callable[["pd.DataFrame", "Figure"], None]
 
 
 def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
-    """Draws a table.
-
-    Arguments:
-        how: Draws the rows on an empty figure.
-        table: The rows, as a probe wrote them.
-        caption: A text below the figure: the command that made the rows.
-    """
+    """Draws a table, and below it a caption: the command that made the rows."""
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -90,7 +84,8 @@ def drawer(path: Path) -> str | None:
     It is read from the metadata. Older tables name none: a module here has the name of their probe.
     """
 
-    named = _metadata(path).get(KEY, b"").decode()
+    footer = _footer(path)
+    named = ((footer and footer.metadata) or {}).get(KEY, b"").decode()
     if named or path.stem in ("arms", "style"):
         return named or None
 
@@ -131,11 +126,14 @@ def undrawn(run: Path, again: bool = False) -> dict[Path, str | None]:
         again: Whether to return the tables that have a figure, too.
     """
 
-    return {
-        path: drawer(path)
-        for path in sorted(run.glob("probes/*.parquet"))
-        if (again or not path.with_suffix(".png").exists()) and not _empty(path)
-    }
+    found = {}
+    for path in sorted(run.glob("probes/*.parquet")):
+        if again or not path.with_suffix(".png").exists():
+            footer = _footer(path)
+            if footer is None or footer.num_rows:  # drawing one that cannot be read says why
+                found[path] = drawer(path)
+
+    return found
 
 
 def missing(run: Path) -> list[Path]:
@@ -147,10 +145,7 @@ def missing(run: Path) -> list[Path]:
 def draw_beside(path: Path, caption: str, named: str | None = None) -> str | None:
     """Draws a stored table into a file beside it, if it has rows; returns why, if that fails.
 
-    Arguments:
-        path: The table.
-        caption: A text below the figure.
-        named: Its drawer; unless given, the one that the table names.
+    A drawer that is named goes before the one of the table. The whole error is kept in a file.
     """
 
     said = path.with_suffix(".figure-error.txt")
@@ -168,8 +163,8 @@ def draw_beside(path: Path, caption: str, named: str | None = None) -> str | Non
     return None
 
 
-def _stored(path: Path) -> Any:
-    """Reads the footer of a table; None if it cannot be read."""
+def _footer(path: Path) -> Any:
+    """Reads the number of rows and the metadata of a table; None if it cannot be read."""
 
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -178,18 +173,6 @@ def _stored(path: Path) -> Any:
         return pq.read_metadata(path)
     except (pa.ArrowException, OSError):
         return None
-
-
-def _metadata(path: Path) -> dict[bytes, bytes]:
-    return getattr(_stored(path), "metadata", None) or {}
-
-
-def _empty(path: Path) -> bool:
-    """Whether a table has no rows; drawing one that cannot be read says why."""
-
-    stored = _stored(path)
-
-    return stored is not None and not stored.num_rows
 
 
 def _lay_out(figure: "Figure") -> None:
