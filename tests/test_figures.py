@@ -5,12 +5,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import matplotlib.image as plt
 import pandas as pd
 import pytest
 
 from isoexp import figures
 from isoexp.config.groups import choices
+from isoexp.errors import UserError
+from isoexp.figures import equivariance, refraction
 from isoexp.figures.style import short, title, trained
 from isoexp.probes import Equivariance, probe
 from isoexp.store.tables import write_table
@@ -19,8 +22,47 @@ from .experiment.runs import TINY, run
 from .probes.subjects import subject
 
 
-def test_every_probe_has_a_figure() -> None:
-    assert set(figures.FIGURES) == set(choices()["probe"]) - {"all", "none"}
+@pytest.mark.parametrize("probe", sorted(set(choices()["probe"]) - {"all", "none"}))
+def test_every_probe_has_a_figure(probe: str) -> None:
+    """Of tables from before they named their drawer, too."""
+
+    named = f"isoexp.figures.{probe}:draw"
+
+    assert figures.drawer(Path(f"{probe}.parquet")) == named
+    assert callable(figures.find(named))
+
+
+def test_what_figures_share_draws_no_table() -> None:
+    for name in ("style", "arms", "__init__.x", "mine"):
+        assert figures.drawer(Path(f"{name}.parquet")) is None
+
+
+def test_a_table_names_its_drawer(tmp_path: Path) -> None:
+    path = tmp_path / "refraction.parquet"
+    named = "mylab.drawing:draw"
+    write_table(path, {"n": [1]}, {"n": int}, {}, {}, figures.metadata(named))
+
+    assert figures.drawer(path) == named
+    assert figures.metadata(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("isoexp.figures.arms:dotts", "has no attribute 'dotts'"),
+        ("isoexp.figures.painting:draw", "No module named 'isoexp.figures.painting'"),
+        ("isoexp.figures.refraction", "must be named 'module:function', got 'isoexp.figures.ref"),
+        ("isoexp.figures.refraction:PANELS", "drawing needs a function, and .* is none"),
+        ("isoexp.figures.arms:np.load", "must be named 'module:function'"),
+        ("isoexp.cli:main", "of a package that may not run"),
+        ("os:remove", "drawing needs os:remove, of a package that may not run: --allow os permits"),
+    ],
+)
+def test_what_a_table_may_not_name(named: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ISOEXP_ALLOW", raising=False)
+
+    with pytest.raises(UserError, match=says):
+        figures.find(named)
 
 
 def test_titles_say_which_network_and_how_many() -> None:
@@ -43,7 +85,7 @@ def test_a_caption_stands_below_all_else(tmp_path: Path) -> None:
     it = subject()
     table = probe(it.model, it.x, Equivariance(draws=1))
     command = "isoexp train " + " ".join(f"model.setting_{i}={i}" for i in range(12))
-    how = figures.FIGURES["equivariance"]
+    how = equivariance.draw
     figure = figures.draw(how, table, command)
 
     caption = figure.texts[-1]
@@ -57,19 +99,6 @@ def test_a_caption_stands_below_all_else(tmp_path: Path) -> None:
     assert with_caption.shape[0] > without.shape[0]
 
 
-@pytest.mark.usefixtures("folder")
-def test_a_probe_may_bring_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    def plot(probe: object, table: Any, figure: Any) -> None:
-        figure.subplots().plot(table["error_mean"])
-        figure.set_size_inches(1, 1)
-
-    monkeypatch.setattr(Equivariance, "draw", plot, raising=False)
-    run(*TINY, "epochs=1", "probe=[equivariance]", "probe.equivariance.draws=1")
-    (drawn,) = Path("runs").glob("**/probes/equivariance.png")
-
-    assert plt.imread(drawn).shape[1] < 400
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_a_figure_is_drawn_again_without_torch() -> None:
@@ -77,7 +106,7 @@ def test_a_figure_is_drawn_again_without_torch() -> None:
     code = (
         "import sys, pandas; from pathlib import Path; from isoexp import figures\n"
         "(path,) = Path('runs').glob('*/*/probes/equivariance.parquet')\n"
-        "how = figures.FIGURES['equivariance']\n"
+        "how = figures.find(figures.drawer(path))\n"
         "figures.save(how, pandas.read_parquet(path), Path('again.png'))\n"
         "assert 'torch' not in sys.modules"
     )
@@ -95,10 +124,16 @@ def test_a_table_without_rows_lacks_no_figure(tmp_path: Path) -> None:
     assert figures.missing(tmp_path) == [probes / "refraction.parquet"]
     (probes / "refraction.png").touch()
     assert figures.missing(tmp_path) == []
-    assert figures.missing(tmp_path, again=True) == [probes / "refraction.parquet"]
+    assert figures.undrawn(tmp_path) == {probes / "mine.parquet": None}
+    assert list(figures.undrawn(tmp_path, again=True)) == [
+        probes / "mine.parquet",
+        probes / "refraction.parquet",
+    ]
 
 
-def test_what_breaks_a_figure_is_kept_until_it_is_drawn(tmp_path: Path) -> None:
+def test_what_breaks_a_figure_is_kept_until_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(table: Any, figure: Any) -> None:
         raise RuntimeError("no\nink")
 
@@ -106,9 +141,33 @@ def test_what_breaks_a_figure_is_kept_until_it_is_drawn(tmp_path: Path) -> None:
     write_table(path, {"n": [1]}, {"n": int}, {}, {})
     said = tmp_path / "refraction.figure-error.txt"
 
-    assert figures.draw_beside(path, "", broken) == "RuntimeError: no ink"
+    monkeypatch.setattr(refraction, "draw", broken)
+    assert figures.draw_beside(path, "") == "RuntimeError: no ink"
     assert "in broken" in said.read_text()
     assert not (tmp_path / "refraction.png").exists()
-    assert figures.draw_beside(path, "", lambda table, figure: None) is None
+    monkeypatch.setattr(refraction, "draw", lambda table, figure: None)
+    assert figures.draw_beside(path, "") is None
     assert not said.exists()
     assert (tmp_path / "refraction.png").exists()
+
+
+def test_settings_of_matplotlib_change_no_figure(tmp_path: Path) -> None:
+    """Of a matplotlibrc, a style, a notebook."""
+
+    it = subject()
+    table = probe(it.model, it.x, Equivariance(draws=1))
+    figures.save(equivariance.draw, table, tmp_path / "usual.png", "isoexp train")
+
+    changed: Any = {
+        "text.usetex": True,
+        "font.size": 20.0,
+        "savefig.dpi": 50,
+        "savefig.bbox": "tight",
+        "axes.facecolor": "black",
+        "figure.constrained_layout.use": True,
+    }
+    with matplotlib.rc_context(changed):
+        figures.save(equivariance.draw, table, tmp_path / "changed.png", "isoexp train")
+        assert matplotlib.rcParams["font.size"] == 20
+
+    assert (tmp_path / "changed.png").read_bytes() == (tmp_path / "usual.png").read_bytes()

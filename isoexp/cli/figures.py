@@ -1,14 +1,18 @@
-"""isoexp figures: from the tables that probes wrote to what they look like. No torch."""
+"""isoexp figures: draws the tables that probes wrote. No torch."""
 
 __all__ = ["HELP", "figures"]
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache, partial
+from pathlib import Path
 
-from ..errors import UserError, did_you_mean
+from ..errors import UserError
 from ..store.lock import Busy, hold
 from ..store.run import Run
 from ..store.study import find_runs
+from .options import Parser, parse
 
 HELP = """\
 isoexp figures RUN …
@@ -18,73 +22,115 @@ folder of a run, a folder of runs, or the 8 characters that end a run's name. Ru
 drawn when they are probed, those of a sweep are not, unless figures=true.
 
   --again             draws all of them anew
+  --allow PACKAGE     lets functions of a package that you trust draw the tables of your own probes
+  --config-dir DIR    looks into DIR/probe/ where a table was written before the class of your probe
+                      named its figure
 
   isoexp figures 66da9a41
   isoexp figures runs/main --again
 
 The figure of refraction.parquet is refraction.png beside it. torch is not needed."""
 
-OPTIONS = ("--again", "--help", "-h")
-
 
 def figures(arguments: Sequence[str]) -> int:
     """Runs the command; returns its exit code: 0, or 1 if a figure failed."""
 
-    options = [word for word in arguments if word.startswith("-")]
-    for word in options:
-        if word not in OPTIONS:
-            near = did_you_mean(word, OPTIONS) or "; isoexp figures --help shows them"
-            raise UserError(f"isoexp figures has no option {word}{near}")
-    if {"-h", "--help"} & set(options):
+    parser = Parser("figures")
+    parser.add_argument("--again", action="store_true")
+    options = parse(parser, arguments)
+    if options.help:
         print(HELP)
         return 0
 
-    found = [run for word in arguments if word not in options for run in find_runs(word)]
+    found = [run for word in options.words for run in find_runs(word)]
     runs = list({run.folder.resolve(): run for run in found}.values())
     if not runs:
         raise UserError("isoexp figures takes a run, or a folder of runs; isoexp ls shows them")
     if not any(path for run in runs for path in run.folder.glob("probes/*.parquet")):
-        raise UserError(f"{_named(runs)}: no probe has measured it yet; isoexp probe does")
+        named = runs[0].folder if len(runs) == 1 else f"{len(runs)} runs"
+        raise UserError(f"{named}: no probe has measured it yet; isoexp probe does")
+    for folder in options.config_dir:
+        if not Path(folder).is_dir():
+            raise UserError(f"--config-dir must be a folder, got {folder}")
 
-    return 1 if _draw(runs, "--again" in options) else 0
+    return 1 if _draw(runs, options.again, [Path(folder) for folder in options.config_dir]) else 0
 
 
-def _draw(runs: Sequence[Run], again: bool) -> int:
+def _draw(runs: Sequence[Run], again: bool, folders: Sequence[Path]) -> int:
     """Draws the tables of runs, and says so; returns how many failed."""
 
-    from ..figures import FIGURES, draw_beside, missing
+    from ..figures import draw_beside, undrawn
     from ..store.identity import command
 
-    drawn, failed, unknown = 0, 0, set()
-    for run in runs:
-        unknown |= {p.stem for p in run.folder.glob("probes/*.parquet")} - set(FIGURES)
-        tables = missing(run.folder, again)
-        if not tables:
+    of_class = cache(partial(_named_by_class, folders))
+    tables = [
+        {p: drawer or of_class(p.stem) for p, drawer in undrawn(run.folder, again).items()}
+        for run in runs
+    ]
+    refused = _refuse((path.stem, drawer) for found in tables for path, drawer in found.items())
+
+    drawn, failed, unknown = 0, 0, Counter[str]()
+    for run, found in zip(runs, tables, strict=True):
+        ready = {path: drawer for path, drawer in found.items() if drawer not in refused}
+        failed += len(found) - len(ready)
+        if not ready:
             continue
         state = run.state
         trained = command(state.get("columns") or {}, state.get("words") or ())
         try:
             with hold(run):
-                for path in tables:
-                    reason = draw_beside(path, f"{trained} probe={path.stem}")
-                    if reason is None:
-                        drawn += 1
-                        print(path.with_suffix(".png"), flush=True)
-                    else:
+                for path, drawer in ready.items():
+                    reason = draw_beside(path, f"{trained} probe={path.stem}", drawer)
+                    if reason is not None:
                         failed += 1
                         print(f"failed: {path}: {reason}", file=sys.stderr)
+                    elif drawer is None:
+                        unknown[path.stem] += 1
+                    else:
+                        drawn += 1
+                        print(path.with_suffix(".png"), flush=True)
         except Busy as busy:
-            failed += len(tables)
+            failed += len(ready)
             print(f"not drawn: {busy}", file=sys.stderr)
 
     for name in sorted(unknown):
-        print(f"no figure is known of {name}: a probe of your own draws it when it measures")
-    print(f"{drawn} drawn{f', {failed} not' if failed else ''}")
-    if not drawn + failed and not again:
+        advice = "its class names none; add figure = 'module:function'"
+        print(f"no figure is known of {name}: {advice}")
+    counts = {"drawn": drawn, "failed": failed, "without figure": unknown.total()}
+    print(", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "drawn"))
+    if not any(counts.values()) and not again:
         print("all were drawn before: --again draws them anew")
 
     return failed
 
 
-def _named(runs: Sequence[Run]) -> str:
-    return str(runs[0].folder) if len(runs) == 1 else f"{len(runs)} runs"
+def _named_by_class(folders: Sequence[Path], probe: str) -> str | None:
+    """Returns the drawer that the class of a user's probe names, which is read from its file."""
+
+    import yaml
+
+    from ..figures import find
+
+    for path in (path for folder in folders for path in sorted(folder.glob("probe/*.yaml"))):
+        node = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get(probe)
+        if isinstance(node, dict) and "_target_" in node:
+            return getattr(find(":".join(node["_target_"].rsplit(".", 1))), "figure", None)
+
+    return None
+
+
+def _refuse(tables: Iterable[tuple[str, str | None]]) -> set[str]:
+    """Returns the drawers that cannot be had; says why, once for all the tables of a probe."""
+
+    from ..figures import find
+
+    refused = set()
+    for (probe, drawer), n in Counter(tables).items():
+        try:
+            if drawer is not None:
+                find(drawer)
+        except UserError as error:
+            refused.add(drawer)
+            print(f"not drawn: {probe} of {n} run{'s' * (n > 1)}: {error}", file=sys.stderr)
+
+    return refused

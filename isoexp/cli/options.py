@@ -39,7 +39,7 @@ def parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
         )
 
     if options.allow:
-        from ..config.targets import allow
+        from ..config.allowed import allow
 
         allow(options.allow)
 

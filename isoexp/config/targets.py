@@ -5,51 +5,19 @@ functions of torch (as profiles), optimizers of pytorch_optimizer, and anything 
 the user allows with --allow.
 """
 
-__all__ = ["ALLOW", "allow", "locate", "resolve", "sources"]
+__all__ = ["resolve", "sources"]
 
 import hashlib
 import importlib
 import inspect
-import os
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, did_you_mean, one_line
+from ..errors import UserError, did_you_mean
+from .allowed import allowed, require_allowed
 from .groups import GROUPS
-
-ALLOW = "ISOEXP_ALLOW"
-"""The environment variable that carries --allow to every process of a sweep, comma-separated."""
-
-
-def allow(packages: Iterable[str]) -> None:
-    """Lets configurations name what is in packages, in this process and in those it starts."""
-
-    os.environ[ALLOW] = ",".join([*_allowed(), *packages])
-
-
-def locate(name: str) -> Any:
-    """Imports module:object, of isoexp or of a package that the user allows.
-
-    Raises:
-        UserError: If the package may not run, or there is no such object.
-    """
-
-    module, _, path = name.partition(":")
-    root = module.partition(".")[0]
-    if root not in ("isoexp", *_allowed()):
-        raise UserError(f"{name} is of a package that may not run: --allow {root} permits it")
-    try:
-        found = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except ModuleNotFoundError as error:
-        raise UserError(f"{name}: {error}; a folder of yours goes on PYTHONPATH") from error
-    except (Exception, SystemExit) as error:  # of anybody's module
-        raise UserError(f"{name}: {one_line(error)}") from error
-
-    return found
 
 
 def resolve(path: str, target: Any) -> Any:
@@ -60,15 +28,11 @@ def resolve(path: str, target: Any) -> Any:
         raise UserError(f"{where} must be a dotted name like isoexp.models.MLP, got {target!r}")
 
     root = target.partition(".")[0]
-    allowed = {"isoexp", "torch", "torchvision", "pytorch_optimizer", *_allowed()}
-    if root not in allowed:
-        raise UserError(
-            f"{where} names {target}, of a package that may not run: --allow {root} permits it, "
-            "if you trust it"
-        )
+    if root not in ("isoexp", "torch", "torchvision", "pytorch_optimizer"):
+        require_allowed(root, f"{where} names {target}")
 
     found = _import(where, target)
-    if root in _allowed():
+    if root in allowed():
         return found
     if not _harmless(root, target, found):
         raise UserError(
@@ -76,10 +40,6 @@ def resolve(path: str, target: Any) -> Any:
         )
 
     return found
-
-
-def _allowed() -> list[str]:
-    return [name for name in os.environ.get(ALLOW, "").split(",") if name]
 
 
 def _import(where: str, target: str) -> Any:

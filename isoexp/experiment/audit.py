@@ -16,10 +16,10 @@ import torch
 from torch.optim import Optimizer
 
 from .. import symmetry
+from ..config.allowed import locate
 from ..config.build import build, check
 from ..config.compose import choice, expand
 from ..config.groups import GROUPS, choices
-from ..config.targets import allow, locate
 from ..devices import set_threads
 from ..errors import UserError, did_you_mean, one_line
 from ..models import WEIGHTS
@@ -209,8 +209,7 @@ def _composed(overrides: Sequence[str], folders: Sequence[Path]) -> Iterator[For
 def _named(word: str, kind: str) -> Form:
     """Returns the form module:object; who types a name trusts its module."""
 
-    allow([word.partition(".")[0].partition(":")[0]])
-    found = locate(word)
+    found = locate(word, word, own=word.partition(":")[0])
     if not callable(found):
         raise UserError(f"{word} must name a class or a function, got {type(found).__name__}")
     kind = kind or _kind(found)

@@ -283,8 +283,9 @@ class Record:
             f"probe.{name}.{key}": value for key, value in self.job.config["probe"][name].items()
         }
         self._forget(name)
-        self._write(f"probes/{name}.parquet", rows, schema, "completed", own)
-        self._draw(name, probe)
+        drawer = figures.metadata(getattr(probe, "figure", None))
+        self._write(f"probes/{name}.parquet", rows, schema, "completed", own, drawer)
+        self._draw(name)
 
         self.summary |= {
             f"probe/{name}/{key}": None if isnan(value) else value for key, value in numbers.items()
@@ -343,11 +344,11 @@ class Record:
 
         return found
 
-    def _draw(self, name: str, probe: Probe) -> None:
+    def _draw(self, name: str) -> None:
         if self.job.settings.figures is not False:
             path = self.run.folder / "probes" / f"{name}.parquet"
             caption = f"{command(self.columns, self.telling)} probe={name}"
-            figures.draw_beside(path, caption, getattr(probe, "draw", None))
+            figures.draw_beside(path, caption)
 
     def _write_metrics(self, state: str) -> None:
         if self.run.lines.exists():
@@ -362,10 +363,11 @@ class Record:
         schema: Schema,
         state: str,
         own: Mapping[str, Any] = MappingProxyType({}),
+        metadata: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> None:
-        constants = {**self.columns, "state": state}
+        path, constants = self.run.folder / name, {**self.columns, "state": state}
         config = {**flat(self.job.config, self.seed), **own}
-        write_table(self.run.folder / name, rows, schema, constants, config)
+        write_table(path, rows, schema, constants, config, metadata)
 
 
 def describe_failure(error: BaseException) -> str:

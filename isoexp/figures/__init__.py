@@ -1,10 +1,11 @@
 """Figures of the probes' tables, for a file, W&B or a paper. No torch: they draw from parquet.
 
-Each has a module of its own with a function draw(table, figure), which draws a table, as the probe
-wrote it, on an empty matplotlib figure.
+The metadata of a table names the function that draws it, "module:function". It is called with the
+table, as the probe wrote it, and an empty matplotlib figure. The drawers of isoexp's own probes are
+the modules of this package; style has their common parts, and arms what reports draw.
 """
 
-__all__ = ["FIGURES", "draw", "draw_beside", "missing", "save"]
+__all__ = ["draw", "draw_beside", "drawer", "find", "metadata", "missing", "save", "undrawn"]
 
 import io
 import textwrap
@@ -14,21 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.allowed import locate
+from ..errors import UserError, one_line
 from ..store.files import write_bytes
-from . import (
-    agreement,
-    alignment,
-    compression,
-    connectivity,
-    continuity,
-    cost,
-    decisions,
-    equivariance,
-    locking,
-    ood_magnitude,
-    refraction,
-    spectrum,
-)
+from ..store.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,47 +28,30 @@ CAPTION: dict[str, Any] = {
     "fontsize": 6, "color": "0.4", "family": "monospace", "ha": "center", "va": "top",
 }  # fmt: skip
 
+KEY = b"isoexp.figure"
+
 MARGIN_INCHES = 0.1
 
 Draw = Callable[["pd.DataFrame", "Figure"], None]
 
-FIGURES: dict[str, Draw] = {
-    "agreement": agreement.draw,
-    "refraction": refraction.draw,
-    "spectrum": spectrum.draw,
-    "ood_magnitude": ood_magnitude.draw,
-    "alignment": alignment.draw,
-    "compression": compression.draw,
-    "connectivity": connectivity.draw,
-    "continuity": continuity.draw,
-    "cost": cost.draw,
-    "decisions": decisions.draw,
-    "equivariance": equivariance.draw,
-    "locking": locking.draw,
-}
-"""The figure of each probe's table, by the name of the table."""
-
 
 def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
-    """Returns the figure of a table.
-
-    Arguments:
-        how: What draws it.
-        table: The rows, as a probe wrote them.
-        caption: What stands below: the command that made the rows.
-    """
+    """Draws a table, and below it a caption: the command that made the rows."""
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # No pyplot: it takes longer to import, and looks for a display.
-    figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)  # keeps its renderer, and with it the sizes of texts
-    how(table, figure)
-    if caption:  # below the figure as it is laid out
-        _lay_out(figure)
-        wrapped = textwrap.fill(caption, width=int(18 * figure.get_figwidth()))
-        figure.text(0.5, -0.01, wrapped, **CAPTION)
+    from .style import default_settings
+
+    with default_settings():
+        # No pyplot: it takes longer to import, and looks for a display.
+        figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
+        FigureCanvasAgg(figure)  # keeps its renderer, and with it the sizes of texts
+        how(table, figure)
+        if caption:  # below the figure as it is laid out
+            _lay_out(figure)
+            wrapped = textwrap.fill(caption, width=int(18 * figure.get_figwidth()))
+            figure.text(0.5, -0.01, wrapped, **CAPTION)
 
     return figure
 
@@ -86,7 +59,9 @@ def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
 def save(how: Draw, table: "pd.DataFrame", path: Path, caption: str = "") -> None:
     """Draws a table into a PNG file."""
 
-    with warnings.catch_warnings():
+    from .style import default_settings
+
+    with warnings.catch_warnings(), default_settings():
         warnings.simplefilter("ignore")  # of axes without a number: the table says so
         figure = draw(how, table, caption)
         _lay_out(figure)
@@ -97,58 +72,100 @@ def save(how: Draw, table: "pd.DataFrame", path: Path, caption: str = "") -> Non
     write_bytes(path, content.getvalue())
 
 
-def missing(run: Path, again: bool = False) -> list[Path]:
-    """Returns the tables in the folder of a run that have a figure here, which is not drawn yet.
+def metadata(figure: object) -> dict[bytes, bytes]:
+    """Returns the metadata of a table whose drawer is named "module:function", or not at all."""
 
-    Arguments:
-        run: The folder.
-        again: Whether to return those whose figures are drawn, too.
+    return {KEY: str(figure).encode()} if figure else {}
+
+
+def drawer(path: Path) -> str | None:
+    """Returns the name of the function that draws a stored table, if one is known.
+
+    It is read from the metadata. Older tables name none: a module here has the name of their probe.
     """
 
-    return [
-        path
-        for path in sorted(run.glob("probes/*.parquet"))
-        if path.stem in FIGURES
-        and (again or not path.with_suffix(".png").exists())
-        and not _empty(path)
-    ]
+    footer = _footer(path)
+    named = ((footer and footer.metadata) or {}).get(KEY, b"").decode()
+    if named or path.stem in ("arms", "style"):
+        return named or None
+
+    own = Path(__file__).with_name(f"{path.stem}.py").is_file()
+
+    return f"{__name__}.{path.stem}:draw" if own else None
 
 
-def draw_beside(path: Path, caption: str, how: Draw | None = None) -> str | None:
-    """Draws the figure of a stored table beside it; returns why, if that fails.
+def find(name: str) -> Callable[..., Any]:
+    """Imports what is named "module:function".
 
-    Arguments:
-        path: The table. Without rows it has no figure.
-        caption: What stands below.
-        how: What draws it; unless given, what draws tables of that name.
+    Raises:
+        UserError: If it is of a package that is not allowed, or cannot be imported.
     """
 
-    import pandas as pd
+    module, colon, function = name.partition(":")
+    if not (module and colon and function.isidentifier()):
+        raise UserError(f"a figure must be named 'module:function', got {name!r}")
+    found = locate(name, f"drawing needs {name}", own=f"{__name__}.")
+    if not callable(found):
+        raise UserError(f"drawing needs a function, and {name} is none")
 
-    how = how or FIGURES.get(path.stem)
+    return found
+
+
+def undrawn(run: Path, again: bool = False) -> dict[Path, str | None]:
+    """Returns the drawer of each table that has rows and no figure yet, None where none is known.
+
+    Arguments:
+        run: The folder of a run.
+        again: Whether to return the tables that have a figure, too.
+    """
+
+    found = {}
+    for path in sorted(run.glob("probes/*.parquet")):
+        if again or not path.with_suffix(".png").exists():
+            footer = _footer(path)
+            if footer is None or footer.num_rows:  # drawing one that cannot be read says why
+                found[path] = drawer(path)
+
+    return found
+
+
+def missing(run: Path) -> list[Path]:
+    """Returns the tables in the folder of a run that lack their figure."""
+
+    return [path for path, named in undrawn(run).items() if named]
+
+
+def draw_beside(path: Path, caption: str, named: str | None = None) -> str | None:
+    """Draws a stored table into a file beside it, if it has rows; returns why, if that fails.
+
+    A drawer that is named goes before the one of the table. The whole error is kept in a file.
+    """
+
     said = path.with_suffix(".figure-error.txt")
     try:
-        table = pd.read_parquet(path)
-        if how is not None and len(table):
-            save(how, table, path.with_suffix(".png"), caption)
+        table = read_table(path)
+        named = named or drawer(path)
+        if named and len(table):
+            save(find(named), table, path.with_suffix(".png"), caption)
     except Exception as error:  # a broken matplotlib loses no numbers
         said.write_text(traceback.format_exc(), encoding="utf-8")
-        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        return f"{kind}{one_line(error)}"
     said.unlink(missing_ok=True)
 
     return None
 
 
-def _empty(path: Path) -> bool:
-    """Whether a table has no rows; one that cannot be read has, for all that is known."""
+def _footer(path: Path) -> Any:
+    """Reads the number of rows and the metadata of a table; None if it cannot be read."""
 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return not pq.read_metadata(path).num_rows
+        return pq.read_metadata(path)
     except (pa.ArrowException, OSError):
-        return False
+        return None
 
 
 def _lay_out(figure: "Figure") -> None:

@@ -2,14 +2,13 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .style import COLORS, CONTROL, UNTRAINED, short, title, trained
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from .style import COLORS, CONTROL, short, title, trained, untrained
 
 MAPS = {
     "orthogonal": "orthogonal",
@@ -19,22 +18,21 @@ MAPS = {
     "permutation_turned": "… in a random basis",
     "identity": "identity",
 }
-"""What the maps are called, the best at the top."""
+"""The names of maps, the best at the top."""
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """What each map leaves unexplained and what it finds again, a column a layer, with controls."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws what each map leaves unexplained and what it finds again, a column a layer."""
 
     sites: Any = list(trained(table).groupby(["things", "layer"], sort=False))
-    measures = ["residual", "retrieval"]
+    before = untrained(table)
     figure.set_size_inches(max(figure.get_figwidth(), 1.9 + 2.0 * len(sites)), 4.6)
     grid = figure.subplots(2, len(sites), squeeze=False, sharey=True, sharex="row")
 
     for column, ((things, layer), rows) in zip(grid.T, sites, strict=True):
-        same = (table["things"] == things) & (table["layer"] == layer)
-        for axes, measure in zip(column, measures, strict=True):
-            if "network" in table:
-                _show(axes, table.loc[same & (table["network"] == UNTRAINED)], measure, "o", None)
+        same = (before["things"] == things) & (before["layer"] == layer)
+        for axes, measure in zip(column, ("residual", "retrieval"), strict=True):
+            _show(axes, before.loc[same], measure, "o", None)
             _show(axes, rows, measure, "o", COLORS[0])
             if measure == "retrieval" and things == "words":
                 _show(axes, rows, "translation", "D", COLORS[1])
@@ -42,7 +40,7 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
             axes.grid(axis="x", color="0.92")
             axes.tick_params(labelsize=8)
         where = "words, read by" if things == "words" else "samples in"
-        column[0].set_title(f"{where}\n{short(str(layer))}", fontsize=9)
+        column[0].set_title(f"{where}\n{short(layer)}", fontsize=9)
         column[0].set_xlabel("residual ‖A − sBQ‖² / ‖A‖²", fontsize=8)
         column[1].set_xlabel("share that is nearest to itself", fontsize=8)
     for axes in grid[:, 0]:
@@ -53,7 +51,7 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     figure.suptitle(title(table, "Agreement of twins (App. F.2)", "samples a half"), fontsize=10)
 
 
-def _show(axes: "Axes", rows: "pd.DataFrame", measure: str, marker: str, color: str | None) -> None:
+def _show(axes: Axes, rows: pd.DataFrame, measure: str, marker: str, color: str | None) -> None:
     """Draws a point a map, with the range of its controls in grey; hollow, without a colour."""
 
     part: Any = rows.loc[rows["measure"] == measure].set_index("map")
@@ -66,13 +64,13 @@ def _show(axes: "Axes", rows: "pd.DataFrame", measure: str, marker: str, color: 
     axes.plot(part["value"], at, marker, markerfacecolor=face, markeredgecolor=edge, markersize=5)
 
 
-def _legend(figure: "Figure", table: "pd.DataFrame") -> None:
+def _legend(figure: Figure, table: pd.DataFrame) -> None:
     axes = figure.axes[0]
     grey = CONTROL["color"]
     axes.plot([], [], "o", color=COLORS[0], markersize=5, label="trained")
     if "translation" in set(table["measure"]):
         axes.plot([], [], "D", color=COLORS[1], markersize=5, label="words, without known pairs")
     axes.plot([], [], color=grey, linewidth=6, label="shuffled")
-    if "network" in table:
+    if len(untrained(table)):
         axes.plot([], [], "o", markerfacecolor="none", markeredgecolor=grey, label="untrained")
     figure.legend(fontsize=7, loc="outside lower center", ncols=4)

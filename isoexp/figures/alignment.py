@@ -2,24 +2,23 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .style import COLORS, CONTROL, short, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from .style import COLORS, CONTROL, legend, short, title, trained
 
 BASES = {"standard": ("the standard basis", COLORS[1]), "own": ("its own basis", COLORS[2])}
-"""The bases that are looked at, their names and colours; the random ones are the control."""
+"""The names and colours of the bases; the random ones are the control."""
 
 QUARTERS = (0, 90, 180, 270, 360)
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """Coordinates, spotlights and planes of unit activations, by basis; ratios to the null."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws coordinates, spotlights and planes of unit activations, by basis, beside the null."""
 
     table = trained(table)
     layers = list(table.groupby("layer", sort=False))
@@ -28,20 +27,19 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
 
     for row, (layer, rows) in enumerate(layers):
         coordinates, sweep = (figure.add_subplot(grid[row, column]) for column in (0, 1))
-        _coordinates(coordinates, rows)
-        _sweep(sweep, rows)
-        _planes(figure, grid[row, 2], rows)
-        coordinates.set_title(f"{short(str(layer))}: coordinates", fontsize=9)
+        _draw_coordinates(coordinates, rows)
+        _draw_sweep(sweep, rows)
+        _draw_planes(figure, grid[row, 2], rows)
+        coordinates.set_title(f"{short(layer)}: coordinates", fontsize=9)
         for axes in (coordinates, sweep):
             axes.tick_params(labelsize=8)
 
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=7, loc="outside lower center", ncols=len(labels))
+    legend(figure.axes[0], "lower center", ncols=len(BASES) + 2)
     figure.suptitle(title(table, "Alignment (Secs. 1, 2.3)", "samples"), fontsize=10)
 
 
-def _coordinates(axes: Any, rows: Any) -> None:
-    """The density of x̂·b̂ in each basis."""
+def _draw_coordinates(axes: Axes, rows: Any) -> None:
+    """Draws the density of x̂·b̂ in each basis."""
 
     rows = rows[rows["measure"] == "coordinate"]
     random = rows[rows["basis"] == "random"]
@@ -49,7 +47,7 @@ def _coordinates(axes: Any, rows: Any) -> None:
     width = 2 / len(t)
 
     axes.plot(t, random["null"] / width, **CONTROL, label="null, exact")
-    _band(axes, t, random, width)
+    _draw_band(axes, t, random, width)
     for basis, (label, color) in BASES.items():
         part = rows[rows["basis"] == basis]
         if len(part):
@@ -57,8 +55,8 @@ def _coordinates(axes: Any, rows: Any) -> None:
     axes.set(xlabel="x̂·b̂", xlim=(-1, 1), ylim=(0, None), ylabel="density")
 
 
-def _sweep(axes: Any, rows: Any) -> None:
-    """SRM(θ) / SRM₀ in each basis: the widest spotlight's whole line, the narrowest's dotted."""
+def _draw_sweep(axes: Axes, rows: Any) -> None:
+    """Draws SRM(θ) / SRM₀ in each basis, of the widest spotlight, and dotted of the narrowest."""
 
     rows = rows[rows["measure"] == "spotlight"]
     if not len(rows):
@@ -72,14 +70,14 @@ def _sweep(axes: Any, rows: Any) -> None:
             part = each[each["basis"] == basis]
             axes.plot(np.degrees(part["at"]), part["ratio"], style, color=color)
     random = rows[(rows["null"] == level) & (rows["basis"] == "random")]
-    _band(axes, np.degrees(random["at"]), random, level)
+    _draw_band(axes, np.degrees(random["at"]), random, level)
 
     axes.set(xlabel="θ (°)", xticks=QUARTERS, ylabel="SRM / SRM₀", ylim=(0, None))
     axes.set_title(f"spotlight of {level:.0%} (dotted: {narrow:.0%})", fontsize=9)
 
 
-def _planes(figure: "Figure", place: Any, rows: Any) -> None:
-    """How dense the planes are, by angle and share, over isotropic data: the own basis if any.
+def _draw_planes(figure: Figure, place: Any, rows: Any) -> None:
+    """Draws the density of planes over that of isotropic data, of the own basis if there is one.
 
     Each shell outwards holds half of the isotropic data of the one before.
     """
@@ -109,8 +107,8 @@ def _planes(figure: "Figure", place: Any, rows: Any) -> None:
     bar.ax.set_yticklabels(["≤ ⅛", "1", "≥ 8"], fontsize=7)
 
 
-def _band(axes: Any, at: np.ndarray, random: Any, unit: float) -> None:
-    """The random bases, mean and standard deviation."""
+def _draw_band(axes: Axes, at: Any, random: Any, unit: float) -> None:
+    """Draws the random bases, mean and standard deviation."""
 
     mean, sd = (np.asarray(random[column]) / unit for column in ("value", "value_sd"))
     axes.fill_between(at, mean - sd, mean + sd, color=COLORS[0], alpha=0.25, linewidth=0)

@@ -6,12 +6,13 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from itertools import cycle
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .style import COLORS
+from .style import COLORS, STYLES, default_settings, legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,19 +25,17 @@ MANY = 2_000
 """Dots that a drawing holds one by one; more of them are a picture in it."""
 
 SPREAD = 0.25
-"""How far the dots of an arm are spread, of the distance to the next arm."""
+"""The reach of the dots of an arm, of the distance to the next arm."""
 
 BESIDE = 0.4
-"""How far an axis goes beyond the means for the sake of intervals, of the means' range."""
+"""The reach of an axis beyond the means for the sake of intervals, of the means' range."""
 
 SETTINGS: dict[Any, str] = {"svg.fonttype": "none", "svg.hashsalt": "isoexp"}
 """Letters stay letters, and the same numbers give the same file."""
 
-STYLES = ("-", "--", ":", "-.")
-
 
 def dots(table: "pd.DataFrame", figure: "Figure") -> None:
-    """A panel a metric: every seed a dot, the mean with its interval, arm by arm.
+    """Draws a panel a metric: every seed a dot, the mean with its interval, arm by arm.
 
     Arguments:
         table: metric, log, arm, value, mean, low and high; a row a seed.
@@ -52,7 +51,7 @@ def dots(table: "pd.DataFrame", figure: "Figure") -> None:
     raster = len(table) > MANY
 
     for axes, (metric, part) in zip(grid, metrics, strict=False):
-        for place, (arm, color) in enumerate(zip(arms, _colors(len(arms)), strict=True)):
+        for place, (arm, color) in enumerate(zip(arms, cycle(COLORS), strict=False)):
             own = part[part["arm"] == arm]
             if len(own):
                 _arm(axes, own, place, color, raster)
@@ -70,7 +69,7 @@ def dots(table: "pd.DataFrame", figure: "Figure") -> None:
 
 
 def curves(table: "pd.DataFrame", figure: "Figure") -> None:
-    """A panel a column: the mean over seeds of each arm, with its interval.
+    """Draws a panel a column: the mean over seeds of each arm, with its interval.
 
     Arguments:
         table: panel, arm, x, mean, low and high; x_name, and log_x and log_y of the axes.
@@ -83,7 +82,7 @@ def curves(table: "pd.DataFrame", figure: "Figure") -> None:
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
 
     for axes, (panel, part) in zip(grid, panels, strict=True):
-        for place, (arm, color) in enumerate(zip(arms, _colors(len(arms)), strict=True)):
+        for place, (arm, color) in enumerate(zip(arms, cycle(COLORS), strict=False)):
             own = part[part["arm"] == arm].sort_values("x")
             style = STYLES[place // len(COLORS) % len(STYLES)]
             axes.plot(own["x"], own["mean"], style, color=color, label=_plain(arm), lw=1.4)
@@ -99,19 +98,17 @@ def curves(table: "pd.DataFrame", figure: "Figure") -> None:
         log = bool(part["log_y"].any() and (part["mean"] > 0).all())
         axes.set_yscale("log" if log else "linear")
         axes.set_ylim(*_bounds(part, log))
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, loc="outside right upper", frameon=False)
+    legend(grid[0], "right upper", fontsize=8, frameon=False)
 
 
 def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") -> bytes:
-    """Returns the drawing of a table, by `dots` or `curves`; it names nothing outside of it."""
+    """Draws a table, by `dots` or `curves`, as an SVG that loads nothing from elsewhere."""
 
-    import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     content = io.BytesIO()
-    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
+    with default_settings(SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that a font has not: the reader's may
         figure = Figure(dpi=150, layout="constrained")
         FigureCanvasSVG(figure)
@@ -123,7 +120,7 @@ def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") 
 
 
 def _small(drawing: str) -> str:
-    """Returns a drawing in half the letters: hundredths of a point, no comments, no indents."""
+    """Rounds an SVG to hundredths of a point, and drops comments and indents: half the letters."""
 
     drawing = re.sub(r"<!DOCTYPE[^>]*>|<!--.*?-->", "", drawing, flags=re.DOTALL)
     drawing = re.sub(r">\s+<", ">\n<", drawing)
@@ -144,7 +141,7 @@ def _arm(axes: "Axes", own: "pd.DataFrame", place: int, color: str, raster: bool
 
 
 def _bounds(part: "pd.DataFrame", log: bool) -> tuple[float, float]:
-    """Returns the ends of an axis: intervals of few seeds may be far wider than all means."""
+    """Chooses the ends of an axis: intervals of few seeds may be far wider than all means."""
 
     forth, back = (np.log, np.exp) if log else (np.asarray, np.asarray)
     means = forth(part["mean"].dropna())
@@ -172,10 +169,6 @@ def _be_logarithmic(axes: "Axes") -> None:
 
 
 def _plain(text: str) -> str:
-    """Returns a text whose dollars are no formula."""
+    """Escapes dollars, which begin a formula."""
 
     return text.replace("$", r"\$")
-
-
-def _colors(n: int) -> list[str]:
-    return [COLORS[place % len(COLORS)] for place in range(n)]

@@ -2,55 +2,54 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .style import COLORS, CONTROL, UNTRAINED, short, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from .style import COLORS, CONTROL, name_layers, title, trained, untrained
 
 SMALLEST = 1e-17
 """Where an error of zero is shown."""
 
+ERRORS = (
+    ("forced_error", "x", COLORS[1], "every layer reduced"),
+    ("relative_error", "o", COLORS[0], "where f commutes"),
+)
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """The widths of layers and what they need of them; the error of the network so compressed."""
+
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws the widths of layers, what they need of them, and the error after compression."""
 
     widths, errors = figure.subplots(1, 2)
     rows = trained(table)
-    at = np.arange(len(rows))
+    _draw_widths(widths, rows)
 
-    widths.bar(at - 0.2, rows["width"], 0.4, color=CONTROL["color"], label="width")
-    widths.bar(at + 0.2, rows["effective_width"], 0.4, color=COLORS[0], label="effective width")
-    for i, (width, effective) in enumerate(
-        zip(rows["width"], rows["effective_width"], strict=True)
-    ):
-        widths.annotate(str(width), (i - 0.2, width), ha="center", va="bottom", fontsize=7)
-        widths.annotate(str(effective), (i + 0.2, effective), ha="center", va="bottom", fontsize=7)
-    kept = rows["compressed_parameters"].sum() / rows["parameters"].sum()
-    widths.set(ylabel="features")
-    widths.margins(y=0.12)
-    widths.set_title(f"{100 * kept:.3g} % of the parameters kept", fontsize=9)
-
-    control = table[table["network"] == UNTRAINED] if "network" in table else table[:0]
-    for part, style, what in ((rows, {}, ""), (control, CONTROL, ", untrained")):
-        for column, marker, color, label in (
-            ("forced_error", "x", COLORS[1], "every layer reduced"),
-            ("relative_error", "o", COLORS[0], "where f commutes"),
-        ):
+    for part, style, what in ((rows, {}, ""), (untrained(table), CONTROL, ", untrained")):
+        for column, marker, color, label in ERRORS:
             if len(part):
-                look = {"color": color, "markersize": 5} | style
+                look = {"color": color, "markersize": 5, "fillstyle": "none"} | style
                 shown = np.maximum(part[column], SMALLEST)
-                errors.plot(at, shown, marker, **look, label=label + what, fillstyle="none")
+                errors.plot(range(len(rows)), shown, marker, **look, label=label + what)
     errors.set(yscale="log", ylabel="relative error")
     errors.set_ylim(SMALLEST / 3, 3.0)
     errors.set_title("change of what layers give", fontsize=9)
 
     for axes in (widths, errors):
-        axes.set_xticks(at, [short(str(layer)) for layer in rows["layer"]], fontsize=7)
+        name_layers(axes, list(rows["layer"]))
         axes.set_xlim(-0.6, len(rows) - 0.4)
         axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
     figure.suptitle(title(table, "Compression (Ganev et al. 2021)", "samples"))
+
+
+def _draw_widths(axes: Axes, rows: pd.DataFrame) -> None:
+    bars = ((-0.2, "width", CONTROL["color"]), (0.2, "effective_width", COLORS[0]))
+    for shift, column, color in bars:
+        at = np.arange(len(rows)) + shift
+        axes.bar(at, rows[column], 0.4, color=color, label=column.replace("_", " "))
+        for x, width in zip(at, rows[column], strict=True):
+            axes.annotate(str(width), (x, width), ha="center", va="bottom", fontsize=7)
+    kept = rows["compressed_parameters"].sum() / rows["parameters"].sum()
+    axes.set(ylabel="features")
+    axes.margins(y=0.12)
+    axes.set_title(f"{100 * kept:.3g} % of the parameters kept", fontsize=9)

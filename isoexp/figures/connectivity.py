@@ -3,14 +3,13 @@
 __all__ = ["draw"]
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from .style import COLORS, CONTROL, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 SYMMETRY = {
     "geodesic": ({"color": COLORS[0], "linewidth": 2.4}, "a rotation"),
@@ -23,23 +22,21 @@ STRAIGHT = {
     "orthogonal": ({"color": COLORS[0]}, "rotated"),
 }
 
+PANELS = (
+    (SYMMETRY, "to copies of itself (Eqn 15)"),
+    (STRAIGHT, "to a twin of another seed"),
+)
+
 Styles = Mapping[str, tuple[Mapping[str, Any], str]]
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """The loss along symmetry paths, and along straight paths to a twin."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws the loss along symmetry paths, and along straight paths to a twin."""
 
     rows = trained(table)
     rows = rows.loc[rows["layer"] == "all"]
     paths, splits = set(rows["path"]), set(rows["split"])
-    panels = [
-        (styles, what)
-        for styles, what in (
-            (SYMMETRY, "to copies of itself (Eqn 15)"),
-            (STRAIGHT, "to a twin of another seed"),
-        )
-        if paths & set(styles)
-    ]
+    panels = [(styles, what) for styles, what in PANELS if paths & set(styles)]
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (styles, what) in zip(grid, panels, strict=True):
         _draw_paths(rows, axes, styles)
@@ -59,7 +56,7 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     figure.suptitle(title(table, "Connectivity (Sec. 2.2)", "samples"))
 
 
-def _draw_paths(rows: "pd.DataFrame", axes: "Axes", styles: Styles) -> None:
+def _draw_paths(rows: pd.DataFrame, axes: Axes, styles: Styles) -> None:
     for path, (style, label) in styles.items():
         for split, line in (("test", "-"), ("train", ":")):
             part = rows[(rows["path"] == path) & (rows["split"] == split)]

@@ -2,30 +2,31 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .style import CONTROL, UNTRAINED, colored, short, title, trained
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from .style import CONTROL, colored, name_layers, short, title, trained, untrained
 
 MOST_NAMES = 8
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """R² of decoders, levels where they are strongest, interpolation, angle to limit points."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws R² of decoders, the strongest levels, interpolation, and angles to limit points."""
 
     figure.set_size_inches(8.6, 5.8)
     (decoded, levels), (between, angles) = figure.subplots(2, 2)
     places = list(dict.fromkeys(trained(table)["layer"]))
-    before: Any = table[table["network"] == UNTRAINED] if "network" in table else table[:0]
+    before = untrained(table)
 
     for color, (factor, rows) in colored(table, "factor"):
         own = before[before["factor"] == factor]
         for axes, shown in ((decoded, _r2), (between, _interpolation), (angles, _angle)):
             for part, how in ((rows, "o-"), (own, ":")):
-                x, y = shown(part, places)
+                layers, y = shown(part)
+                x = [places.index(layer) for layer in layers]
                 axes.plot(x, y, how, color=color, markersize=3, label=factor)
 
     decoded.set(ylabel="R² of a linear decoder", ylim=(min(-0.05, decoded.get_ylim()[0]), 1.05))
@@ -34,7 +35,8 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     angles.axhline(0, **CONTROL)
     angles.set_ylabel("angle to the nearest limit point\nless that in random bases (rad)")
     for axes in (decoded, between, angles):
-        _name(axes, places)
+        name_layers(axes, places, -(-len(places) // MOST_NAMES), rotation=20, ha="right")
+        axes.set_xlim(-0.3, len(places) - 0.7)
     _draw_levels(levels, table)
 
     lines, factors = decoded.get_legend_handles_labels()
@@ -47,7 +49,7 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     figure.suptitle(title(trained(table), "Continuity of factors (Sec. 2.3)", "samples decoded"))
 
 
-def _draw_levels(axes: Any, table: "pd.DataFrame") -> None:
+def _draw_levels(axes: Axes, table: pd.DataFrame) -> None:
     """Draws ρ_m at the hidden layer where it is largest for some m ≥ 2."""
 
     rows: Any = trained(table)
@@ -59,38 +61,27 @@ def _draw_levels(axes: Any, table: "pd.DataFrame") -> None:
             there = part[part["layer"] == layer]
             axes.plot(there["at"], there["value"], "o-", color=color, markersize=3)
             axes.plot(there["at"], there["null_high"], **CONTROL)
-        axes.set_title(f"at {short(str(layer))}", fontsize=8)
+        axes.set_title(f"at {short(layer)}", fontsize=8)
         axes.set_xticks(rows["at"].unique())
     axes.tick_params(axis="x", labelsize=7)
     axes.set(xlabel="levels m", ylabel="resultant ρ of decoded values", ylim=(0, None))
 
 
-def _r2(rows: Any, places: list[str]) -> tuple[list[int], Any]:
-    return _at(rows[rows["measure"] == "decode_r2"], places, "value")
+def _r2(rows: Any) -> tuple[Any, Any]:
+    rows = rows[rows["measure"] == "decode_r2"]
+
+    return rows["layer"], rows["value"]
 
 
-def _interpolation(rows: Any, places: list[str]) -> tuple[list[int], Any]:
+def _interpolation(rows: Any) -> tuple[Any, Any]:
     rows = rows[rows["measure"] == "interpolation_error"]
     half = rows[(rows["at"] - 0.5).abs() == (rows["at"] - 0.5).abs().min()]
     half = half.drop_duplicates("layer")  # of λ = 1/3 and 2/3, one
 
-    return _at(half.assign(ratio=half["value"] / half["null"]), places, "ratio")
+    return half["layer"], half["value"] / half["null"]
 
 
-def _angle(rows: Any, places: list[str]) -> tuple[list[int], Any]:
+def _angle(rows: Any) -> tuple[Any, Any]:
     rows = rows[(rows["measure"] == "limit_angle_rad") & (rows["basis"] == "standard")]
 
-    return _at(rows.assign(off=rows["value"] - rows["null"]), places, "off")
-
-
-def _at(rows: Any, places: list[str], column: str) -> tuple[list[int], Any]:
-    return [places.index(layer) for layer in rows["layer"]], rows[column]
-
-
-def _name(axes: Any, places: list[str]) -> None:
-    every = -(-len(places) // MOST_NAMES)
-    axes.set_xticks(range(0, len(places), every))
-    axes.set_xticklabels(
-        [short(place) for place in places[::every]], rotation=20, ha="right", fontsize=7
-    )
-    axes.set_xlim(-0.3, len(places) - 0.7)
+    return rows["layer"], rows["value"] - rows["null"]

@@ -2,32 +2,27 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .style import COLORS, CONTROL, short, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from .style import COLORS, CONTROL, name_layers, title, trained
 
 FORMS = {"own": COLORS[0], "tanh": COLORS[1], "relu": CONTROL["color"]}
 
 PASSES = {"forward": "forward", "both": "forward and back"}
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """Times of the forms, with quartiles, and what each keeps, layer by layer."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws the times of the forms, with quartiles, and the memory each keeps, layer by layer."""
 
     figure.set_size_inches(9.0, 3.8)
     *timed, kept = figure.subplots(1, 3)
     rows = trained(table)
-    layers = [str(layer) for layer in rows["layer"].drop_duplicates()]
 
     for axes, (way, what) in zip(timed, PASSES.items(), strict=True):
-        _times(axes, rows.loc[rows["pass"] == way])
+        _draw_times(axes, rows.loc[rows["pass"] == way])
         axes.set_title(what, fontsize=9)
         axes.set_ylim(bottom=0)
     timed[0].set_ylabel("time, median and quartiles (ms)")
@@ -40,14 +35,15 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     kept.set_ylabel("bytes a coordinate")
     kept.set_title("kept for the pass back", fontsize=9)
 
+    layers = list(rows["layer"].drop_duplicates())
     for axes in (*timed, kept):
-        axes.set_xticks(range(len(layers)), [short(layer) for layer in layers], fontsize=7)
+        name_layers(axes, layers)
         axes.set_xlim(-0.6, len(layers) - 0.4)
     figure.suptitle(title(table, "Cost (Sec. 4.1)", "vectors"), fontsize=10)
 
 
-def _times(axes: "Axes", rows: "pd.DataFrame") -> None:
-    """A point a layer and form, from the lower to the upper quartile."""
+def _draw_times(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draws a point a layer and form, and a line from the lower to the upper quartile."""
 
     for i, (form, color) in enumerate(FORMS.items()):
         part = rows[rows["form"] == form]

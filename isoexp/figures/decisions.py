@@ -2,15 +2,11 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-from .style import COLORS, CONTROL, UNTRAINED, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
+from .style import COLORS, CONTROL, UNTRAINED, title, trained, untrained
 
 SHARES = {
     "accuracy": "accuracy",
@@ -25,21 +21,19 @@ SMALLEST = 1e-17
 """Where an angle of zero is shown."""
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """Shares of samples, and the angle between the outputs and L x, with the untrained network."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws shares of samples, and the angle between the outputs and L x."""
 
     shares, angles = figure.subplots(1, 2, width_ratios=[2, 1])
-    control = table[table["network"] == UNTRAINED] if "network" in table else table[:0]
+    hollow = {"color": CONTROL["color"], "fillstyle": "none", "label": UNTRAINED}
+    full = {"color": COLORS[0], "label": "trained"}
 
     for axes, names in ((shares, SHARES), (angles, ANGLES)):
-        for part, look, label in (
-            (control, {"color": CONTROL["color"], "fillstyle": "none"}, UNTRAINED),
-            (trained(table), {"color": COLORS[0]}, "trained"),
-        ):
+        for part, look in ((untrained(table), hollow), (trained(table), full)):
             if len(part):
                 value = part.set_index("what")["value"].reindex(list(names))
                 shown = np.maximum(value, SMALLEST) if axes is angles else value
-                axes.plot(range(len(names)), shown, "o", **look, label=label)
+                axes.plot(range(len(names)), shown, "o", **look)
         axes.set_xticks(range(len(names)), list(names.values()), fontsize=8)
         axes.set_xlim(-0.5, len(names) - 0.5)
     shares.set(ylim=(-0.03, 1.03), ylabel="share of samples")

@@ -2,16 +2,12 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .style import COLORS, CONTROL, UNTRAINED, short, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from .style import COLORS, CONTROL, UNTRAINED, legend, name_layers, title, trained, untrained
 
 PANELS = {
     "layer": "f(gx) against g f(x), layer by layer",
@@ -19,10 +15,10 @@ PANELS = {
 }
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """Mean error by group and layer: of the layer itself, and of the network by it.
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws the mean error by group and layer: of the layer itself, and of the network by it.
 
-    Beside each is that of the untrained network, hollow, and the level of rounding.
+    Beside each are the error of the untrained network, hollow, and the level of rounding.
     """
 
     panels = [table.loc[table["of"] == of] for of in PANELS]
@@ -37,41 +33,31 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     grid[0].set_yscale("symlog", linthresh=threshold, linscale=0.6)
     grid[0].set_ylim(-0.3 * threshold, 4)
     grid[0].set_ylabel("relative error, mean ± s.d. over g")
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=7, loc="outside right center")
-    figure.suptitle(
-        title(table, "Equivariance (Eqn 12, corrected)", "vectors a layer"), fontsize=10
-    )
+    legend(grid[0], "right center")
+    heading = title(table, "Equivariance (Eqn 12, corrected)", "vectors a layer")
+    figure.suptitle(heading, fontsize=10)
 
 
-def _draw_errors(table: "pd.DataFrame", axes: "Axes") -> None:
-    rows = trained(table)
-    control = table.loc[table["network"] == UNTRAINED] if "network" in table else table[:0]
+def _draw_errors(table: pd.DataFrame, axes: Axes) -> None:
+    rows, control = trained(table), untrained(table)
     layers = list(dict.fromkeys(rows["layer"]))
     groups = list(dict.fromkeys(rows["group"]))
     at = np.arange(len(layers))
+    points = {"fmt": "o", "markersize": 4, "elinewidth": 1}
 
     for i, (group, color) in enumerate(zip(groups, COLORS, strict=False)):
-        for part, face, label in ((rows, color, f"g from {group}"), (control, "white", None)):
+        for part, shift, face, label in (
+            (rows, -0.04, color, f"g from {group}"),
+            (control, 0.04, "white", None),
+        ):
             shown = part.loc[part["group"] == group]
             if len(shown) == len(layers):
-                axes.errorbar(
-                    at + 0.24 * (i - 1) + (0.04 if label is None else -0.04),
-                    shown["error_mean"],
-                    shown["error_sd"],
-                    fmt="o",
-                    color=color,
-                    markerfacecolor=face,
-                    markersize=4,
-                    elinewidth=1,
-                    label=label,
-                )
+                look = {"color": color, "markerfacecolor": face, "label": label, **points}
+                place = at + 0.24 * (i - 1) + shift
+                axes.errorbar(place, shown["error_mean"], shown["error_sd"], **look)
     if len(control):
-        axes.plot(
-            [], [], "o", color="0.4", markerfacecolor="white", markersize=4, label="untrained"
-        )
+        hollow = {"color": "0.4", "markerfacecolor": "white", "markersize": 4}
+        axes.plot([], [], "o", **hollow, label=UNTRAINED)
     rounding = rows.loc[rows["group"] == groups[0], "rounding"]
     axes.hlines(rounding, at - 0.42, at + 0.42, **CONTROL, label="rounding")
-    axes.set_xticks(
-        at, [short(str(layer)) for layer in layers], rotation=30, ha="right", fontsize=7
-    )
+    name_layers(axes, layers, rotation=30, ha="right")

@@ -2,15 +2,13 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
 from .style import COLORS, CONTROL, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure
 
 KINDS = {
     "random": "in a random direction",
@@ -21,8 +19,8 @@ KINDS = {
 MARKERS = {"random": "o", "across": "s", "tangent": "^", "orbit": "D"}
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """Loss after a perturbation, after training on, and the share that returned, by its size."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws loss after a perturbation, after training on, and the share that returned, by size."""
 
     rows = trained(table)
     retrained = bool(np.isfinite(np.asarray(rows["loss_retrained"])).any())

@@ -4,24 +4,19 @@ __all__ = ["draw"]
 
 from collections.abc import Mapping
 from itertools import cycle
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .style import COLORS, CONTROL, UNTRAINED, short, title, trained
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-STYLES = ("-", "--", ":", "-.")
+from .style import COLORS, CONTROL, STYLES, short, title, trained, untrained
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """Accuracy (loss, where there are no classes) against the factor: of all, of one feature.
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws accuracy, or loss without classes, against the factor: of all, of one feature.
 
-    Beside them, whether harm goes with deflection, ρ, while the input is scaled.
+    Beside them stands the correlation ρ of harm with deflection while the input is scaled.
     """
 
     answers = table.loc[table["layer"] == ""]
@@ -51,14 +46,12 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     figure.suptitle(title(table, what, "samples"), fontsize=10)
 
 
-def _draw_whole(
-    table: "pd.DataFrame", axes: "Axes", measure: str, colors: Mapping[str, str]
-) -> None:
+def _draw_whole(table: pd.DataFrame, axes: Axes, measure: str, colors: Mapping[str, str]) -> None:
     for site, rows in trained(table).groupby("site", sort=False):
-        label = f"{short(str(site))} scaled"
+        label = f"{short(site)} scaled"
         axes.plot(rows["scale"], rows[measure], color=colors[str(site)], label=label)
-    if "network" in table:
-        control = table[(table["network"] == UNTRAINED) & (table["site"] == "input")]
+    control = untrained(table).query("site == 'input'")
+    if len(control):
         label = "untrained, input scaled"
         axes.plot(control["scale"], control[measure], "--", **CONTROL, label=label)
     axes.set_ylabel(f"test {measure}")
@@ -66,9 +59,9 @@ def _draw_whole(
 
 
 def _draw_features(
-    table: "pd.DataFrame", axes: "Axes", measure: str, colors: Mapping[str, str]
+    table: pd.DataFrame, axes: Axes, measure: str, colors: Mapping[str, str]
 ) -> None:
-    """Each feature in each layer; n is smaller there: that of the class."""
+    """Draws each feature in each layer, on the samples of its class alone."""
 
     every = trained(table)
     for feature, style in zip(dict.fromkeys(every["feature"]), cycle(STYLES), strict=False):
@@ -82,13 +75,13 @@ def _draw_features(
     axes.set_title("one feature scaled, same colours", fontsize=9)
 
 
-def _draw_correlations(table: "pd.DataFrame", axes: "Axes", colors: Mapping[str, str]) -> None:
-    """Spearman's ρ between the change of deflection and of loss, with its 95 % interval."""
+def _draw_correlations(table: pd.DataFrame, axes: Axes, colors: Mapping[str, str]) -> None:
+    """Draws Spearman's ρ between the change of deflection and of loss, with its 95 % interval."""
 
     for layer, rows in table.groupby("layer", sort=False):
         s, color = rows["scale"], colors[str(layer)]
         if not np.isnan(np.asarray(rows["rho"])).all():
-            axes.plot(s, rows["rho"], color=color, label=short(str(layer)))
+            axes.plot(s, rows["rho"], color=color, label=short(layer))
             axes.fill_between(s, rows["rho_low"], rows["rho_high"], color=color, alpha=0.2, lw=0)
     if np.isnan(np.asarray(table["rho"])).all():
         what = "the deflection does not vary"

@@ -2,16 +2,12 @@
 
 __all__ = ["draw"]
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from .style import CONTROL, UNTRAINED, colored, short, title
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from .style import CONTROL, colored, legend, short, title, untrained
 
 PANELS = {
     "theta_mean_rad": "static: θ(α), image to ray (rad)",
@@ -19,18 +15,18 @@ PANELS = {
     "turn_mean_rad": "turning (rad per e-fold of α)",
     "pair_mean_rad": "two rays' images apart (rad)",
 }
-"""What the panels show, each the mean over rays."""
+"""The columns of the panels, means over rays."""
 
 
-def draw(table: "pd.DataFrame", figure: "Figure") -> None:
-    """Static and dynamic refraction, turning and separability, on random rays and the data's."""
+def draw(table: pd.DataFrame, figure: Figure) -> None:
+    """Draws refraction, turning and separability, on random rays and the data's."""
 
     figure.set_size_inches(7.2, 6.0)
     grid = figure.subplots(2, 2, sharex=True).flat
     for axes, (column, what) in zip(grid, PANELS.items(), strict=True):
-        _lines(axes, table, column)
-        axes.set(xscale="log", title=what)
-        axes.title.set_fontsize(9)
+        _draw_lines(axes, table, column)
+        axes.set_xscale("log")
+        axes.set_title(what, fontsize=9)
         if column == "pair_mean_rad":
             axes.set_ylim(bottom=0)
         else:
@@ -38,17 +34,14 @@ def draw(table: "pd.DataFrame", figure: "Figure") -> None:
     for axes in figure.axes[2:]:
         axes.set_xlabel("magnitude α")
 
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=7, loc="outside lower center", ncols=4)
+    legend(figure.axes[0], "lower center", ncols=4)
     largest = np.nanmax(np.asarray(table["theta_max_rad"]), initial=0.0)
-    figure.suptitle(
-        title(table, f"Refraction (Eqns 3–7), θ at most {largest:.2g} rad", "rays a point"),
-        fontsize=10,
-    )
+    what = f"Refraction (Eqns 3–7), θ at most {largest:.2g} rad"
+    figure.suptitle(title(table, what, "rays a point"), fontsize=10)
 
 
-def _lines(axes: "Axes", table: "pd.DataFrame", column: str) -> None:
-    """A line a layer for random rays and one for the data's directions; a dot for the data."""
+def _draw_lines(axes: Axes, table: pd.DataFrame, column: str) -> None:
+    """Draws a line a layer for random rays, one for the data's directions, a dot for the data."""
 
     for color, (layer, rows) in colored(table, "layer"):
         for kind, style in (("random", "-"), ("data", "--")):
@@ -60,6 +53,6 @@ def _lines(axes: "Axes", table: "pd.DataFrame", column: str) -> None:
     for style, what in (("-", "random rays"), ("--", "data rays"), ("o", "data as it is")):
         axes.plot([], [], style, color=CONTROL["color"], label=what)
 
-    if "network" in table:
-        control = table[(table["network"] == UNTRAINED) & (table["rays"] == "data_own")]
+    control = untrained(table).query("rays == 'data_own'")
+    if len(control):
         axes.plot(control["alpha"], control[column], "x", **CONTROL, label="untrained, as it is")

@@ -1,32 +1,48 @@
-"""What the figures share: colours, which rows they show, titles."""
+"""The common parts of figures: settings, colours, which rows they show, names and titles."""
 
-__all__ = ["COLORS", "CONTROL", "UNTRAINED", "colored", "short", "title", "trained"]
+__all__ = [
+    "COLORS",
+    "CONTROL",
+    "STYLES",
+    "UNTRAINED",
+    "colored",
+    "default_settings",
+    "legend",
+    "name_layers",
+    "short",
+    "title",
+    "trained",
+    "untrained",
+]
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import cycle
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 CONTROL: dict[str, Any] = {"color": "0.6", "linewidth": 1.0}
 """The style of lines that the others are compared with."""
 
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 
+STYLES = ("-", "--", ":", "-.")
+
 UNTRAINED = "untrained"
 
 
-def colored(table: "pd.DataFrame", column: str) -> "Iterator[tuple[str, tuple[Any, pd.DataFrame]]]":
-    """Yields a colour with each group of the trained network's rows."""
+@contextmanager
+def default_settings(changes: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None]:
+    """Sets matplotlib to its defaults and changes of them: a user's matplotlibrc has no say."""
 
-    yield from zip(cycle(COLORS), trained(table).groupby(column, sort=False), strict=False)
+    from matplotlib import style
 
-
-def short(layer: str) -> str:
-    """Returns the path of an activation without that it is one."""
-
-    return layer.removesuffix(".activation")
+    with style.context(["default", dict(changes)]):
+        yield
 
 
 def trained(table: "pd.DataFrame") -> "pd.DataFrame":
@@ -35,8 +51,41 @@ def trained(table: "pd.DataFrame") -> "pd.DataFrame":
     return table.loc[table["network"] == "trained"] if "network" in table else table
 
 
+def untrained(table: "pd.DataFrame") -> Any:
+    """Returns the rows of the untrained network; none, where networks are not told apart."""
+
+    return table.loc[table["network"] == UNTRAINED] if "network" in table else table[:0]
+
+
+def colored(table: "pd.DataFrame", column: str) -> "Iterator[tuple[str, tuple[Any, pd.DataFrame]]]":
+    """Yields a colour with each group of the trained network's rows."""
+
+    yield from zip(cycle(COLORS), trained(table).groupby(column, sort=False), strict=False)
+
+
+def short(layer: object) -> str:
+    """Returns the path of a layer without the word activation at its end."""
+
+    return str(layer).removesuffix(".activation")
+
+
+def name_layers(axes: "Axes", layers: Sequence[object], every: int = 1, **text: Any) -> None:
+    """Names the layers at 0, 1, 2, … below an axis, or every second or third of them."""
+
+    names = [short(layer) for layer in layers]
+    axes.set_xticks(range(0, len(names), every), names[::every], fontsize=7, **text)
+
+
+def legend(axes: Any, loc: str, **settings: Any) -> None:
+    """Puts the legend of one of a figure's axes outside of all of them."""
+
+    handles, labels = axes.get_legend_handles_labels()
+    settings = {"fontsize": 7, "ncols": 1, **settings}
+    axes.figure.legend(handles, labels, loc=f"outside {loc}", **settings)
+
+
 def title(table: "pd.DataFrame", what: str, unit: str) -> str:
-    """Returns what is shown, of which network, and how many there are of the unit, n."""
+    """Returns a title: what is shown, of which network, and the number n of a unit."""
 
     run = table.iloc[0]
     named = [str(run[key]) for key in ("activation", "model", "data") if key in table]

@@ -8,6 +8,7 @@ __all__ = ["METRICS", "SCORES", "Rows", "Schema", "read", "read_table", "write_t
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from .files import files_below, write_bytes
@@ -49,6 +50,7 @@ def write_table(
     schema: Schema,
     constants: Mapping[str, str | int],
     config: Mapping[str, Any],
+    metadata: Mapping[bytes, bytes] = MappingProxyType({}),
 ) -> None:
     """Writes rows as parquet, with columns that are the same in all of them before.
 
@@ -58,6 +60,7 @@ def write_table(
         schema: The columns' types. Declared, not inferred: tables of all runs must fit together.
         constants: What tells this run from others, a column each.
         config: The flat configuration, kept in the metadata of the file for `read`.
+        metadata: More of the metadata.
     """
 
     import io
@@ -76,7 +79,7 @@ def write_table(
         fields.append(pa.field(name, kinds[kind]))
         columns.append(pa.array(rows.get(name) or [None] * length, fields[-1].type))
 
-    metadata = {CONFIG_KEY: json.dumps(config).encode()}
+    metadata = {**metadata, CONFIG_KEY: json.dumps(config).encode()}
     table = pa.table(columns, schema=pa.schema(fields, metadata=metadata))
 
     buffer = io.BytesIO()

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from scipy.integrate import quad
 from torch import Tensor, nn
 
-from isoexp import figures
 from isoexp.activations import Identity, ReLU
 from isoexp.data import Factor, Shapes
+from isoexp.figures import continuity as drawing
 from isoexp.geometry import random_orthogonal
 from isoexp.probes import Continuity, Subject, Unsuitable
 from isoexp.probes.continuity.circular import (
@@ -548,7 +548,7 @@ def test_figure_shows_the_numbers_of_the_table() -> None:
         convolutional().eval(), x, None, None, torch.Generator().manual_seed(0), factors=factors
     )
     table, figure = measured(it), Figure()
-    figures.continuity.draw(table, figure)
+    drawing.draw(table, figure)
     decoded, _, between, angles = figure.axes
 
     shown: Any
@@ -569,4 +569,4 @@ def test_figure_shows_the_numbers_of_the_table() -> None:
             np.testing.assert_equal(float(y), expected)
     assert "100 samples decoded" in figure.get_suptitle()
     both = pd.concat([table.assign(network="untrained"), table.assign(network="trained")])
-    figures.continuity.draw(both, Figure())
+    drawing.draw(both, Figure())

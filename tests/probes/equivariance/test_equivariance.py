@@ -9,8 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from isoexp import figures
 from isoexp.activations import Activation, Identity, IsoReLU, IsoTanh, RadialBasis, ReLU, Tanh
+from isoexp.figures import equivariance as drawing
 from isoexp.geometry import random_orthogonal
 from isoexp.norms import BatchNorm, IsotropicBatchNorm, L2Norm
 from isoexp.probes import Equivariance, Subject
@@ -245,7 +245,7 @@ def test_figure_shows_the_errors_and_the_control() -> None:
     both.append(table.assign(network="trained"))
     for shown, count in ((table, 3), (pd.concat(both), 6)):
         figure = Figure()
-        figures.FIGURES["equivariance"](shown, figure)
+        drawing.draw(shown, figure)
         lines: list[Any] = [each.lines[0] for each in figure.axes[0].containers]  # type: ignore[attr-defined]
         assert len(lines) == count
         expected = table[(table["of"] == "layer") & (table["group"] == "O(n)")]["error_mean"]

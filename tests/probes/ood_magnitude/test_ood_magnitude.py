@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from isoexp import figures
 from isoexp.activations import Activation, Identity, IsoReLU, IsoTanh, ReLU, Tanh
 from isoexp.data import Factor
+from isoexp.figures import ood_magnitude as drawing
 from isoexp.geometry import angle
 from isoexp.probes import OODMagnitude, Subject
 from isoexp.probes.ood_magnitude import scaling
@@ -438,7 +438,7 @@ def test_figure_shows_answers_features_and_correlations() -> None:
     )
     for shown in (table, both):
         figure = Figure()
-        figures.FIGURES["ood_magnitude"](shown, figure)
+        drawing.draw(shown, figure)
         left, middle, right = (
             {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
             for axes in figure.axes
@@ -453,5 +453,5 @@ def test_figure_shows_answers_features_and_correlations() -> None:
         assert f"class 1, n = {n}" in middle
 
     figure = Figure()
-    figures.FIGURES["ood_magnitude"](measure(THREE, subject(IsoTanh)), figure)
+    drawing.draw(measure(THREE, subject(IsoTanh)), figure)
     assert [text.get_text() for text in figure.axes[2].texts] == ["the deflection does not vary"]

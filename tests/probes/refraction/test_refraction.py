@@ -15,8 +15,9 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from isoexp import activations, figures
+from isoexp import activations
 from isoexp.activations import Activation, Isotropic, IsotropicOf, ReLU, Sigmoid, Tanh
+from isoexp.figures import refraction as drawing
 from isoexp.geometry import angle, unit
 from isoexp.probes import Refraction, Subject, Unsuitable, deflection
 from isoexp.probes.derivatives import pushforward
@@ -578,7 +579,7 @@ def test_the_summary_is_of_the_rows() -> None:
 
 def test_the_figure_shows_the_numbers_of_the_table() -> None:
     table, figure = measured(Tanh, points=5), Figure()
-    figures.FIGURES["refraction"](table, figure)
+    drawing.draw(table, figure)
     columns = ("theta_mean_rad", "dynamic_mean_rad", "turn_mean_rad", "pair_mean_rad")
 
     for axes, column in zip(figure.axes, columns, strict=True):

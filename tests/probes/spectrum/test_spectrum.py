@@ -11,8 +11,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from isoexp import figures
 from isoexp.activations import Activation, Identity, IsoTanh, RadialBasis, ReLU, Sigmoid, Tanh
+from isoexp.figures import spectrum as drawing
 from isoexp.probes import Spectrum, Subject, Unsuitable
 from isoexp.probes.derivatives import gradient_norms, jacobian
 from isoexp.probes.spectrum.spectra import (
@@ -406,7 +406,7 @@ def test_the_figure_shows_the_numbers_of_the_table() -> None:
         parts.append(part.assign(network=network, step=step))
     table: Any = pd.concat(parts)
     figure = Figure()
-    figures.FIGURES["spectrum"](table, figure)
+    drawing.draw(table, figure)
     axes = {each.get_title(): each for each in figure.axes}
 
     def shown(panel: str, values: Any) -> bool:
@@ -421,7 +421,7 @@ def test_the_figure_shows_the_numbers_of_the_table() -> None:
     assert "200 vectors" in figure.get_suptitle()
 
     alone = Figure()
-    figures.FIGURES["spectrum"](measure(Spectrum(), replace(subject(Tanh), y=None)), alone)
+    drawing.draw(measure(Spectrum(), replace(subject(Tanh), y=None)), alone)
     assert len(alone.axes[0].lines) == 2
 
 
