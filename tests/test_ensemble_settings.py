@@ -39,6 +39,7 @@ from isoexp.ensemble import (
 from isoexp.ensemble.rated import Rated
 from isoexp.inits import Gaussian
 from isoexp.models import CNN, MLP, RNN, Transformer
+from isoexp.models.blocks import Forms
 from isoexp.norms import ChiNorm
 from isoexp.optimizers import (
     ClipNorm,
@@ -90,7 +91,7 @@ class Own:
     def network(self, seed: int) -> nn.Module:
         with seeded(seed, "weights"):
             forms = self.activation, self.norm, Gaussian(self.gain), self.dropout
-            return self.model(self.inputs, 3, **dict(zip(FORMS, forms, strict=True)))
+            return self.model(self.inputs, 3, Forms(*forms))
 
     def samples(self) -> tuple[Tensor, Tensor]:
         generator = torch.Generator().manual_seed(5)
@@ -100,9 +101,6 @@ class Own:
             y = torch.randn(40, 3, generator=generator)
 
         return x + self.noise * torch.randn(x.shape, generator=generator), y
-
-
-FORMS = ("activation", "norm", "init", "dropout")
 
 
 def trained(
