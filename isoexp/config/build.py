@@ -50,7 +50,8 @@ def build(config: Config, group: str) -> Any:
             return target(**arguments)
         if group == "model":
             named = _parameters(target)
-            arguments |= {each: build(config, each) for each in handed() if each in named}
+            wanted = [each for each in handed() if each in named and config.get(each)]
+            arguments |= {each: build(config, each) for each in wanted}
         return partial(target, **arguments)
     except UserError:
         raise

@@ -26,3 +26,4 @@ from .plan import planned as planned
 from .supervision import run as run
 from .unit import Outcome as Outcome
 from .unit import Unit as Unit
+from .unit import attempted as attempted
