@@ -1,4 +1,4 @@
-"""What docs/ promises to those who bring parts of their own, done to the letter from another folder."""
+"""The promises of docs/ to those who bring parts of their own, kept to the letter elsewhere."""
 
 import re
 import shlex

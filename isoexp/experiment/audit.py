@@ -70,14 +70,7 @@ SCHEMA: Schema = {
 
 @dataclass(frozen=True)
 class Form:
-    """A functional form.
-
-    Arguments:
-        kind: What it is, which says how it is measured.
-        name: What it is called on the command line.
-        target: The class or function that it is of.
-        built: What builds it, or it itself, as its kind is handed to a network or a training.
-    """
+    """A functional form, and what builds it for a network or a training."""
 
     kind: str
     name: str
@@ -102,15 +95,15 @@ class Finding:
 
 
 def forms(overrides: Sequence[str], folders: Sequence[Path] = (), kind: str = "") -> Iterator[Form]:
-    """Yields the forms that overrides name; without overrides, those of every group.
+    """Yields the forms that are named; those of every group where none is.
 
     Arguments:
-        overrides: A group; or choices and settings, as isoexp train takes them; or module:object.
+        overrides: Groups; choices and settings, as isoexp train takes them; or module:object.
         folders: Folders of the user's own choices.
-        kind: What kind the objects are, where it cannot be seen.
+        kind: How to measure objects that do not show it.
 
     Raises:
-        UserError: If a word names nothing.
+        UserError: If a name is unknown.
     """
 
     if kind and kind not in MEASURES:
@@ -186,7 +179,7 @@ def _of_group(group: str, folders: Sequence[Path]) -> Iterator[Form]:
 
 
 def _composed(overrides: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:
-    """Yields the choices that overrides name, with their settings; several values make several."""
+    """Yields choices with their settings; several values of a setting make several forms."""
 
     named = list(dict.fromkeys(word.partition("=")[0].partition(".")[0] for word in overrides))
     for group in named:
@@ -218,7 +211,7 @@ def _named(word: str, kind: str) -> Form:
 
 
 def _kind(found: Any) -> str:
-    """Returns the kind that an object shows: by its base, or by the package that it is in."""
+    """Returns the kind that an object shows by its base or its package."""
 
     if inspect.isclass(found) and issubclass(found, Optimizer):
         return "optimizer"
@@ -230,8 +223,6 @@ def _kind(found: Any) -> str:
 
 
 def _builder(found: Any, kind: str) -> Any:
-    """Returns an object as its kind is handed to a network or a training."""
-
     if kind == "optimizer":
         return found
     if kind == "init" and str(getattr(found, "__module__", "")) == "torch.nn.init":
@@ -246,7 +237,7 @@ def _builder(found: Any, kind: str) -> Any:
 
 
 def _takes_width(found: Any) -> bool:
-    """Whether an object is a class that must be told something first: the number of features."""
+    """Whether a class has a required argument: the number of features."""
 
     if not inspect.isclass(found):
         return False
@@ -258,7 +249,7 @@ def _takes_width(found: Any) -> bool:
 
 
 def _over_keys(weights: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Any:
-    """Returns attention weights as a map of the scores of one query."""
+    """Turns attention weights into a map of the scores of one query."""
 
     def call(s: torch.Tensor) -> torch.Tensor:
         visible = torch.ones(1, s.shape[-1], dtype=torch.bool)

@@ -126,14 +126,14 @@ class Training:
         schedule: Callable[[int, int], float] | None = None,
         shared: bool = False,
     ) -> Iterator[Step]:
-        """Trains the networks in place from an update on, and yields after every update.
+        """Trains the networks in place, and yields after every update.
 
         Arguments:
             optimizers: The optimizers; new ones unless given.
             start: The number of updates made before.
-            stop: The number of updates after the last; those of the whole training unless given.
+            stop: The number of updates after the last; of the whole training unless given.
             schedule: The factor of the learning rates, instead of the labs'.
-            shared: Whether all processes do so at once, each with its share of every batch.
+            shared: Whether all processes train at once, each on its share of every batch.
         """
 
         lab, steps = self.first, self.first.steps if stop is None else stop
@@ -154,9 +154,9 @@ class Training:
 
 
 def kinds(labs: Sequence[Lab]) -> list[list[int]]:
-    """Returns which labs, of one structure, make objects of one kind, by their indices.
+    """Groups labs of one structure that build objects of one kind; returns their indices.
 
-    A number may decide of what kind they are: dropout that keeps all drops nothing.
+    A number may decide the kind: dropout that keeps all drops nothing.
     """
 
     found: list[list[int]] = []
@@ -185,14 +185,14 @@ def _alike(a: Lab, b: Lab) -> bool:
 
 
 def divided(configs: Sequence[Config], lab: Callable[[int], Lab]) -> list[list[int]]:
-    """Returns which configurations of one structure can be trained as one, by their indices.
+    """Groups configurations of one structure that can be trained as one; returns their indices.
 
-    Where not all can, those stay together that share what is at fault, found by trying one number
-    at a time; where that does not help, only those that share everything.
+    Where not all can, those stay together that share the numbers at fault, found by trying one
+    number at a time; where that does not help, only those that share all numbers.
 
     Arguments:
         configs: The configurations, few or thousands.
-        lab: Builds the lab of the configuration of an index; asked for a few.
+        lab: Builds the lab of the configuration of an index; called for a few.
     """
 
     lab = cache(lab)
@@ -221,12 +221,7 @@ def divided(configs: Sequence[Config], lab: Callable[[int], Lab]) -> list[list[i
 
 @dataclass(frozen=True)
 class _Factor:
-    """Real numbers of a configuration that vary together.
-
-    Arguments:
-        paths: Where they are.
-        values: Their value in each configuration.
-    """
+    """Real numbers of a configuration that vary together, and their values by configuration."""
 
     paths: Sequence[Path]
     values: tuple[float, ...]
@@ -238,8 +233,6 @@ class _Factor:
 
 
 def _factors(configs: Sequence[Config]) -> list[_Factor]:
-    """Returns the numbers that vary among configurations of one structure."""
-
     reals = [
         {
             path: node
@@ -258,7 +251,7 @@ def _factors(configs: Sequence[Config]) -> list[_Factor]:
 
 
 def _sharing(indices: Sequence[int], factors: Sequence[_Factor]) -> list[list[int]]:
-    """Returns the indices of configurations that share the values of all factors."""
+    """Groups configurations that share the values of all factors."""
 
     parts: dict[tuple[float, ...], list[int]] = {}
     for i in indices:
@@ -268,7 +261,7 @@ def _sharing(indices: Sequence[int], factors: Sequence[_Factor]) -> list[list[in
 
 
 def _tried(indices: Sequence[int], factors: Sequence[_Factor], lab: Callable[[int], Lab]) -> bool:
-    """Whether the first agrees with others that differ from it in all that varies."""
+    """Whether the first agrees with others that, together, differ from it in every factor."""
 
     first, *others = indices
     left = [f for f in factors if len({f.values[i] for i in indices}) > 1]
@@ -326,7 +319,7 @@ def _losses(training: Training, shared: bool = False) -> Tensor:
 
 
 def _small(lab: Lab, few: int = FEW) -> Lab:
-    """Returns a lab for a try: on the CPU, which has float64."""
+    """Returns a lab of few samples and updates in float64, on the CPU."""
 
     settings = replace(
         lab.settings,

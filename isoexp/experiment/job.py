@@ -128,13 +128,9 @@ class Job:
     """A configuration that has been checked, and the identity of each of its runs.
 
     Arguments:
-        config: The configuration.
-        choices: The choice of each group that has one.
-        overrides: The overrides, as the user wrote them.
-        settings: The root keys.
         fingerprint: A hash of the content of its data.
         identities: The identity of the run of each seed.
-        probes: The identity of what each probe measures, by the probe's name.
+        probes: The identity of each probe's measurement, by the probe's name.
         sources: Hashes of the source of classes from outside that the numbers depend on.
         shared: Parts of a folder's name that all runs of a sweep would have.
     """
@@ -196,11 +192,7 @@ class Job:
         return label(self.choices, self.overrides, seed, self.shared)
 
     def lab(self) -> "Lab":
-        """Builds what the runs need; imports torch.
-
-        Raises:
-            UserError: If a part refuses its settings.
-        """
+        """Builds all objects that the runs need; imports torch."""
 
         from .lab import Lab
 
@@ -208,11 +200,7 @@ class Job:
 
 
 def prepare(composition: Composition) -> Job:
-    """Checks a configuration as far as can be without torch, and computes its identities.
-
-    Raises:
-        UserError: If the configuration asks for what cannot be.
-    """
+    """Checks one configuration, as `prepare_all`."""
 
     (job,) = prepare_all([composition])
 
@@ -220,10 +208,10 @@ def prepare(composition: Composition) -> Job:
 
 
 def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
-    """Prepares jobs; what they share is looked at once.
+    """Checks configurations as far as can be without torch, and computes their identities.
 
     Raises:
-        UserError: If one asks for what cannot be.
+        UserError: If a configuration is impossible.
     """
 
     fingerprint, probed = _once(_fingerprint), _once(_probe_identity)
@@ -268,10 +256,10 @@ def validate(jobs: Iterable[Job]) -> None:
     """Tries all parts of jobs before the first one starts; imports torch, if there are any.
 
     The first job of each structure is built in full, on its data. Of the others, which differ from
-    it in real numbers, probes and the like, each part is tried once with each content that it has.
+    it in real numbers, probes and the like, each part is tried once with each content.
 
     Raises:
-        UserError: If a part of one refuses its settings, or data or device are not there.
+        UserError: If a part refuses its settings, or data or device are not there.
     """
 
     structures: dict[str, list[Job]] = {}
@@ -293,7 +281,7 @@ def validate(jobs: Iterable[Job]) -> None:
 
 
 def _contents(config: Config) -> dict[str, str]:
-    """Returns a text for each part of a configuration, alike where two would build the same."""
+    """Returns a text for each part of a configuration, equal where two would build the same."""
 
     return {
         part: f"{part} {node}"
@@ -303,7 +291,7 @@ def _contents(config: Config) -> dict[str, str]:
 
 
 def _once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Returns a function that is called once for each content that it is given."""
+    """Memoizes a function by the content of its argument."""
 
     known: dict[str, Any] = {}
 
@@ -325,8 +313,6 @@ def _probe_identity(named: tuple[str, Config]) -> str:
 
 
 def _fingerprint(node: Config) -> str:
-    """Returns the fingerprint of the data, once the configuration of it is checked."""
-
     check({"data": node})
     source = build({"data": node}, "data")
     try:

@@ -101,11 +101,7 @@ class Lab:
         return lab
 
     def try_parts(self, config: Config, settings: Settings, parts: Collection[str]) -> None:
-        """Tries parts of a configuration of the same structure, on this data.
-
-        Raises:
-            UserError: If a part refuses its settings.
-        """
+        """Tries parts of a configuration of the same structure on this lab's data, as `of`."""
 
         forms = set(handed())
         model = {"model"} if forms & set(parts) else set()
@@ -153,8 +149,6 @@ class Lab:
 
     @property
     def _model(self) -> Any:
-        """The class of the networks."""
-
         return getattr(self.build_model, "func", self.build_model)
 
     @cached_property
@@ -185,7 +179,7 @@ class Lab:
         return torch.bfloat16 if self.settings.precision == "bfloat16" else None
 
     def _try_out(self, config: Config) -> None:
-        """Builds each part once and makes one update, to hear complaints by the part's name."""
+        """Builds each part and makes one update; a complaint is told with the name of the part."""
 
         self._check_answers()
         data, target = self.splits["train"]
@@ -237,8 +231,6 @@ class Lab:
 
 
 def _built(config: Config, parts: Collection[str]) -> dict[str, Any]:
-    """Builds groups of a configuration, by the field of the lab that each fills."""
-
     found = {
         field: build(config, part) if config.get(part) else {}
         for part, field in BUILT.items()
@@ -262,7 +254,7 @@ def _by_width() -> list[str]:
 def _load(
     data: str, device: torch.device, precision: str
 ) -> tuple[Splits, dict[str, tuple[Tensor, Tensor]]]:
-    """Loads a data set once for all jobs of a sweep that share it; also as tensors."""
+    """Loads a data set, as tensors too, once for all jobs of a sweep that share it."""
 
     source: Source = build({"data": parse(data)}, "data")
     try:

@@ -39,11 +39,7 @@ from .untrained import Untrained
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network, and the lab that it was trained in.
-
-    Arguments:
-        run: Its folder, where there is one.
-    """
+    """A trained network, the lab that it was trained in, and its folder if there is one."""
 
     lab: Lab
     seed: int
@@ -52,7 +48,11 @@ class Trained:
 
     @classmethod
     def stored(cls, lab: Lab, seed: int, run: Run) -> "Trained":
-        """Returns the network of a completed run."""
+        """Returns the job of a completed run, with other probes, device or force.
+
+        Raises:
+            UserError: If the run is not completed, or its data have changed.
+        """
 
         network = lab.network(seed)
         Ensemble([network]).load(0, checkpoint.final(run.folder))
@@ -76,11 +76,7 @@ class Trained:
         return Untrained.of(self.lab, self.seed)
 
     def stages(self, over: str) -> Iterator[tuple[str, int, nn.Module]]:
-        """Yields what a network is called, the number of its updates, and the network.
-
-        Arguments:
-            over: The networks that a probe asks for, as Probe.over.
-        """
+        """Yields the networks that a probe asks for: name, number of updates, network."""
 
         if over != "trained":
             yield "untrained", 0, self.lab.network(self.seed)
@@ -111,10 +107,9 @@ class Trained:
         )
 
     def refit(self, networks: Sequence[nn.Module], steps: int, rate: float) -> list[nn.Module]:
-        """Returns copies of networks trained on as one, on the batches that would have come next.
+        """Returns copies of networks, trained on as one on the batches that would have come next.
 
         Arguments:
-            networks: The networks.
             steps: The number of updates.
             rate: The share of the configured learning rate, the same at all of them.
         """
@@ -130,14 +125,11 @@ class Trained:
 def put_probes(
     trained: Trained, record: Record, names: Iterable[str], twin: Trained | None = None
 ) -> Iterator[Event]:
-    """Puts probes to a trained network, and keeps what they measure in its record.
+    """Puts probes to a trained network, and keeps their rows in its record.
 
     Arguments:
-        trained: The network.
-        record: The record of its run.
-        names: The names of the probes.
-        twin: What it is compared with by those that compare: unless given, the network of the next
-            seed, from its run in the same study, or trained for this.
+        twin: The network to compare with; unless given, that of the next seed, from its run in the
+            same study or trained for this.
     """
 
     for name in names:
@@ -195,8 +187,6 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
 
 
 def _fitted(ensemble: Ensemble, updates: Iterable[Any]) -> list[nn.Module]:
-    """Makes all updates of a training, and returns the networks."""
-
     for _ in updates:
         pass
 
@@ -204,14 +194,10 @@ def _fitted(ensemble: Ensemble, updates: Iterable[Any]) -> list[nn.Module]:
 
 
 def stored(run: Run, **changes: Any) -> Job:
-    """Returns the job of a completed run, as it was, but for what is looked for or where.
-
-    Arguments:
-        run: The folder of the run.
-        changes: What to put in place of root keys: probe, device, force.
+    """Returns the job of a completed run, with other probes, device or force.
 
     Raises:
-        UserError: If the run is not completed, or its data are not what they were.
+        UserError: If the run is not completed, or its data have changed.
     """
 
     state = run.state
@@ -253,11 +239,9 @@ def stored(run: Run, **changes: Any) -> Job:
 def probe_stored(
     job: Job, run: Run, twin: tuple[Job, Run] | None = None
 ) -> Generator[Event, None, None]:
-    """Puts the probes of a stored job to its network, those that have not been, or all if forced.
+    """Puts the probes of a stored job to its network: the missing ones, or all if forced.
 
     Arguments:
-        job: The job, as `stored` returned it.
-        run: Its folder.
         twin: Another job and its folder, to compare with instead of the next seed.
 
     Raises:

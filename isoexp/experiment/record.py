@@ -39,14 +39,7 @@ CONDITIONS = ("device", "device_name", "threads", "processes")
 
 @dataclass(eq=False)
 class Record:
-    """All that is written down of one network.
-
-    Arguments:
-        job: The job that asks for it.
-        lab: The objects of the job.
-        run: Its folder, held by this process.
-        seed: Its seed.
-    """
+    """All that is written down of one network, in a folder held by this process."""
 
     job: Job
     lab: Lab
@@ -75,7 +68,7 @@ class Record:
             mates: The number of networks trained as one.
 
         Returns:
-            What has changed since the start before, if its last bits may depend on it.
+            The conditions that have changed since the last start, if last bits may depend on them.
         """
 
         run = self.run
@@ -127,8 +120,6 @@ class Record:
 
     @property
     def _config(self) -> dict[str, Any]:
-        """The configuration of this run alone."""
-
         config = self.job.config
         alone = {key: node for key, node in config.items() if key not in ("sweep", "search")}
 
@@ -136,8 +127,6 @@ class Record:
 
     @property
     def _facts(self) -> dict[str, Any]:
-        """The facts that provenance.json keeps beside code, versions and machine."""
-
         device = self.lab.device
         cuda = device.type == "cuda"
 
@@ -186,10 +175,7 @@ class Record:
         self._close_mirror(summary={"reason": reason}, failed=True)
 
     def abort(self, error: Exception) -> str:
-        """Closes the run as failed by an exception, kept whole in error.txt; returns the reason.
-
-        A run that was completed before, when the exception came, stays so.
-        """
+        """Closes the run as failed, unless it was completed; keeps the exception in error.txt."""
 
         reason = describe_failure(error)
         if self.run.status == "completed":
@@ -256,8 +242,6 @@ class Record:
         figures: Mapping[str, Any] = MappingProxyType({}),
         failed: bool = False,
     ) -> None:
-        """Ends the mirror, if there is one that has not been ended."""
-
         mirror, self.mirror = self.mirror, None
         if mirror is not None:
             mirror.finish(
@@ -293,9 +277,9 @@ class Record:
         self._amend(name)
 
     def leave_out(self, name: str, reason: str) -> None:
-        """Writes down that a probe cannot measure this network, and why.
+        """Writes down why a probe cannot measure this network.
 
-        What it has measured before, of other settings or with another twin, stays.
+        Its rows of other settings or with another twin stay.
         """
 
         if name in self._probed["probes"] and name not in self._probed["unmeasured"]:
@@ -319,10 +303,7 @@ class Record:
         self.run.write_state("completed", **self._probed)
 
     def _forget(self, name: str) -> None:
-        """Removes what is known of a probe from before: first that there is anything.
-
-        Its table stays until the new one takes its place.
-        """
+        """Removes the mark and the numbers of a probe; its table stays until it is replaced."""
 
         for known in self._probed.values():
             known.pop(name, None)

@@ -34,8 +34,7 @@ def execute(jobs: Sequence[Job], most: int | None = None) -> Generator[Event, No
     (Ctrl-C, SIGTERM) leaves the runs resumable and goes on to the caller.
 
     Arguments:
-        jobs: The jobs, of different runs.
-        most: How many networks are trained as one at most; None for all that can be.
+        most: The number of networks to train as one at most; None for no bound.
 
     Raises:
         UserError: If a part refuses its settings; nothing has been written then.
@@ -82,8 +81,6 @@ def put_again(
     """Puts probes to a run that is trained already and held by this process.
 
     Arguments:
-        record: Its record.
-        names: The names of the probes.
         twin: The network to compare with, instead of that of the next seed.
     """
 
@@ -121,11 +118,7 @@ def terminable() -> Iterator[None]:
 
 
 def _labs(jobs: Sequence[Job]) -> "list[Lab]":
-    """Returns the lab of each job; jobs that differ in the seed alone share one.
-
-    Raises:
-        UserError: If a part refuses its settings.
-    """
+    """Builds the lab of each job; jobs that differ in the seed alone share one."""
 
     found: dict[str, Lab] = {}
     labs = []
@@ -188,15 +181,11 @@ def _train(records: "Sequence[Record]") -> Generator[Event, None, None]:
 
 
 def _together(records: "Sequence[Record]", most: int | None = None) -> "list[list[Record]]":
-    """Divides runs into those to be trained as one.
+    """Divides runs into those to be trained as one, at most so many of the new ones.
 
     Runs that were trained together before go on so, for batched with others a network's numbers
-    may differ in the last bit; one whose mates are not there goes on without them. A run that
-    diverged, or is repeated, is new.
-
-    Arguments:
-        records: The runs.
-        most: The largest number of new ones to train as one.
+    may differ in the last bit; one whose mates are gone goes on without them. A run that diverged,
+    or is repeated, is new.
     """
 
     left = {record.identity: record for record in records}
@@ -219,8 +208,7 @@ def _together(records: "Sequence[Record]", most: int | None = None) -> "list[lis
 
 
 def _mates(record: "Record") -> list[str] | None:
-    """Returns the identities that a run was trained with; [] if it starts anew, None if it never
-    started."""
+    """Returns the mates of the last start; [] if it starts anew, None if it never started."""
 
     from ..store import checkpoint
 

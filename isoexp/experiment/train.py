@@ -143,7 +143,7 @@ def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> It
 
 
 class _Meter:
-    """Gathers what the updates say, on the device, until a row is due."""
+    """Sums up updates, on the device, until a row is due."""
 
     def __init__(
         self, training: Training, ensemble: Ensemble, optimizers: Sequence[Optimizer]
@@ -252,7 +252,7 @@ def _save(
 
 
 def follow(job: Job) -> None:
-    """Takes this process's share of what process 0 trains, as long as that goes on.
+    """Takes this process's share of the training of process 0, as long as that goes on.
 
     Raises:
         UserError: If a part refuses its settings, or the training cannot be shared.
@@ -267,7 +267,7 @@ def follow(job: Job) -> None:
 
 
 def _share(lab: Lab, start: int, every: int, found: list[dict[str, dict]]) -> None:
-    """Trains along from an update on; at each row process 0 says whether to go on."""
+    """Trains along; at each row process 0 says whether to go on."""
 
     training = Training([lab], lab.settings.members)
     ensemble = training.ensemble()

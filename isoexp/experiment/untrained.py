@@ -30,14 +30,7 @@ OWN = frozenset({"name", "twin", "refit"})
 
 @dataclass(frozen=True, eq=False)
 class Untrained:
-    """The untrained network of a seed.
-
-    Arguments:
-        lab: Its lab, without the data.
-        seed: The seed.
-        shown: What it is made of, as it is printed.
-        rows: What was measured of it, beside the probe, by the probe's name.
-    """
+    """The untrained network of a seed, and the rows that probes measured of it."""
 
     lab: Lab
     seed: int
@@ -59,13 +52,7 @@ class Untrained:
         return found
 
     def measured(self, name: str, probe: Probe, subject: Callable[[], Subject]) -> Rows:
-        """Returns what a probe measures of the network.
-
-        Arguments:
-            name: The name of the probe.
-            probe: The probe.
-            subject: Returns the network as the probe is given it.
-        """
+        """Returns the rows of a probe, measured once; `subject` builds what a probe takes."""
 
         before, rows = self.rows.get(name, (None, {}))
         if type(before) is type(probe) and before == probe:
@@ -100,7 +87,7 @@ _known: Any = WeakTensorKeyDictionary()
 
 @dataclass(frozen=True)
 class _Watched(Subject):
-    """A subject that knows what it was asked for of its run."""
+    """A subject that notes which attributes of its run were read."""
 
     asked: set[str] = field(default_factory=set)
 

@@ -44,14 +44,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def files_below(root: Path, name: str) -> Iterator[Path]:
-    """Yields the files of a name below a folder, ordered by path.
+    """Yields the files of a name, or relative path, below a folder, ordered by path.
 
-    Where there is one nothing is looked for deeper: runs hold no runs. Neither hidden folders nor
+    Nothing is looked for below a folder that has one: runs hold no runs. Neither hidden folders nor
     links to folders are entered.
-
-    Arguments:
-        root: The folder.
-        name: The name of a file, or its path from where it is looked for.
     """
 
     folders = [os.fspath(root)]

@@ -28,12 +28,7 @@ def starts(folder: Path) -> list[dict[str, Any]]:
 
 
 def add_start(run: Run, **facts: Any) -> None:
-    """Adds the line of a start.
-
-    Arguments:
-        run: The run, held by this process.
-        facts: How it is started: from which update, on which device, with which mates.
-    """
+    """Adds the line of a start, with facts such as the update, the device and the mates."""
 
     known = provenance()
     code = known["code"] or {}

@@ -75,9 +75,7 @@ def identities(
     """Returns the identity of the run of each seed, 32 hexadecimal digits.
 
     Arguments:
-        config: The configuration, a plain dictionary.
-        seeds: The seeds of the networks.
-        data_fingerprint: What identifies the content of the data.
+        data_fingerprint: A hash of the content of the data.
         sources: Hashes of the source files of classes from outside the package.
     """
 
@@ -120,12 +118,7 @@ def _torch_minor() -> str:
 
 
 def probe_identity(settings: Mapping[str, Any], sources: Mapping[str, str]) -> str:
-    """Returns the identity of what a probe measures of a given run, 8 hexadecimal digits.
-
-    Arguments:
-        settings: The probe's node of the configuration.
-        sources: Hashes of the source files of classes from outside the package.
-    """
+    """Returns the identity of a probe with these settings, 8 hexadecimal digits."""
 
     plain = {key: _canonical(value) for key, value in settings.items()}
 
@@ -164,12 +157,7 @@ def telling(choices: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
 
 
 def command(columns: Mapping[str, Any], overrides: Sequence[str]) -> str:
-    """Returns the command that trains a run by itself.
-
-    Arguments:
-        columns: The first columns of its tables.
-        overrides: The overrides that change numbers, beside the choices and the seed.
-    """
+    """Returns the command that trains a run by itself, from the first columns of its tables."""
 
     usual = defaults()
     chosen = [
@@ -199,13 +187,8 @@ def label(
 ) -> str:
     """Returns the readable part of a folder's name: the choices, the overrides, the seed.
 
-    Without equals signs: parquet readers would take such a folder for a partition.
-
-    Arguments:
-        choices: The choice of each group.
-        overrides: The overrides of the run.
-        seed: Its seed.
-        shared: The parts that all runs of a sweep have, and that tell none from another.
+    Without equals signs: parquet readers would take such a folder for a partition. Parts that all
+    runs of a sweep share tell none from another, and are left out.
     """
 
     every = parts(choices, overrides)

@@ -22,11 +22,6 @@ class Busy(Exception):
 def acquire(study: Path, label: str, identity: str) -> Iterator[Run]:
     """Finds or makes the folder of a run and holds it while the context lasts.
 
-    Arguments:
-        study: The folder of the study.
-        label: What a reader should see in the folder's name.
-        identity: The hash of what the run computes.
-
     Raises:
         Busy: If another process holds it.
     """
@@ -54,11 +49,7 @@ def acquire(study: Path, label: str, identity: str) -> Iterator[Run]:
 
 @contextmanager
 def hold(run: Run) -> Iterator[None]:
-    """Holds the folder of a run while the context lasts.
-
-    Raises:
-        Busy: If another process holds it.
-    """
+    """Holds the folder of a run while the context lasts; raises Busy as `acquire`."""
 
     from filelock import FileLock, Timeout
 

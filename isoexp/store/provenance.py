@@ -18,7 +18,7 @@ DIFF_LIMIT = 200_000
 
 
 def provenance(**facts: Any) -> dict[str, Any]:
-    """Returns what can be known of code, versions, machine and command, and the facts given."""
+    """Returns code, versions, machine and command, and the facts given."""
 
     return {
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

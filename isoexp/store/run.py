@@ -25,7 +25,7 @@ HEARTBEAT_DEAD_S = 60.0
 
 
 def status(state: Mapping[str, Any]) -> str:
-    """Returns what a run is, whatever its state.json says: running, if someone works on it."""
+    """Returns the state of a run as it is: one whose process has died is interrupted."""
 
     said = state.get("state", "pending")
 
@@ -34,11 +34,7 @@ def status(state: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of one run.
-
-    Arguments:
-        folder: Its path; it need not exist yet.
-    """
+    """The folder of one run; it need not exist yet."""
 
     folder: Path
 
@@ -56,7 +52,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """The state as it is: a run whose process has died is interrupted, whatever it wrote."""
+        """Returns the state of a run as it is: one whose process has died is interrupted."""
 
         return status(self.state)
 

@@ -21,7 +21,6 @@ class Study:
     """The runs of a study, as its folder was when it was listed.
 
     Arguments:
-        folder: The folder of the study; it need not exist yet.
         names: The names of the folders of runs, by the first 8 characters of an identity in them.
     """
 
@@ -67,7 +66,7 @@ def runs_below(root: Path) -> list[Run]:
 
 
 def find_run(text: str) -> Run:
-    """Returns the run that a folder, or the end of the name of one below runs/, stands for.
+    """Returns the run in a folder, or the only one below runs/ whose name ends so.
 
     Raises:
         UserError: If there is none, or more than one.
@@ -86,7 +85,7 @@ def find_run(text: str) -> Run:
 
 
 def find_runs(text: str) -> list[Run]:
-    """Returns the completed runs below a folder, or the run that a text stands for.
+    """Returns the completed runs below a folder, or one run as `find_run`.
 
     Raises:
         UserError: If there is none.

@@ -52,15 +52,14 @@ def write_table(
     config: Mapping[str, Any],
     metadata: Mapping[bytes, bytes] = MappingProxyType({}),
 ) -> None:
-    """Writes rows as parquet, with columns that are the same in all of them before.
+    """Writes rows as parquet, behind columns that are the same in all rows.
 
     Arguments:
-        path: The file.
         rows: The columns; those of the schema that are absent are empty.
         schema: The columns' types. Declared, not inferred: tables of all runs must fit together.
-        constants: What tells this run from others, a column each.
+        constants: The columns that tell this run from others.
         config: The flat configuration, kept in the metadata of the file for `read`.
-        metadata: More of the metadata.
+        metadata: Further metadata.
     """
 
     import io
@@ -169,7 +168,7 @@ def _as_text(table: Any, name: str) -> Any:
 
 
 def _settings(table: Any) -> dict[str, Any]:
-    """Returns the settings in a table's metadata, those it has no column of, as simple values."""
+    """Returns the settings in a table's metadata that are no columns, as simple values."""
 
     config = json.loads((table.schema.metadata or {}).get(CONFIG_KEY, b"{}"))
     taken = set(table.column_names)
@@ -188,8 +187,6 @@ def _settings(table: Any) -> dict[str, Any]:
 
 
 def _column(values: list[Any]) -> Any:
-    """Returns values as an array; as text, if they are of several types."""
-
     import pyarrow as pa
 
     kinds = {type(value) for value in values} - {type(None)}

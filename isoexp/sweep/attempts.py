@@ -31,12 +31,7 @@ FINAL = ("diverged", "pruned")
 
 
 class Attempts:
-    """Where each run of a sweep is, and what is known of it.
-
-    Arguments:
-        units: The units of the sweep.
-        retries: How often a run is tried again that has failed.
-    """
+    """The folder of each run of a sweep, how often it was tried, and how it ended."""
 
     def __init__(self, units: Sequence[Unit], retries: int) -> None:
         self.retries = retries
@@ -62,10 +57,10 @@ class Attempts:
         return _key(job, seed) in self._ended
 
     def look(self, job: Job, seed: int) -> tuple[Ended | None, bool, tuple[int, int]]:
-        """Returns what the folder of a run says that is being done.
+        """Reads the folder of a run that is being done.
 
-        Its end, if it has come to it; whether somebody has begun it; the updates made, and to be
-        made.
+        Returns:
+            Its end, if it has come to it; whether somebody has begun it; updates made, and to make.
         """
 
         key = _key(job, seed)
@@ -121,14 +116,10 @@ class Attempts:
     def again(
         self, job: Job, seed: int, reason: str | None, shared: bool, details: str
     ) -> Ended | Job:
-        """Returns the job to be tried again of a run that is not done, or how the run ends.
+        """Returns the job to try again for a run that is not done, or how the run ends.
 
         Arguments:
-            job: The job.
-            seed: The seed of the run.
-            reason: Why it is not done.
-            shared: Whether others are not for the same reason: it is not counted then.
-            details: All that is known of the reason.
+            shared: Whether others failed for the same reason: the attempt is not counted then.
         """
 
         key = _key(job, seed)
@@ -146,7 +137,7 @@ class Attempts:
         return replace(left, settings=replace(left.settings, force=False)) if begun else left
 
     def _is_over(self, key: str, reason: str | None, shared: bool) -> bool:
-        """Whether a run that is not done is given up; counts the attempt that it had."""
+        """Counts an attempt; returns whether the run is given up."""
 
         if reason and (key in self._given_up or reason.startswith(FINAL)):
             return True
@@ -158,15 +149,13 @@ class Attempts:
         return self._tried[key] > self.retries
 
     def _done(self, job: Job, key: str, state: Mapping[str, Any]) -> bool:
-        """Whether a run is done; one that is to be repeated, since the sweep began."""
+        """Whether a run is done, if it is to be repeated since the sweep began."""
 
         new = not job.settings.force or self._touched(key, state)
 
         return new and state.get("state") == "completed" and job.done(self._runs[key])
 
     def _fails(self, key: str, state: Mapping[str, Any]) -> bool:
-        """Whether a run has failed since it was sent."""
-
         return state.get("state") == "failed" and self._touched(key, state)
 
     def _touched(self, key: str, state: Mapping[str, Any]) -> bool:
@@ -186,8 +175,7 @@ def only(job: Job, seed: int) -> Job:
 
 
 def _key(job: Job, seed: int) -> str:
-    """Returns what tells a run of this sweep from others: one may be in two studies, or be asked
-    for with two sets of probes."""
+    """Returns a key of a run: it may be in two studies, or be asked for with two sets of probes."""
 
     return " ".join([str(job.settings.study), job.identities[seed], *job.probes.values()])
 
@@ -197,7 +185,7 @@ def _reason(state: Mapping[str, Any]) -> str:
 
 
 def _marked_failed(job: Job, seed: int, run: Run, reason: str, details: str) -> Run:
-    """Returns a run that is given up, once it is written down why."""
+    """Writes down why a run is given up; returns the run."""
 
     if run.state.get("state") == "failed" and _reason(run.state) == reason:
         return run  # by whoever did it, with all that is known

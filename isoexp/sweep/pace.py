@@ -38,9 +38,8 @@ class Pace:
     """How networks of one structure are trained.
 
     Arguments:
-        most: How many as one, at most.
-        compile: Whether through torch.compile.
-        training_s: What the training of one of them takes then, in seconds; 0 if not measured.
+        most: The number to train as one, at most.
+        training_s: The time that the training of one takes, in seconds; 0 if not measured.
     """
 
     most: int = 1
@@ -52,10 +51,9 @@ def measure(lab: "Lab", networks: int, workers: int, most: int | None = None) ->
     """Measures how networks of one structure are trained fastest.
 
     Arguments:
-        lab: The objects of one of their configurations.
         networks: The number of networks.
         workers: The number of processes that share the memory.
-        most: The number to train as one at most, if that is not to be found out.
+        most: The number to train as one at most; None to find it out.
     """
 
     from ..devices import memory_bytes
@@ -85,7 +83,7 @@ def measure(lab: "Lab", networks: int, workers: int, most: int | None = None) ->
 
 
 def _update_s(lab: "Lab", size: int, compile: bool = False) -> float:
-    """Returns the time of one update of so many networks, the shortest seen."""
+    """Measures the shortest time of one update of so many networks."""
 
     from ..devices import clock, wait
     from ..experiment.batching import Training
@@ -108,7 +106,7 @@ def _update_s(lab: "Lab", size: int, compile: bool = False) -> float:
 
 
 def _compiled_update_s(lab: "Lab", size: int) -> float:
-    """Returns the time of a compiled update of one of so many networks; ∞ if there is none."""
+    """Measures a compiled update per network; ∞ if the network cannot be compiled."""
 
     try:
         return _update_s(lab, size, compile=True) / size
@@ -117,7 +115,7 @@ def _compiled_update_s(lab: "Lab", size: int) -> float:
 
 
 def _bytes(lab: "Lab") -> float:
-    """Returns the memory that one network takes while it is trained."""
+    """Estimates the memory that one network takes while it is trained."""
 
     import torch
 

@@ -76,15 +76,13 @@ class Plan:
 def plan(
     overrides: Sequence[str], folders: Sequence[Path] = (), workers: int | None = None
 ) -> Plan:
-    """Returns the plan of a sweep; imports no torch where all is done.
+    """Plans a sweep; imports no torch where all is done.
 
     Arguments:
-        overrides: The overrides of the command line.
-        folders: Folders of the user's own choices.
         workers: The number of units done at once, where a cluster does them.
 
     Raises:
-        UserError: If any job cannot be; none has started then.
+        UserError: If any job is impossible; none has started then.
     """
 
     return planned(prepare_all(expand(overrides, folders)), workers)
@@ -144,14 +142,10 @@ def as_asked(job: Job) -> Job:
 
 @cache
 def _usual() -> Any:
-    """Returns the probes of a run by itself."""
-
     return compose([]).config["probe"]
 
 
 def _paces(jobs: Sequence[Job], workers: int, most: int | None) -> Mapping[str, Pace]:
-    """Returns the pace of each structure."""
-
     kinds: dict[str, list[Job]] = {}
     for job in jobs:
         kinds.setdefault(job.structure, []).append(job)
@@ -186,8 +180,6 @@ def _alike(kinds: Mapping[str, Sequence[Job]], kind: str, paces: Mapping[str, Pa
 
 
 def _devices(name: str) -> tuple[str, ...]:
-    """Returns the CUDA devices that device=NAME may use; imports torch."""
-
     from ..devices import cuda_devices
 
     return cuda_devices(name)

@@ -48,8 +48,6 @@ def run(
 
 
 class _Sweep:
-    """Where every unit is, and how often each run was tried."""
-
     def __init__(self, units: Sequence[Unit], backend: Backend, settings: SweepSettings) -> None:
         self.backend, self.settings = backend, settings
         self.attempts = Attempts(units, settings.retries)
@@ -99,7 +97,7 @@ class _Sweep:
             yield from self._settle(unit, Outcome())
 
     def _look(self) -> Iterator[Event]:
-        """Says how far units are, and which of their runs have come to their end."""
+        """Tells how far units are, and which of their runs have come to their end."""
 
         far = {}
         for unit in self.working:
@@ -119,7 +117,7 @@ class _Sweep:
         yield Beat(far)
 
     def _settle(self, unit: Unit, outcome: Outcome) -> Iterator[Event]:
-        """Decides what becomes of the runs of a unit that is no longer worked on."""
+        """Decides about the runs of a unit that a backend has left."""
 
         left: list[tuple[Job, int, str | None]] = []
         elsewhere: list[Job] = []

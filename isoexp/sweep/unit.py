@@ -22,7 +22,6 @@ class Unit:
     """Jobs of one structure, each with those of its runs that are still to be done.
 
     Arguments:
-        pace: How their networks are trained.
         fresh: Whether its process is to do nothing else.
     """
 
@@ -61,15 +60,10 @@ class Outcome:
 def bundles(
     jobs: Iterable[Job], paces: Mapping[str, Pace], workers: int, fresh: bool = False
 ) -> list[Unit]:
-    """Returns the units of a sweep, the longest first.
+    """Cuts jobs into units, the longest first.
 
     Runs of one structure go together: as many as its pace says, but fewer where a worker would be
     left without work.
-
-    Arguments:
-        jobs: The jobs, with the runs that are to be done.
-        workers: The number of units that are done at once.
-        fresh: Whether each has a process of its own.
     """
 
     # One run may be in two studies, or be asked for with two sets of probes: not in one unit.
@@ -123,11 +117,7 @@ def runs_of(units: Iterable[Unit]) -> Iterator[tuple[Job, int]]:
 
 
 def perform(unit: Unit) -> None:
-    """Does the runs of a unit, in this process.
-
-    Raises:
-        UserError: If a part refuses its settings.
-    """
+    """Does the runs of a unit, in this process."""
 
     settings = [replace(job.settings, compile=unit.pace.compile) for job in unit.jobs]
     jobs = [replace(job, settings=each) for job, each in zip(unit.jobs, settings, strict=True)]

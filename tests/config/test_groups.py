@@ -13,7 +13,7 @@ from isoexp.store.study import runs_below
 
 from ..experiment.runs import TINY
 
-MODULE = '''
+MODULE = """
 from torch import nn
 
 
@@ -29,7 +29,7 @@ class Gate(nn.Module):
 class Gated(nn.Sequential):
     def __init__(self, inputs, outputs, gate):
         super().__init__(nn.Flatten(), nn.Linear(inputs[0], 8), gate(8), nn.Linear(8, outputs))
-'''
+"""
 
 
 @pytest.fixture
@@ -60,11 +60,11 @@ def test_a_group_is_trained_with_told_apart_and_shown(gate: Path) -> None:
         list(execute([prepare(compose([*words, f"+gate={choice}"], [gate]))]))
 
     found = runs_below(Path("runs"))
-    rows = isoexp.read("runs").groupby("gate")["valid/loss"].last()
+    rows = dict(isoexp.read("runs").groupby("gate")["valid/loss"].last())
 
     assert len({run.state["identity"] for run in found}) == 2
     assert all("gate-half" in run.folder.name or "gate-double" in run.folder.name for run in found)
-    assert set(rows.index) == {"half", "double"}
+    assert rows.keys() == {"half", "double"}
     assert rows["half"] != rows["double"]
     assert set(isoexp.read("runs")["gate.factor"]) == {0.5, 2.0}
 

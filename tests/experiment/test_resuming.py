@@ -17,9 +17,10 @@ import torch
 from isoexp.config.compose import compose
 from isoexp.errors import UserError
 from isoexp.experiment import train
-from isoexp.experiment.job import Advance, prepare
+from isoexp.experiment.job import Advance, Resumed, prepare
 from isoexp.experiment.run import execute
 from isoexp.store import files
+from isoexp.store.history import starts
 from isoexp.store.study import runs_below
 
 from .runs import TINY, assert_equal, composed, left, run
@@ -134,6 +135,11 @@ def test_kill_9_and_the_same_command_again() -> None:
     assert it.status == "interrupted"
 
     assert next(e for e in run(*words, "out=killed") if isinstance(e, Advance)).step == 5
+    first, second = starts(it.folder)
+    assert (first["step"], first["before"]) == (0, None)
+    assert (second["step"], second["before"]["reason"]) == (4, "its process died")
+    assert first["pid"] != second["pid"] == os.getpid()
+    assert {"host", "command", "commit", "diff", "versions", "device", "threads"} <= first.keys()
     run(*words, "out=whole")
     assert_equal(Path("killed"), Path("whole"))
 
@@ -235,3 +241,37 @@ def test_stopping_to_listen_interrupts_and_the_same_command_goes_on(checkpoints:
     run(*words, "out=stopped")
     run(*words, "out=whole")
     assert_equal(Path("stopped"), Path("whole"))
+
+
+def test_other_conditions_are_told_when_a_run_goes_on(checkpoints: None) -> None:
+    """Its bits may then be others: a line says so, and the history keeps it."""
+
+    words = (*TINY, "epochs=3", "probe=none")
+    with killed_after(4):
+        run(*words)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OMP_NUM_THREADS", str(threads + 1))
+            events = run(*words)
+    finally:
+        torch.set_num_threads(threads)
+    (it,) = runs_below(Path("runs"))
+
+    (told,) = [event for event in events if isinstance(event, Resumed)]
+    assert told.changes == f"threads {threads} then, {threads + 1} now"
+    assert [start["threads"] for start in starts(it.folder)] == [threads, threads + 1]
+    assert not [event for event in run(*words, "out=whole") if isinstance(event, Resumed)]
+
+
+def test_a_run_that_is_repeated_says_that_it_was_completed() -> None:
+    words = (*TINY, "epochs=1", "probe=none")
+    run(*words)
+    run(*words, "force=true")
+    (it,) = runs_below(Path("runs"))
+
+    assert [start["before"] and start["before"]["state"] for start in starts(it.folder)] == [
+        None,
+        "completed",
+    ]

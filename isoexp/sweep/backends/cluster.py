@@ -23,11 +23,7 @@ CERTAIN_S = HEARTBEAT_DEAD_S + 5
 
 @dataclass(eq=False)
 class Cluster:
-    """What is common to all: the fields are the settings of a choice of hydra/launcher.
-
-    Arguments:
-        out: The folder of the studies.
-    """
+    """Abstract backend of machines elsewhere; its fields are the settings of hydra/launcher."""
 
     out: Path
 
@@ -50,7 +46,7 @@ class Cluster:
     def _found_lost(self) -> list[tuple[Unit, Outcome]]:
         """Returns the units whose process is gone and whose runs are free to be tried again.
 
-        What a machine wrote before it went reads for a minute as if it were at work still.
+        For a minute the last state that a machine wrote reads as if it were still at work.
         """
 
         found = []
@@ -62,19 +58,13 @@ class Cluster:
         return found
 
     def _see_off(self, unit: Unit) -> None:
-        """Waits until the runs of a unit that was cancelled are free."""
-
         since = time.monotonic()
         while not _let_go(unit) and time.monotonic() - since < CERTAIN_S:
             time.sleep(0.1)
 
 
 def attempted_elsewhere(unit: Unit, environment: Mapping[str, str]) -> Outcome:
-    """Does a unit in a process elsewhere.
-
-    Arguments:
-        environment: Variables that the process is to share with the one that sent it.
-    """
+    """Does a unit in a process elsewhere, with variables of the one that sent it."""
 
     os.environ.update(environment)
 

@@ -40,11 +40,7 @@ class JobFailed(RuntimeError):
 
 
 def launch(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
-    """Runs a sweep through a launcher and sweeper of Hydra's; returns why jobs failed.
-
-    Raises:
-        UserError: If the overrides do not fit the configuration.
-    """
+    """Runs a sweep through a launcher and sweeper of Hydra's; returns why jobs failed."""
 
     if not any(text.lstrip("+~").startswith("hydra/sweeper") for text in overrides):
         own = [text for text in overrides if not of_hydra(text)]
@@ -70,7 +66,7 @@ def launch(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
 
 
 def _check_hydra(hydra: Any, overrides: Sequence[str]) -> None:
-    """Refuses settings of Hydra's that run code or set the environment: a YAML may hold them."""
+    """Refuses settings of Hydra's that run code or set the environment."""
 
     asked, plain = (
         hydra.compose_config("config", each, RunMode.MULTIRUN).hydra for each in (overrides, [])
@@ -81,7 +77,7 @@ def _check_hydra(hydra: Any, overrides: Sequence[str]) -> None:
 
 
 def run_job(config: DictConfig) -> float | None:
-    """Does one job inside a launcher of Hydra's, and returns the validation score of its first run.
+    """Does one job inside a launcher of Hydra's; returns the validation score of its first run.
 
     Raises:
         JobFailed: If a run of it failed, so that Hydra counts the job as failed.

@@ -32,23 +32,14 @@ METHODS = ("send", "wait", "stop", "close")
 
 @dataclass(frozen=True)
 class Launcher:
-    """A choice of hydra/launcher that names a backend.
-
-    Arguments:
-        name: The choice.
-        engine: The class of the backend.
-        settings: The arguments of it, but `out`.
-    """
+    """A choice of hydra/launcher that names a backend, and its settings."""
 
     name: str
     engine: Any
     settings: Mapping[str, Any]
 
     def backend(self, out: Path) -> Backend:
-        """Builds the backend.
-
-        Arguments:
-            out: The folder of the studies.
+        """Builds the backend; `out` is the folder of the studies.
 
         Raises:
             UserError: If it refuses its settings.
@@ -112,11 +103,7 @@ def chosen_launcher(overrides: Sequence[str], folders: Sequence[Path] = ()) -> L
 
 
 def _engine(settings: Mapping[str, Any]) -> Any:
-    """Returns the class of the backend that a file names; None if it is a launcher of Hydra's.
-
-    Raises:
-        UserError: If its package is not allowed, or it lacks a method of a backend.
-    """
+    """Returns the class of the backend that a file names; None for a launcher of Hydra's."""
 
     target = str(settings.get("_target_") or "")
     if not target or target.startswith(("hydra.", "hydra_plugins.")):
@@ -139,16 +126,12 @@ def _engine(settings: Mapping[str, Any]) -> Any:
 
 
 def _choice(overrides: Sequence[str]) -> str:
-    """Returns the override that chooses a launcher."""
-
     chosen = [text for text in overrides if text.lstrip("+~").startswith("hydra/launcher=")]
 
     return chosen[-1] if chosen else ""
 
 
 def _settings(overrides: Sequence[str], folders: Sequence[Path]) -> dict[str, Any]:
-    """Composes the settings of the launcher that overrides choose."""
-
     for text in overrides:
         if parsed(text).is_sweep_override():
             key = text.partition("=")[0]

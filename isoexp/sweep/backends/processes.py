@@ -35,7 +35,6 @@ class Workers:
     """Processes, each with a share of the cores, and with a device if there are any.
 
     Arguments:
-        count: How many.
         threads: The threads of each, unless OMP_NUM_THREADS says otherwise.
         devices: The CUDA devices, shared out in turn, as CUDA_VISIBLE_DEVICES would name them.
     """
@@ -165,8 +164,6 @@ class Workers:
         return unit, Outcome(reason, printed)
 
     def _end(self, *slots: "_Slot | None") -> None:
-        """Ends processes, in the time that one of them may take."""
-
         ending = [slot for slot in slots if slot is not None]
         for slot in ending:
             if slot.process.is_alive():
@@ -182,12 +179,7 @@ class Workers:
 
 @dataclass
 class _Slot:
-    """A worker: its process, the pipe to it, where it prints, and the unit that it works on.
-
-    Arguments:
-        begun: Whether it has the unit.
-        deaths: How many have died before they had it.
-    """
+    """A worker, and the unit it has or was sent; how many died before they had it."""
 
     process: BaseProcess
     pipe: connection.Connection
@@ -198,8 +190,6 @@ class _Slot:
 
 
 def _last_words(log: Path) -> str:
-    """Returns the last lines that a process has printed."""
-
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - LAST_WORDS))

@@ -21,12 +21,7 @@ PATIENCE_S = 10.0
 
 @dataclass(eq=False)
 class Ray(Cluster):
-    """Tasks of Ray's.
-
-    Arguments:
-        ray: init, what Ray is found or started with, and remote, what a unit needs: arguments of
-            ray.init and ray.remote.
-    """
+    """Tasks of Ray's; the arguments of ray.init and ray.remote are its settings."""
 
     ray: dict[Literal["init", "remote"], dict[str, Any]]
 
@@ -104,7 +99,7 @@ class Ray(Cluster):
 def _attempt(
     unit: Unit, environment: Mapping[str, str], folder: str, path: Sequence[str]
 ) -> Outcome:
-    """Does a unit in the folder of the one who sent it: relative paths and modules are found."""
+    """Does a unit in the folder of the one who sent it, so that relative paths hold."""
 
     os.chdir(folder)
     sys.path += [each for each in path if each not in sys.path]

@@ -171,7 +171,7 @@ class Submitit(Cluster):
         return {}
 
     def _parameters(self) -> dict[str, Any]:
-        """Returns the settings that are set, in submitit's names."""
+        """Returns the settings in submitit's names."""
 
         given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self._own()}
 
@@ -182,13 +182,13 @@ class Submitit(Cluster):
         }
 
     def _own(self) -> tuple[str, ...]:
-        """Returns the settings that are not parameters of a job."""
+        """Returns the settings that are no parameters of a job."""
 
         return ("out", "submitit_folder")
 
     @abstractmethod
     def _gone(self) -> Collection[Any]:
-        """Returns the jobs that have ended; without a result, they were killed or cancelled."""
+        """Returns the jobs that have ended; those without a result were killed or cancelled."""
 
     @abstractmethod
     def _cancel(self, jobs: Sequence[Any]) -> None: ...
@@ -196,7 +196,7 @@ class Submitit(Cluster):
 
 @contextmanager
 def _silently() -> Iterator[None]:
-    """Lets neither submitit print what it raises, nor a process that it starts what ends it."""
+    """Keeps quiet submitit, and processes that it starts."""
 
     before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -210,8 +210,6 @@ def _silently() -> Iterator[None]:
 
 
 def _outcome(job: Any) -> Outcome:
-    """Returns how a job left its unit."""
-
     error = job.exception()
     if error is None:
         outcome = job.result()
@@ -224,16 +222,12 @@ def _outcome(job: Any) -> Outcome:
 
 
 def _printed(job: Any) -> str:
-    """Returns the last lines that a job printed."""
-
     path = job.paths.stderr
 
     return path.read_text(errors="replace")[-LAST_WORDS:].strip() if path.exists() else ""
 
 
 def _refusal(error: Exception) -> str:
-    """Returns the complaint of sbatch in one line."""
-
     lines = [
         line.removeprefix("sbatch: ").removeprefix("error: ") for line in str(error).split("\n")
     ]
