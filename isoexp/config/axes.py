@@ -21,7 +21,7 @@ from .groups import choices
 from .overrides import check_overrides, options, parsed
 
 if TYPE_CHECKING:
-    from .compose import Composition
+    from .composition import Composition
 
 
 @dataclass(frozen=True)

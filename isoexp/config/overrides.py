@@ -3,9 +3,9 @@
 Hydra parses them; its messages are for those who know its inside, so mistakes are found here first.
 """
 
-__all__ = ["check_overrides", "names_probe", "options", "parsed", "setting"]
+__all__ = ["Setting", "check_overrides", "names_probe", "options", "parsed", "split"]
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, did_you_mean
 from .groups import COMMANDS, GROUPS, choices, root_keys
+
+Setting = tuple[tuple[str, ...], Any]
+"""The path of a value, and the value."""
 
 
 def check_overrides(
@@ -130,7 +133,7 @@ def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
 
 
 @lru_cache(maxsize=2**16)
-def setting(text: str) -> tuple[tuple[str, ...], Any] | None:
+def _setting(text: str) -> Setting | None:
     """Returns the path and the value of an override that sets one plain value, else None."""
 
     override = parsed(text)
@@ -142,6 +145,29 @@ def setting(text: str) -> tuple[tuple[str, ...], Any] | None:
     path = tuple(key.split("."))
 
     return None if path[0] == "hydra" or not all(map(str.isidentifier, path)) else (path, value)
+
+
+def split(overrides: Sequence[str], groups: Collection[str]) -> tuple[Sequence[str], list[Setting]]:
+    """Separates the overrides that need Hydra from those that only set a value."""
+
+    chosen: list[str] = []
+    settings: list[Setting] = []
+    touched: set[str] = set()
+    for text in overrides:
+        found = _setting(text)
+        if found is not None and ".".join(found[0]) not in groups:
+            settings.append(found)
+            continue
+        chosen.append(text)
+        key = parsed(text).key_or_group
+        if key not in groups:
+            touched.add(key.partition(".")[0])
+
+    # Hydra sets in the order of the overrides: what touches the same part is left to it.
+    if any(path[0] in touched for path, _ in settings):
+        return overrides, []
+
+    return chosen, settings
 
 
 def _is_plain(value: Any) -> bool:

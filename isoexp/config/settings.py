@@ -34,12 +34,8 @@ class Settings:
     force: bool
 
     @classmethod
-    def of(cls, root: Mapping[str, Any], overrides: Sequence[str]) -> "Settings":
-        """Checks the root keys.
-
-        Arguments:
-            root: All keys at the root, groups among them.
-            overrides: The overrides as the user wrote them.
+    def of(cls, root: Mapping[str, Any]) -> "Settings":
+        """Checks the root keys, groups among them.
 
         Raises:
             UserError: If a key is unknown, of the wrong type or out of range.
@@ -59,14 +55,11 @@ class Settings:
                 own[key] = str(own[key])
 
         settings = checked(cls, own)
-        settings._check_ranges(overrides)
+        settings._check_ranges()
 
         return settings
 
-    def _check_ranges(self, overrides: Sequence[str]) -> None:
-        typed = {override.partition("=")[0] for override in overrides}
-        if {"epochs", "steps"} <= typed and self.epochs is not None and self.steps is not None:
-            raise UserError("epochs and steps exclude each other: give one of them")
+    def _check_ranges(self) -> None:
         if self.epochs is None and self.steps is None:
             raise UserError("one of epochs and steps must be given, got neither")
 

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from ..config.build import build, check, targets, with_targets
-from ..config.compose import Composition
+from ..config.composition import Composition
 from ..config.document import Config
 from ..config.settings import Settings
 from ..config.targets import sources
@@ -218,7 +218,10 @@ def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
     source = _once(sources)
 
     def one(composed: Composition) -> Job:
-        settings = Settings.of(composed.config, composed.overrides)
+        settings = Settings.of(composed.config)
+        typed = {text.partition("=")[0] for text in composed.overrides}
+        if {"epochs", "steps"} <= typed and None not in (settings.epochs, settings.steps):
+            raise UserError("epochs and steps exclude each other: give one of them")
         config = with_targets(composed.config, composed.overrides)
         data = fingerprint(config["data"])
         foreign = source(targets({k: node for k, node in config.items() if k != "probe"}))

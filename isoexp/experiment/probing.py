@@ -17,7 +17,7 @@ from torch import Generator as Randomness
 from torch import nn
 
 from ..config.build import check
-from ..config.compose import Composition
+from ..config.composition import Composition
 from ..config.document import parse
 from ..config.groups import handed
 from ..ensemble import Ensemble

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from isoexp.config import compose as compose_module
-from isoexp.config import templates
+from isoexp.config import composition
 from isoexp.config.compose import compose, expand
 from isoexp.config.document import Config, parse, to_yaml
 from isoexp.errors import UserError
@@ -55,9 +54,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 WAYS = {
-    "hydra": compose_module._composed,
-    "filled": compose_module._compose,
-    "mixed": partial(compose_module._compose, composed=templates.mixed),
+    "hydra": composition._whole,
+    "filled": composition.composition,
+    "mixed": partial(composition.composition, composed=composition.mixed),
 }
 
 
@@ -65,7 +64,7 @@ def outcome(words: Sequence[str], folder: Path, way: str) -> tuple[object, ...]:
     """What comes of words: their job, or the line that refuses them."""
 
     try:
-        job = WAYS[way](words, templates.Files.of([folder]))
+        job = WAYS[way](words, composition.Files.of([folder]))
     except UserError as error:
         return (str(error),)
 
@@ -117,13 +116,13 @@ def test_hydra_composes_once_for_each_combination_of_choices(
 ) -> None:
     called = []
 
-    def counted(words: tuple[str, ...], files: object, real=templates.by_hydra) -> object:
+    def counted(words: tuple[str, ...], files: object, real=composition.by_hydra) -> object:
         called.append(words)
         return real(words, files)
 
-    monkeypatch.setattr(templates, "by_hydra", counted)
-    templates.template.cache_clear()
-    templates.mixed.cache_clear()
+    monkeypatch.setattr(composition, "by_hydra", counted)
+    composition.template.cache_clear()
+    composition.mixed.cache_clear()
     words = ["activation=tanh,elu", "optimizer.lr=1e-3,1e-2", "seed=range(0,25)", "steps=3"]
     jobs = expand(words)
 
@@ -140,20 +139,20 @@ def test_many_choices_are_composed_one_by_one(monkeypatch: pytest.MonkeyPatch, o
 
     called = []
 
-    def counted(words: tuple[str, ...], files: object, real=templates.by_hydra) -> object:
+    def counted(words: tuple[str, ...], files: object, real=composition.by_hydra) -> object:
         called.append(words)
         return real(words, files)
 
     words = ["norm=none,rms,batch", "optimizer=sgd,adagrad,muon", "clip=none,pair"]
-    monkeypatch.setattr(templates, "by_hydra", counted)
-    templates.template.cache_clear()
-    templates.mixed.cache_clear()
+    monkeypatch.setattr(composition, "by_hydra", counted)
+    composition.template.cache_clear()
+    composition.mixed.cache_clear()
     jobs = expand([*words, "experiment=mine"], [own])
 
     assert len(called) == 1 + (1 + 3 + 3 + 1) + (1 + 3 + 3) < len(jobs)
-    files = templates.Files.of([own])
+    files = composition.Files.of([own])
     for job in jobs[::5]:
-        assert job == compose_module._composed(job.overrides, files)
+        assert job == composition._whole(job.overrides, files)
 
 
 def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:

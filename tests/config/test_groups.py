@@ -60,7 +60,7 @@ def test_a_group_is_trained_with_told_apart_and_shown(gate: Path) -> None:
         list(execute([prepare(compose([*words, f"+gate={choice}"], [gate]))]))
 
     found = runs_below(Path("runs"))
-    rows = dict(isoexp.read("runs").groupby("gate")["valid/loss"].last())
+    rows = isoexp.read("runs").groupby("gate")["valid/loss"].last().to_dict()
 
     assert len({run.state["identity"] for run in found}) == 2
     assert all("gate-half" in run.folder.name or "gate-double" in run.folder.name for run in found)

@@ -16,8 +16,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ...config.axes import SweepSettings
-from ...config.compose import Composition, expand
-from ...config.templates import hydra_ready, plain, search_path
+from ...config.compose import expand
+from ...config.composition import Composition, hydra_ready, plain, search_path
 from ...errors import UserError, one_line
 from ...experiment.job import (
     Aborted,

@@ -20,9 +20,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ...config.build import MARKS, check_arguments
+from ...config.composition import hydra_ready, search_path
 from ...config.overrides import parsed
 from ...config.targets import resolve
-from ...config.templates import hydra_ready, search_path
 from ...errors import UserError, did_you_mean, one_line
 from . import Backend
 
