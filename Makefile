@@ -1,5 +1,6 @@
 # make demo    the first run, from nothing          make test    the tests, but for the slow ones
 # make check   format, lint, types, layers           make smoke   a run, a sweep, a report; slow tests
+# make long    all claims, lowest versions, other Pythons, other CPUs, kills: hours, once an issue
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # No project but this one, whatever the shell was set to.
 unexport PYTHONPATH VIRTUAL_ENV
 
-.PHONY: demo test check smoke format lock clean
+.PHONY: demo test check smoke long format lock clean
 
 demo: .venv/ready
 	$(BIN)/isoexp train activation=iso_tanh model=mlp
@@ -26,6 +27,10 @@ check: .venv/dev
 smoke: .venv/dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/smoke.sh
 	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/numerical.sh
+
+long: .venv/dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/long.sh
 
 format: .venv/dev
 	$(BIN)/ruff format .

@@ -2,6 +2,13 @@
 # As a user would, in an empty folder: a real run, a small sweep, what they left, and a second call.
 set -eu
 
+# A quarter of the claims, the next one at each commit.
+root=$(cd "$(dirname "$0")/.." && pwd)
+commits=$(git -C "$root" rev-list --count HEAD 2>/dev/null || echo 0)
+quarter=$((commits % 4))
+claims=$(ls "$root/conf/claim" | sed -n 's/\.yaml$//p' | awk "NR % 4 == $quarter")
+echo "commit $commits: of the claims, those of quarter $quarter:" $claims
+
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 cd "$here"
@@ -16,8 +23,9 @@ isoexp train model=transformer model.attention=iso_tanh data=text steps=30 regul
 isoexp audit activation=tanh,iso_tanh optimizer=adam,muon
 isoexp train activation=tanh snapshots=3 steps=200 probe=[spectrum] name=probed
 isoexp probe runs/probed probe=all
-isoexp reproduce static_refraction symmetry_connected_basins accuracy --smoke
+isoexp reproduce static_refraction --smoke
 isoexp reproduce static_refraction --smoke | grep '12 done before'
+isoexp reproduce $claims --smoke
 isoexp report runs
 test -s runs/report/index.html
 isoexp ls > ls.txt

@@ -435,7 +435,8 @@ def test_evaluate_sums_in_float64() -> None:
     torch.set_default_dtype(torch.float32)
     x, y = torch.randn(4096, 6), torch.randint(3, (4096,))
     losses, _ = evaluate(Ensemble([mlp(0)]), x, y, Classification())
-    each = F.cross_entropy(mlp(0)(x), y, reduction="none").detach()
+    # Of the same product: one network alone may be multiplied in another order.
+    each = F.cross_entropy(Ensemble([mlp(0)])(x[None])[0], y, reduction="none").detach()
 
     torch.testing.assert_close(losses, each.double().mean()[None], rtol=1e-14, atol=0)
 

@@ -60,9 +60,8 @@ def by_rotations(
     for i, j in planes:
         e = basis[j] - (basis[i] @ basis[j]) * basis[i]
         generator = np.outer(basis[i], e) / np.linalg.norm(e)
-        for index, theta in enumerate(circle(angles)):
-            p = expm(theta * (generator - generator.T)) @ basis[i]
-            scores[index] += np.mean(x @ p >= epsilon)
+        p = expm(circle(angles)[:, None, None] * (generator - generator.T)) @ basis[i]
+        scores += np.mean(p @ x.T >= epsilon, axis=1)
 
     return scores / len(planes)
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.integrate import trapezoid
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -259,7 +260,7 @@ def test_turning_adds_up_to_the_dynamic_angle() -> None:
 
     probe = Refraction(rays=1, points=201, alpha_min=1e-3, alpha_max=1e3)
     rows = measure(probe, of(Tanh(2), torch.tensor([[1.0, 2.0]]))).query("rays == 'random'")
-    total = np.trapezoid(rows["turn_mean_rad"], np.log(rows["alpha"]))
+    total = trapezoid(rows["turn_mean_rad"], np.log(rows["alpha"]))
 
     assert rows["dynamic_mean_rad"].iloc[0] == 0
     assert total == pytest.approx(rows["dynamic_mean_rad"].iloc[-1], rel=1e-3)

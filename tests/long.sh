@@ -1,0 +1,50 @@
+#!/bin/sh
+# What takes too long for every change: run once an issue, from `make long`; tells all that fails.
+set -u
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+here=$(mktemp -d)
+trap 'rm -rf "$here"' EXIT
+cd "$root" || exit 1
+failed=
+
+# What pyenv has, uv does not look for.
+for versions in "$HOME"/.pyenv/versions/3.*/bin; do PATH="$PATH:$versions"; done
+
+part() {
+    name=$1
+    shift
+    echo "== $name: $*"
+    "$@" || failed="$failed $name"
+}
+
+# An environment of its own, with the versions that uv is told to take, for all but the slow tests.
+elsewhere() {
+    python=$1
+    shift
+    uv pip install -q -p "$here/$python/bin/python" "$@" -e ".[dev]" &&
+        "$here/$python/bin/python" -m pytest -n auto --dist worksteal -m "not slow" &&
+        rm -rf "${here:?}/$python"
+}
+
+for capability in avx2 default; do part "$capability" sh tests/numerical.sh $capability; done
+
+uv venv -q -p 3.11 "$here/lowest" 2>/dev/null || python -m venv "$here/lowest"
+part lowest elsewhere lowest --resolution lowest-direct
+
+for python in 3.11 3.12 3.13; do
+    if [ "$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')" = $python ]; then
+        continue
+    elif uv venv -q -p $python "$here/$python" 2>/dev/null; then
+        part "python$python" elsewhere $python -c constraints.txt
+    else
+        echo "== python$python: skipped, there is none here"
+    fi
+done
+
+part claims isoexp reproduce all --smoke out="$here/runs"
+part kills python benchmarks/kill.py --jobs 200 --kills 20 --out "$here/kill"
+part solo-kills python benchmarks/kill.py --jobs 96 --kills 16 --batch 1 --out "$here/kill"
+
+test -z "$failed" || { echo "failed:$failed"; exit 1; }
+echo "all passed"
