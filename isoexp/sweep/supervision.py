@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 
 from ..config.axes import SweepSettings
+from ..errors import UserError
 from ..experiment.job import Job
 from ..store.lock import held
 from .attempts import FINAL, Attempts, only
@@ -34,6 +35,9 @@ def run(
         units: The units, in the order in which they are begun.
         backend: Where they are done; closed at the end.
         settings: How failures are met.
+
+    Raises:
+        UserError: If a backend of the user's own breaks.
     """
 
     sweep = _Sweep(units, backend, settings)
@@ -43,6 +47,13 @@ def run(
             yield from sweep.hear() if sweep.working else sweep.look_elsewhere()
             if settings.fail_fast and sweep.attempts.failed:
                 return
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        if type(backend).__module__.startswith("isoexp."):
+            raise
+        name = type(backend).__name__
+        raise UserError(f"the backend {name} failed: {type(error).__name__}: {error}") from error
     finally:
         backend.close()
 

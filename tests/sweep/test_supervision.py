@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from isoexp.config.axes import SweepSettings
 from isoexp.ensemble import Ensemble
+from isoexp.errors import UserError
 from isoexp.experiment.batching import Training
 from isoexp.experiment.job import Job
 from isoexp.store.lock import hold
@@ -414,3 +416,17 @@ def test_one_run_in_two_studies_is_two(tmp_path: Path) -> None:
 
     list(run([replace(unit(tmp_path, 1), jobs=tuple(both))], Fake(each(done)), SETTINGS))
     assert [left.status for left in runs_below(tmp_path)] == ["completed"] * 2
+
+
+@pytest.mark.parametrize("gives", [None, [1], [(1, Outcome())]])
+def test_a_backend_that_breaks_is_one_line(gives: object, tmp_path: Path) -> None:
+    """Of the user's own; whatever it gives back instead of units and outcomes."""
+
+    class Broken(Fake):
+        def wait(self, timeout_s: float) -> Any:
+            return gives
+
+    backend = Broken(left)
+    with pytest.raises(UserError, match=r"the backend Broken failed: [A-Z]\w+Error"):
+        list(run([unit(tmp_path, 1)], backend, SETTINGS))
+    assert backend.closed
