@@ -48,7 +48,10 @@ class Junction:
         return f"{self.before}.weight", f"{self.before}.bias", f"{self.after}.weight"
 
     def turned(self, state: State, R: Float[Tensor, "n n"]) -> dict[str, Tensor]:
-        """Returns RW, Rb and VRᵀ, by their names, for an orthogonal R."""
+        """Returns RW, Rb and VRᵀ, by their names, for an orthogonal R.
+
+        For a skew A they are AW, Ab and −VA: how the weights move under exp(tA) at t = 0.
+        """
 
         W, b, V = self.weights
         found = {W: torch.tensordot(R.to(state[W]), state[W], dims=1)}
@@ -57,11 +60,6 @@ class Junction:
         found[V] = (state[V].movedim(1, -1) @ R.to(state[V]).mT).movedim(-1, 1)
 
         return found
-
-    def tangent(self, state: State, A: Float[Tensor, "n n"]) -> dict[str, Tensor]:
-        """Returns AW, Ab and −VA, for a skew A: how the weights move under exp(tA) at t = 0."""
-
-        return self.turned(state, A)
 
 
 @torch.no_grad()
@@ -106,14 +104,12 @@ def agree(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shape"]) -> b
 def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
     """Whether one permutation of W, b, V and f together leaves the outputs as they are."""
 
-    n = junction.width
-    P = torch.eye(n, dtype=torch.float64).roll(1, dims=0)
-    state = dict(model.named_parameters())
-    reference = model(x)
+    P = torch.eye(junction.width, dtype=torch.float64).roll(1, dims=0)
+    turned = junction.turned(dict(model.named_parameters()), P)
     with conjugated([junction.layer], [P.mT]):
-        y = functional_call(model, junction.turned(state, P), (x,))
+        y = functional_call(model, turned, (x,))
 
-    return agree(y, reference)
+    return agree(y, model(x))
 
 
 def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | None:

@@ -42,7 +42,7 @@ def velocity(
 
     moved = {name: torch.zeros_like(t) for name, t in state.items()}
     for junction, A in zip(junctions, skews, strict=True):
-        for name, t in junction.tangent(state, A).items():
+        for name, t in junction.turned(state, A).items():
             moved[name] = moved[name] + t
 
     return moved

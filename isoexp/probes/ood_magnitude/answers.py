@@ -1,21 +1,35 @@
-"""Scaling: the answers of a network while its input, a layer, or a feature is scaled."""
+"""Answers of a network while its input, a layer, or a feature is scaled, and what they are worth.
 
-__all__ = ["Answers", "answered", "margin"]
+The expected calibration error is Σ_b (n_b / n) |accuracy_b − confidence_b|, over bins b of equal
+width of the confidence, the largest softmax probability (Guo et al., On Calibration of Modern
+Neural Networks, 2017). Spearman's ρ has the interval
+
+    tanh( artanh ρ ± z √((1 + ρ²/2) / (n − 3)) )
+
+of Bonett and Wright, Sample size requirements for estimating Pearson, Kendall and Spearman
+correlations (2000).
+"""
+
+__all__ = [
+    "Answers", "answered", "calibration_error", "deflections", "margin", "rank_correlation",
+    "stretched",
+]  # fmt: skip
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from math import nan
+from math import inf, nan
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from ...geometry import angle
 from ...training import rows_at_once
 from ..layers import Layer, Pair, hooked, passed
+from ..statistics import NORMAL_95
 from ..subject import Subject
-from .features import stretched
 from .sites import Site
 
 ROWS = 2**10
@@ -24,8 +38,10 @@ ROWS = 2**10
 NUMBERS = 2**15
 """The most numbers in the vectors whose angles are taken at once: as many as a cache holds."""
 
+ROUNDING = 32
+"""Differences of so many units in the last place count as rounding, not as variation."""
+
 UNSCALED = torch.ones(1, dtype=torch.float64)
-"""The one factor of samples that are left as they are."""
 
 
 class Answers(NamedTuple):
@@ -59,8 +75,7 @@ def answered(
     """Returns the answers of a network for some of its samples while a site, if given, is scaled.
 
     Several factors go through it as one batch, unless the site mixes the samples. An autoencoder is
-    to give back the input as it was scaled. Rows are the indices of the samples; the deflections
-    are by the layers.
+    to give back the input as it was scaled. The deflections are by the layers.
     """
 
     rows, at_once = rows.to(subject.x.device), min(ROWS, rows_at_once(subject.x))
@@ -140,8 +155,7 @@ def margin(
 def _scaled(site: Site | None, scales: Float[Tensor, " scales"]) -> AbstractContextManager[None]:
     """Has the layer of a site give scaled vectors, while the context lasts."""
 
-    layer = site.layer if site else None
-    if site is None or layer is None:
+    if site is None or (layer := site.layer) is None:
         return nullcontext()
 
     def scaled(module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
@@ -152,3 +166,118 @@ def _scaled(site: Site | None, scales: Float[Tensor, " scales"]) -> AbstractCont
         return stretched(h, scales, site.direction).flatten(0, 1).movedim(-1, layer.axis)
 
     return hooked([layer.module], after=scaled)
+
+
+def stretched(
+    h: Float[Tensor, "scales *batch m"],
+    scales: Float[Tensor, " scales"],
+    w: Float[Tensor, " m"] | None = None,
+) -> Float[Tensor, "scales *batch m"]:
+    """Returns s h; or, along a unit vector ŵ alone, h + (s − 1)(h·ŵ) ŵ; each s has vectors h."""
+
+    s = scales.reshape(-1, *[1] * (h.dim() - 1))
+    if w is None:
+        return s.to(h) * h
+    w = w.to(h)
+
+    return h + (s - 1).to(h) * (h @ w)[..., None] * w
+
+
+def calibration_error(
+    confidence: Float[Tensor, "*rows answers"], right: Bool[Tensor, "*rows answers"], bins: int
+) -> Float[Tensor, "*rows"]:
+    """Returns the expected calibration error of each row, between 0 and 1; NaN of no answers.
+
+    `bins` is the number of bins of (0, 1].
+    """
+
+    p = confidence.cpu().double()
+    bin = ((p * bins).ceil() - 1).clamp(0, bins - 1)  # NaN stays so, and is no index
+    gaps = torch.zeros(*p.shape[:-1], bins, dtype=torch.float64)
+    gaps.scatter_add_(-1, bin.nan_to_num(0).long(), right.cpu().double() - p)
+
+    return gaps.abs().sum(dim=-1) / p.shape[-1]
+
+
+def deflections(
+    after: Answers,
+    thetas: Float[Tensor, "1 samples layers"],
+    losses: Float[Tensor, "1 samples"],
+) -> dict[str, Shaped[np.ndarray, "scales layers"]]:
+    """Returns the mean deflection by each layer, and ρ between its change and the loss's.
+
+    The changes are from `thetas` and `losses`, of the same samples as they are.
+    """
+
+    eps = torch.finfo(after.loudest.dtype).eps * ROUNDING
+    change, harm = after.thetas - thetas, (after.losses - losses)[..., None]
+    defined = ~(change.isnan() | harm.isnan())
+    change, harm = (torch.where(defined, t, nan).mT for t in (change, harm))
+    loudest = after.loudest.double().maximum(after.losses.abs()).amax(dim=1, keepdim=True)
+    varies = (_spread(change) > eps) & (_spread(harm) > eps * loudest)
+    rho = rank_correlation(torch.where(varies[..., None], change, nan).numpy(), harm.numpy())
+
+    return {
+        "theta_mean_rad": torch.where(defined, after.thetas, nan).nanmean(dim=1).numpy(),
+        "rho": rho.rho,
+        "rho_low": rho.low,
+        "rho_high": rho.high,
+        "n": defined.sum(dim=1).numpy(),
+    }
+
+
+class Correlation(NamedTuple):
+    """Spearman's ρ with its 95 % interval; NaN where there is none."""
+
+    rho: Float[np.ndarray, "*rows"]
+    low: Float[np.ndarray, "*rows"]
+    high: Float[np.ndarray, "*rows"]
+
+
+def rank_correlation(
+    a: Float[np.ndarray, "*rows samples"], b: Float[np.ndarray, "*rows samples"]
+) -> Correlation:
+    """Returns Spearman's ρ of each row, over the samples with two numbers that are not NaN.
+
+    It is NaN where one of the two is constant, or there are fewer than four samples.
+    """
+
+    both = ~(np.isnan(a) | np.isnan(b))
+    n = both.sum(axis=-1)
+    u, v = (np.where(both, _ranks(np.where(both, t, nan)) - (n + 1)[..., None], 0) for t in (a, b))
+    power = (u * u).sum(axis=-1) * (v * v).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rho = np.clip((u * v).sum(axis=-1) / np.sqrt(power), -1, 1)
+        rho = np.where((n >= 4) & (power > 0), rho, nan)
+        half = NORMAL_95 * np.sqrt((1 + rho**2 / 2) / np.maximum(n - 3, 0))
+        low, high = (np.tanh(np.arctanh(rho) + end) for end in (-half, half))
+
+    return Correlation(rho, low, high)
+
+
+def _ranks(t: Float[np.ndarray, "*rows samples"]) -> Float[np.ndarray, "*rows samples"]:
+    """Returns twice the ranks from 1 on, NaN last; equal numbers have the mean of their ranks.
+
+    The sum over n numbers is n(n + 1): less n + 1, they are whole and have no mean.
+    """
+
+    order = t.argsort(axis=-1)
+    values, place = np.take_along_axis(t, order, axis=-1), np.arange(t.shape[-1])
+    apart = values[..., 1:] != values[..., :-1]
+    edge = np.ones_like(values[..., :1], dtype=bool)
+    first = np.where(np.concatenate([edge, apart], axis=-1), place, 0)
+    last = np.where(np.concatenate([apart, edge], axis=-1), place, t.shape[-1])
+    first = np.maximum.accumulate(first, axis=-1)
+    last = np.minimum.accumulate(last[..., ::-1], axis=-1)[..., ::-1]
+    ranks = np.empty(t.shape)
+    np.put_along_axis(ranks, order, first + last + 2.0, axis=-1)
+
+    return ranks
+
+
+def _spread(t: Float[Tensor, "*rows samples"]) -> Float[Tensor, "*rows"]:
+    """Returns the range of each row, NaN left out; −∞ of no numbers."""
+
+    none = t.isnan()
+
+    return t.masked_fill(none, -inf).amax(dim=-1) - t.masked_fill(none, inf).amin(dim=-1)
