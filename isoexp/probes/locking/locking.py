@@ -20,6 +20,7 @@ from math import log10, nan
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from ...store.tables import Rows, Schema
 from ..arguments import check_ascending, check_least
@@ -53,9 +54,7 @@ class Locking:
     Cost: 2 s on the default run; 4 × sizes × draws + 1 copies of the network are trained on.
 
     Arguments:
-        size_min: The smallest relative size s.
-        size_max: The largest.
-        sizes: The number of sizes, evenly spaced in log s.
+        size_min, size_max, sizes: The relative sizes s, so many, evenly spaced in log s.
         draws: The number of directions of each kind, the same for all sizes.
         steps: The number of updates that follow.
         rate: Their learning rate, as a share of the run's own.
@@ -77,23 +76,12 @@ class Locking:
     over: ClassVar[Over] = "trained"
     figure: ClassVar[str] = "isoexp.figures.locking:draw"
     schema: ClassVar[Schema] = {
-        "kind": str,
-        "size": float,
-        "draw": int,
-        "loss_guess": float,
-        "loss_before": float,
-        "loss_after": float,
-        "loss_retrained": float,
-        "barrier": float,
-        "barrier_aligned": float,
-        "returned": float,
-        "agreement": float,
-        "accuracy_after": float,
-        "accuracy_retrained": float,
-        "curvature": float,
-        "n": int,
-        "n_test": int,
-    }
+        "kind": str, "size": float, "draw": int,
+        "loss_guess": float, "loss_before": float, "loss_after": float, "loss_retrained": float,
+        "barrier": float, "barrier_aligned": float, "returned": float, "agreement": float,
+        "accuracy_after": float, "accuracy_retrained": float, "curvature": float,
+        "n": int, "n_test": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_ascending(self, "size_min", "size_max")
@@ -107,13 +95,13 @@ class Locking:
 
     def __call__(self, subject: Subject) -> Rows:
         y, objective = subject.task
-        test = Landscape(subject.model, subject.x, y, objective)
-        test = test.drawn(self.samples, subject.generator)
-        train = test
-        if subject.train is not None:
-            train = Landscape(subject.model, *subject.train, objective)
-            train = train.drawn(self.samples, subject.generator)
 
+        def drawn(x: Tensor, y: Tensor) -> Landscape:
+            whole = Landscape(subject.model, x, y, objective)
+            return whole.drawn(self.samples, subject.generator)
+
+        test = drawn(subject.x, y)
+        train = test if subject.train is None else drawn(*subject.train)
         start = state_of(subject.model)
         junctions = _turnable(subject)
         sizes = torch.logspace(log10(self.size_min), log10(self.size_max), self.sizes).tolist()
@@ -122,24 +110,14 @@ class Locking:
         ends = [End(state, train.loss(state), test.outputs(state)) for state in trained]
         free = [each for each in junctions if preserves(subject, each, ORTHOGONAL)]
         guess, before = train.guess(), train.loss(start)
+        most = self.tolerance * guess
 
         rows = Columns(self.schema)
-        for i, move in enumerate(moved):
-            most = self.tolerance * guess
+        for i, (kind, size, draw, curvature, state) in enumerate(moved):
             found = compared(train, test, free, ends[0], ends[i], most, self.points) if ends else {}
-            rows.add(
-                kind=move.kind,
-                size=move.size,
-                draw=move.draw,
-                loss_guess=guess,
-                loss_before=before,
-                loss_after=train.loss(move.state),
-                accuracy_after=test.accuracy(test.outputs(move.state)),
-                curvature=move.curvature,
-                n=len(train.x),
-                n_test=len(test.x),
-                **found,
-            )
+            found |= {"loss_guess": guess, "loss_before": before, "loss_after": train.loss(state)}
+            found |= {"accuracy_after": test.accuracy(test.outputs(state)), "curvature": curvature}
+            rows.add(kind=kind, size=size, draw=draw, n=len(train.x), n_test=len(test.x), **found)
 
         return rows
 

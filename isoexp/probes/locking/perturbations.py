@@ -1,7 +1,4 @@
-"""Perturbations: ways to leave the weights θ of a network, and whether training leads back.
-
-Some ways are straight, some go along the orbit of the network under rotations.
-"""
+"""Perturbations: ways to leave the weights θ of a network, and whether training leads back."""
 
 __all__ = ["End", "Move", "Way", "compared", "moves", "size", "trained_on", "ways"]
 
@@ -38,14 +35,7 @@ class End(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A way that leads away from θ.
-
-    Arguments:
-        kind: random, across, tangent or orbit.
-        draw: Its number among the ways of its kind.
-        at: Returns the weights after a length ℓ of it.
-        motion: dθ/dℓ, of norm 1, and d²θ/dℓ² at θ.
-    """
+    """A way away from θ: the weights after a length ℓ of it, dθ/dℓ of norm 1 and d²θ/dℓ² at θ."""
 
     kind: str
     draw: int
@@ -67,10 +57,9 @@ def moves(
     draws: int,
     generator: Generator,
 ) -> list[Move]:
-    """Returns the perturbed networks, after the unperturbed one.
+    """Returns the unperturbed network, then the perturbed ones; sizes are lengths over ‖θ‖.
 
-    Weights of the junctions move; all weights, if there are none. Sizes are the lengths of the ways
-    as shares of ‖θ‖; there are as many ways of a kind as draws.
+    Weights of the junctions move; all weights, if there are none.
     """
 
     names = [name for junction in junctions for name in junction.weights if name in start]
@@ -135,23 +124,16 @@ def _straight(kind: str, draw: int, theta: State, direction: State) -> Way:
 def trained_on(
     subject: Subject, states: Sequence[State], steps: int, rate: float
 ) -> list[dict[str, Tensor]]:
-    """Returns weights after so many steps of training, all as one; none where there is no refit.
-
-    The rate is a share of the run's own learning rate.
-    """
+    """Returns weights after so many steps of training, all as one; none where there is no refit."""
 
     if subject.refit is None:
         return []
 
-    networks = []
-    for state in states:
-        network = deepcopy(subject.model)
+    networks = [deepcopy(subject.model) for _ in states]
+    for network, state in zip(networks, states, strict=True):
         network.load_state_dict(state, strict=False)
-        networks.append(network)
     with torch.enable_grad():
-        trained = subject.refit(networks, steps, rate)
-
-    return [state_of(network) for network in trained]
+        return [state_of(network) for network in subject.refit(networks, steps, rate)]
 
 
 def compared(
