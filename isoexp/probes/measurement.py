@@ -14,15 +14,7 @@ from ..ensemble import Ensemble
 from ..errors import UserError
 from ..streams import stream
 from ..training import Classification, Objective, Regression, rows_at_once
-from .arguments import (
-    Samples,
-    answers_of,
-    check_targets,
-    factor_of,
-    modules_of,
-    samples_of,
-    targets_of,
-)
+from .arguments import Samples, check_answers, factor_of, modules_of, samples_of, targets_of
 from .layers import Pair, find_layers, passed
 from .refraction import Refraction
 from .subject import Probe, Refit, Subject
@@ -169,40 +161,22 @@ def _subject(
         learnt = first, targets_of(model, train[1], len(first))
 
     for a, b in ((x, y), *([learnt] if learnt else [])):
-        answers = answers_of(model, a)
-        if b is not None and objective is not None:
-            check_targets(answers, a, b, objective)
+        check_answers(model, a, b, objective)
+    draws, looked_at = stream(seed, "probe"), modules_of(model, modules)
     subject = Subject(
-        model,
-        x,
-        y,
-        objective,
-        stream(seed, "probe"),
-        name="network",
-        train=learnt,
-        factors=others,
-        refit=refit,
-        modules=modules_of(model, modules),
+        model, x, y, objective, draws, "network", learnt, others, refit=refit, modules=looked_at
     )
     if twin is None:
         return subject
 
     network, own = twin if isinstance(twin, tuple) else (twin, inputs)
     stack.enter_context(_evaluated(network))
-    z, same = samples_of(network, own), own is inputs
-    answers_of(network, z, "twin")
-    alike = replace(
-        subject,
-        model=network,
-        x=z,
-        y=y if same else None,
-        generator=stream(seed + 1, "probe"),
-        name="twin",
-        factors={},
-        modules=modules_of(network, modules),
-    )
+    z, y = samples_of(network, own), y if own is inputs else None
+    check_answers(network, z, name="twin")
+    draws, looked_at = stream(seed + 1, "probe"), modules_of(network, modules)
+    alike = replace(subject, model=network, x=z, y=y, generator=draws, modules=looked_at)
 
-    return replace(subject, twin=alike)
+    return replace(subject, twin=replace(alike, name="twin", factors={}))
 
 
 @contextmanager

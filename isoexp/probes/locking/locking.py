@@ -15,9 +15,11 @@ of a guess. A network that is still on its way back after so many updates counts
 
 __all__ = ["Locking"]
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from math import log10, nan
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,12 +27,20 @@ from torch import Tensor
 from ...store.tables import Rows, Schema
 from ..arguments import check_ascending, check_least
 from ..copies import ORTHOGONAL, preserves
-from ..junctions import Junction, find_junctions
+from ..junctions import Junction, State, find_junctions
 from ..landscape import Landscape, state_of
 from ..rows import Columns, cells
 from ..statistics import mean
 from ..subject import Over, Subject, Unsuitable
-from .perturbations import End, compared, moves, trained_on
+from .perturbations import aligned, moves
+
+
+class End(NamedTuple):
+    """A network that has been trained on: its weights, training loss, and outputs on the test."""
+
+    state: State
+    loss: float
+    outputs: Tensor
 
 
 @dataclass(frozen=True)
@@ -106,7 +116,7 @@ class Locking:
         junctions = _turnable(subject)
         sizes = torch.logspace(log10(self.size_min), log10(self.size_max), self.sizes).tolist()
         moved = moves(train, start, junctions, sizes, self.draws, subject.generator)
-        trained = trained_on(subject, [move.state for move in moved], self.steps, self.rate)
+        trained = self._trained_on(subject, [move.state for move in moved])
         ends = [End(state, train.loss(state), test.outputs(state)) for state in trained]
         free = [each for each in junctions if preserves(subject, each, ORTHOGONAL)]
         guess, before = train.guess(), train.loss(start)
@@ -114,12 +124,47 @@ class Locking:
 
         rows = Columns(self.schema)
         for i, (kind, size, draw, curvature, state) in enumerate(moved):
-            found = compared(train, test, free, ends[0], ends[i], most, self.points) if ends else {}
-            found |= {"loss_guess": guess, "loss_before": before, "loss_after": train.loss(state)}
+            found = {"loss_guess": guess, "loss_before": before, "loss_after": train.loss(state)}
             found |= {"accuracy_after": test.accuracy(test.outputs(state)), "curvature": curvature}
+            if ends:
+                outputs, control = ends[i].outputs, ends[0].outputs
+                found |= self._compared(train, free, ends[0], ends[i], most)
+                found["agreement"] = test.agreement(outputs, control)
+                found["accuracy_retrained"] = test.accuracy(outputs)
             rows.add(kind=kind, size=size, draw=draw, n=len(train.x), n_test=len(test.x), **found)
 
         return rows
+
+    def _trained_on(self, subject: Subject, states: Sequence[State]) -> list[dict[str, Tensor]]:
+        """Returns weights after more training, all as one; none where there is no refit."""
+
+        if subject.refit is None:
+            return []
+
+        networks = [deepcopy(subject.model) for _ in states]
+        for network, state in zip(networks, states, strict=True):
+            network.load_state_dict(state, strict=False)
+        with torch.enable_grad():
+            return [state_of(each) for each in subject.refit(networks, self.steps, self.rate)]
+
+    def _compared(
+        self, train: Landscape, free: Sequence[Junction], control: End, end: End, most: float
+    ) -> dict[str, float]:
+        """Compares a network with the unperturbed one; the junctions in `free` may be turned."""
+
+        losses = control.loss, end.loss
+        straight, turned = train.barrier(control.state, end.state, losses, self.points), nan
+        if free:
+            nearest = aligned(free, end.state, control.state)
+            turned = train.barrier(control.state, nearest, losses, self.points)
+        returned = (straight <= most or turned <= most) and end.loss - control.loss <= most
+
+        return {
+            "loss_retrained": end.loss,
+            "barrier": straight,
+            "barrier_aligned": turned,
+            "returned": float(returned),
+        }
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns the sizes of escape, and the increase of the loss along the orbit.
