@@ -20,7 +20,6 @@ from .equivariance import Equivariance as Equivariance
 from .junctions import Junction as Junction
 from .junctions import find_junctions as find_junctions
 from .junctions import relative_error as relative_error
-from .layers import Layer as Layer
 from .layers import Pair as Pair
 from .layers import conjugated as conjugated
 from .locking import Locking as Locking
@@ -30,6 +29,5 @@ from .refraction import Refraction as Refraction
 from .refraction import deflection as deflection
 from .spectrum import Spectrum as Spectrum
 from .subject import Probe as Probe
-from .subject import Refit as Refit
 from .subject import Subject as Subject
 from .subject import Unsuitable as Unsuitable

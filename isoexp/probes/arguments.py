@@ -1,8 +1,8 @@
 """Arguments of isoexp.probe and settings of probes: made into tensors, or refused in one line."""
 
 __all__ = [
-    "Samples", "check_answers", "check_ascending", "check_least", "factor_of", "modules_of",
-    "samples_of", "targets_of",
+    "Modules", "Samples", "check_answers", "check_ascending", "check_least", "factor_of",
+    "modules_of", "samples_of", "targets_of",
 ]  # fmt: skip
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,8 @@ from ..errors import UserError, did_you_mean
 from ..training import Objective, Regression
 
 Samples = Tensor | np.ndarray | Sequence[Any]
+
+Modules = Mapping[str, nn.Module] | Sequence[str]
 
 
 def check_least(probe: object, **least: int) -> None:
@@ -122,9 +124,7 @@ def _blamed(message: str) -> Iterator[None]:
         raise UserError(f"{message}: {' '.join(str(error).split())}") from error
 
 
-def modules_of(
-    model: nn.Module, modules: Mapping[str, nn.Module] | Sequence[str] | None
-) -> Mapping[str, nn.Module] | None:
+def modules_of(model: nn.Module, modules: Modules | None) -> Mapping[str, nn.Module] | None:
     """Returns the modules to look at by their names in the network; None for its activations."""
 
     if modules is None:

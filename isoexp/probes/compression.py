@@ -23,7 +23,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..activations import Activation
@@ -119,11 +119,7 @@ def compressed(subject: Subject, tolerance: float = 0.0) -> nn.Sequential:
 
 
 def unrolled(subject: Subject) -> tuple[list[Junction], nn.Sequential]:
-    """Returns the junctions of a network, and its linear maps and activations in a row.
-
-    Raises:
-        Unsuitable: If these in a row are not the network.
-    """
+    """Returns the junctions of a network that is a row of maps and activations, and that row."""
 
     model, x = subject.model, subject.x[:64]
     junctions = list(find_junctions(subject).values())
@@ -187,8 +183,6 @@ def _range(M: Float[Tensor, "n m"], tolerance: float) -> Float[Tensor, "n k"]:
 
 
 def _linear(W: Float[Tensor, "n m"], b: Float[Tensor, " n"] | None, like: nn.Linear) -> nn.Linear:
-    """Returns x ↦ W x + b in the precision and on the device of another map."""
-
     # meta: no first weights, which would draw random numbers
     linear = nn.Linear(W.shape[1], len(W), b is not None, device="meta")
     linear.weight = nn.Parameter(W.to(like.weight, copy=True))
@@ -215,10 +209,7 @@ class Restricted(Activation):
 
 
 def _errors(
-    row: nn.Sequential,
-    reduced: nn.Sequential,
-    bases: Sequence[Float[Tensor, "_ _"]],
-    x: Shaped[Tensor, " samples *inputs"],
+    row: nn.Sequential, reduced: nn.Sequential, bases: Sequence[Tensor], x: Tensor
 ) -> list[float]:
     """Returns ‖U_i h'_i − h_i‖ / ‖h_i‖ over all samples for each hidden layer, then the outputs."""
 

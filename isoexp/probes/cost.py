@@ -4,17 +4,15 @@
 
 An isotropic function takes the norm of a vector, a scalar function of that and a product for each
 coordinate, where an elementwise tanh takes n of tanh. It is said to be cheap (Bird 2025, Sec. 4.1);
-here it is measured as PyTorch runs it, kernel by kernel.
-
-Times belong to one machine at one moment. Unlike all other measurements they cannot be repeated to
-the bit; forms are timed in turn, so that their ratios can be compared.
+here it is measured as PyTorch runs it, kernel by kernel, the forms in turn. Times belong to one
+machine at one moment: unlike all other measurements they cannot be repeated to the bit.
 """
 
 __all__ = ["Cost", "Workload", "peak_bytes", "saved_bytes", "times_s"]
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import nan
 from typing import ClassVar
@@ -104,8 +102,7 @@ class Cost:
             rows.add(**key, saved_bytes=saved, saves_input=saves, peak_bytes=peak, n=len(x))
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns the ratios to tanh: of times the geometric mean over layers, of saved bytes the
-        ratio of sums."""
+        """Returns ratios to tanh: of times the geometric mean over layers; of sums of bytes."""
 
         def pair(name: str, way: str) -> list[Float[Tensor, " layers"]]:
             found = [cells(rows, name, form=form, **{"pass": way}) for form in (OWN, TANH)]
@@ -126,7 +123,7 @@ class Workload:
 
     f: Callable[[Tensor], Tensor]
     x: Float[Tensor, "vectors n"]
-    module: nn.Module | None = None
+    module: nn.Module = field(default_factory=nn.Identity)
 
     @torch.no_grad()
     def forward(self) -> None:
@@ -137,7 +134,7 @@ class Workload:
         """Computes f(x), Jᵀv and the gradients of parameters; no parameter's .grad is touched."""
 
         x = self.x.detach().requires_grad_()
-        learnt = [p for p in (self.module or nn.Identity()).parameters() if p.requires_grad]
+        learnt = [p for p in self.module.parameters() if p.requires_grad]
         torch.autograd.grad(self.f(x), [x, *learnt], v, allow_unused=True)
 
 
@@ -159,18 +156,15 @@ def saved_bytes(work: Workload) -> tuple[int, bool]:
     with saved_tensors_hooks(pack, lambda t: t):
         work.f(x)
 
-    module = work.module or nn.Identity()
-    there = [t.untyped_storage().data_ptr() for t in (x, *module.parameters(), *module.buffers())]
+    fixed = (x, *work.module.parameters(), *work.module.buffers())
+    there = [t.untyped_storage().data_ptr() for t in fixed]
     saved = sum(each.nbytes() for at, each in storages.items() if at not in there)
 
     return saved, there[0] in storages
 
 
 def peak_bytes(run: Callable[[], None], device: torch.device) -> float:
-    """Returns the most memory that a call adds at once, on CUDA; NaN elsewhere.
-
-    It resets the peak that CUDA counts for the process.
-    """
+    """Returns the most memory that a call adds at once, on CUDA, whose peak it resets; else NaN."""
 
     if device.type != "cuda":
         return nan

@@ -27,13 +27,9 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Junction:
-    """An activation, and the paths of the linear maps (dense, or convolutions) around it.
+    """An activation of n features, and the paths of the modules that compute W x + b and V h + c.
 
-    Arguments:
-        layer: The activation f.
-        before: The path of the module that computes W x + b.
-        after: The path of the module that computes V h + c.
-        width: The number of features n.
+    The modules are dense layers or convolutions.
     """
 
     layer: Layer
@@ -66,8 +62,8 @@ class Junction:
 def find_junctions(subject: Subject) -> dict[str, Junction]:
     """Returns the junctions of a network by the names of their layers.
 
-    A few samples are followed through the modules. A candidate is a junction if permuting its
-    weights, and f with them, leaves the outputs as they are.
+    A candidate is a junction if permuting its weights, and f with them, leaves the outputs of a few
+    samples as they are.
     """
 
     x = subject.x[:8]
@@ -102,8 +98,6 @@ def agree(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shape"]) -> b
 
 
 def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
-    """Whether one permutation of W, b, V and f together leaves the outputs as they are."""
-
     P = torch.eye(junction.width, dtype=torch.float64).roll(1, dims=0)
     turned = junction.turned(dict(model.named_parameters()), P)
     with conjugated([junction.layer], [P.mT]):
@@ -135,11 +129,10 @@ def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | No
 
     before = _walk(calls[i - 1 :: -1] if i else [], calls[i][2], backwards=True)
     after = _walk(calls[i + 1 :], calls[i][3], backwards=False)
-    if before is None or after is None:
-        return None
-    fits = before[1].shape[0] == layer.width == after[1].shape[1]
+    if before and after and before[1].shape[0] == layer.width == after[1].shape[1]:
+        return before[0], after[0]
 
-    return (before[0], after[0]) if fits else None
+    return None
 
 
 def _walk(

@@ -76,11 +76,7 @@ class Landscape:
 
         return self._mean(self.objective.scores, outputs) if self._classes else nan
 
-    def agreement(
-        self,
-        outputs: Shaped[Tensor, " samples *outputs"],
-        others: Shaped[Tensor, " samples *outputs"],
-    ) -> float:
+    def agreement(self, outputs: Tensor, others: Tensor) -> float:
         """Returns the share of answers that are the same class, NaN where there are no classes."""
 
         same = outputs.argmax(dim=-1) == others.argmax(dim=-1)
@@ -99,9 +95,7 @@ class Landscape:
 
         return barrier(t, torch.tensor([ends[0], *inner, ends[1]], dtype=torch.float64))
 
-    def second_derivatives(
-        self, state: State, motions: Sequence[Motion]
-    ) -> Float[Tensor, " motions"]:
+    def second_derivatives(self, state: State, motions: Sequence[Motion]) -> Tensor:
         """Returns d²L/dt² along curves of weights at t = 0."""
 
         total = torch.zeros(len(motions), dtype=torch.float64)
@@ -149,9 +143,7 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def second_derivatives(
-    loss: Callable[[Mapping[str, Tensor]], Float[Tensor, ""]],
-    state: Mapping[str, Tensor],
-    motions: Sequence[Motion],
+    loss: Callable[[State], Float[Tensor, ""]], state: State, motions: Sequence[Motion]
 ) -> Float[Tensor, " motions"]:
     """Returns d²L/dt² along each curve at t = 0, summed in float64; L must have two derivatives."""
 

@@ -35,7 +35,6 @@ class Layer:
     Arguments:
         name: The path of the module. A module that is called with several widths is a layer for
             each, the others than the first by the name path:n.
-        module: The module.
         axis: The axis of the features in its tensors, counted from the end.
         width: The number n of features that go in.
     """
@@ -163,9 +162,8 @@ def passed(
 def conjugated(layers: Sequence[Layer], matrices: Sequence[Float[Tensor, "_ _"]]) -> Iterator[None]:
     """Has layers act in another basis while the context lasts: f becomes R⁻¹ f(R ·).
 
-    A layer that commutes with R stays as it is, and the network with it. The network is the one
-    whose weights before and after the layer are turned by R instead (Eqn 15), whether or not there
-    are such weights.
+    A layer that commutes with R stays as it is. The network becomes the one whose weights before
+    and after the layer are turned by R instead (Eqn 15), whether or not there are such weights.
     """
 
     with ExitStack() as stack:

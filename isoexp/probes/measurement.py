@@ -14,7 +14,15 @@ from ..ensemble import Ensemble
 from ..errors import UserError
 from ..streams import stream
 from ..training import Classification, Objective, Regression, rows_at_once
-from .arguments import Samples, check_answers, factor_of, modules_of, samples_of, targets_of
+from .arguments import (
+    Modules,
+    Samples,
+    check_answers,
+    factor_of,
+    modules_of,
+    samples_of,
+    targets_of,
+)
 from .layers import Pair, find_layers, passed
 from .refraction import Refraction
 from .subject import Probe, Refit, Subject
@@ -34,7 +42,7 @@ def probe(
     factors: Mapping[str, Samples | Factor] | None = None,
     twin: nn.Module | tuple[nn.Module, Samples] | None = None,
     refit: Refit | None = None,
-    modules: Mapping[str, nn.Module] | Sequence[str] | None = None,
+    modules: Modules | None = None,
     seed: int = 0,
 ) -> "pd.DataFrame":
     """Measures a network with a probe and returns the rows.
@@ -109,9 +117,7 @@ def probe(
 
 
 def _seen(
-    models: Sequence[nn.Module],
-    inputs: Samples,
-    modules: Mapping[str, nn.Module] | Sequence[str] | None,
+    models: Sequence[nn.Module], inputs: Samples, modules: Modules | None
 ) -> Sequence[Mapping[str, Pair] | None]:
     """Returns the inputs and outputs of the layers of each network, from one pass of all.
 
@@ -144,7 +150,7 @@ def _subject(
     factors: Mapping[str, Samples | Factor] | None,
     twin: nn.Module | tuple[nn.Module, Samples] | None,
     refit: Refit | None,
-    modules: Mapping[str, nn.Module] | Sequence[str] | None,
+    modules: Modules | None,
     seed: int,
     stack: ExitStack,
 ) -> Subject:

@@ -149,8 +149,8 @@ class Refraction:
         least = (~image[..., :1].isnan()).byte().argmax(dim=0, keepdim=True)
         first = torch.where(first.isnan(), image.take_along_dim(least, dim=0)[0], first)
 
-        static, dynamic = angle(image, x), angle(image, first.expand_as(image))
-        angles = static, dynamic, turning(y, t), angle(f(r * w), image)
+        of_first = angle(image, first.expand_as(image))
+        angles = angle(image, x), of_first, turning(y, t), angle(f(r * w), image)
         theta, dynamic, turn, pair = (each.cpu().double() for each in angles)
         collapsed = torch.where(pair.isnan(), nan, (pair <= self.tolerance_rad).double())
         means = {"theta": theta, "dynamic": dynamic, "turn": turn, "pair": pair}
@@ -185,9 +185,7 @@ class Refraction:
 
 
 def deflection(
-    f: Callable[[Tensor], Tensor],
-    rays: Float[Tensor, "rays n"],
-    alphas: Float[Tensor, " alphas"],
+    f: Callable[[Tensor], Tensor], rays: Float[Tensor, "rays n"], alphas: Float[Tensor, " alphas"]
 ) -> Float[Tensor, "alphas rays"]:
     """Returns θ(α), the angle between ŷ(α) and x̂ in radians; NaN where f(α x̂) = 0 (Eqn 7).
 
@@ -208,7 +206,6 @@ def turning(y: Float[Tensor, "*batch n"], t: Float[Tensor, "*batch n"]) -> Float
     """
 
     rounding = 64 * torch.finfo(y.dtype).eps
-
     y, t = y.cpu().double(), t.cpu().double()
     u = unit(y)
     t = t / (y * u).sum(dim=-1, keepdim=True)
@@ -233,9 +230,8 @@ def companions(
 def distinct(u: Float[Tensor, "*batch rays n"], tolerance_rad: float) -> Int[np.ndarray, "*batch"]:
     """Returns the number of different directions among unit vectors, NaN left out.
 
-    It is the size of a set, filled in their order: no two members are within the tolerance of each
-    other, and each other direction is within that of a member. Where directions come in groups that
-    are narrower than the tolerance and further apart, it is the number of groups.
+    It is the size of a set, filled in their order: its members are further apart than the
+    tolerance, and every other direction is within it of a member.
     """
 
     far = (u @ u.mT < cos(tolerance_rad)).cpu().numpy()

@@ -159,12 +159,9 @@ class Locking:
             turned = train.barrier(control.state, nearest, losses, self.points)
         returned = (straight <= most or turned <= most) and end.loss - control.loss <= most
 
-        return {
-            "loss_retrained": end.loss,
-            "barrier": straight,
-            "barrier_aligned": turned,
-            "returned": float(returned),
-        }
+        found = {"loss_retrained": end.loss, "barrier": straight, "barrier_aligned": turned}
+
+        return {**found, "returned": float(returned)}
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns the sizes of escape, and the increase of the loss along the orbit.
@@ -203,8 +200,6 @@ def _grouped(rows: Rows, kind: str, column: str) -> dict[float, list[float]]:
 
 
 def _turnable(subject: Subject) -> list[Junction]:
-    """Returns the junctions of more than one feature, if the network has any."""
-
     try:
         found = find_junctions(subject)
     except Unsuitable:  # there are no layers at all, as in a linear model

@@ -90,11 +90,7 @@ def answered(
 
 
 def _passed(
-    subject: Subject,
-    part: Int[Tensor, " part"],
-    layers: Mapping[str, Layer],
-    site: Site | None,
-    scales: Float[Tensor, " scales"],
+    subject: Subject, part: Tensor, layers: Mapping[str, Layer], site: Site | None, scales: Tensor
 ) -> Answers:
     """Returns the answers for one batch: all samples by the first factor, then by the next."""
 
@@ -200,9 +196,7 @@ def calibration_error(
 
 
 def deflections(
-    after: Answers,
-    thetas: Float[Tensor, "1 samples layers"],
-    losses: Float[Tensor, "1 samples"],
+    after: Answers, thetas: Float[Tensor, "1 samples layers"], losses: Float[Tensor, "1 samples"]
 ) -> dict[str, Shaped[np.ndarray, "scales layers"]]:
     """Returns the mean deflection by each layer, and ρ between its change and the loss's.
 

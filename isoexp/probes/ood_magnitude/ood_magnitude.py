@@ -21,7 +21,6 @@ from math import log10, nan
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from ...store.tables import Rows, Schema
@@ -98,12 +97,7 @@ class OODMagnitude:
         return rows
 
     def _add(
-        self,
-        rows: Columns,
-        subject: Subject,
-        site: Site,
-        scales: Float[Tensor, " scales"],
-        before: Answers,
+        self, rows: Columns, subject: Subject, site: Site, scales: Tensor, before: Answers
     ) -> None:
         """Adds for each factor a row of the answers, then one for each layer behind the site."""
 

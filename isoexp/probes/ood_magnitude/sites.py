@@ -37,9 +37,7 @@ class Quantities(NamedTuple):
     """Some quantities, the samples to learn their features from, and the samples to measure on.
 
     Arguments:
-        names: The names of the quantities.
-        x: The samples to learn from.
-        t: Their quantities.
+        x, t: The samples to learn from, and their quantities.
         own: The quantities of the subject's samples.
         apart: A mask of the subject's samples that are not learnt from.
         of: A mask for each feature, of the samples, or of their answers, to measure it on.
@@ -57,9 +55,7 @@ class Site(NamedTuple):
     """All of the input or of a layer, or a feature of a layer.
 
     Arguments:
-        name: The name of the layer.
         layer: The layer; None for the input.
-        feature: The name of the feature; whole for all of a vector.
         direction: ŵ of the feature; None for all of a vector.
         size: Its length, or h·ŵ, in each sample; NaN where samples cannot be told apart.
         most: The largest size among the samples that features were learnt from.
