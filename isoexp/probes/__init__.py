@@ -3,7 +3,7 @@
     subject · layers · junctions     the network, as a probe is given it
     rows · statistics                rows by name, with means and intervals
     measurement · arguments          isoexp.probe, from Python
-    copies · procrustes · landscape · reduction · derivatives      mathematics that probes share
+    copies · procrustes · landscape · derivatives      mathematics that probes share
 
 Every other module, or folder, is a probe.
 """
@@ -11,6 +11,7 @@ Every other module, or folder, is a probe.
 from .agreement import Agreement as Agreement
 from .alignment import Alignment as Alignment
 from .compression import Compression as Compression
+from .compression import compressed as compressed
 from .connectivity import Connectivity as Connectivity
 from .continuity import Continuity as Continuity
 from .cost import Cost as Cost
@@ -19,17 +20,14 @@ from .equivariance import Equivariance as Equivariance
 from .junctions import Junction as Junction
 from .junctions import find_junctions as find_junctions
 from .junctions import relative_error as relative_error
-from .layers import Layer as Layer
 from .layers import Pair as Pair
 from .layers import conjugated as conjugated
 from .locking import Locking as Locking
 from .measurement import probe as probe
 from .ood_magnitude import OODMagnitude as OODMagnitude
-from .reduction import compressed as compressed
 from .refraction import Refraction as Refraction
 from .refraction import deflection as deflection
 from .spectrum import Spectrum as Spectrum
 from .subject import Probe as Probe
-from .subject import Refit as Refit
 from .subject import Subject as Subject
 from .subject import Unsuitable as Unsuitable

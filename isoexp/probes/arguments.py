@@ -1,18 +1,12 @@
 """Arguments of isoexp.probe and settings of probes: made into tensors, or refused in one line."""
 
 __all__ = [
-    "Samples",
-    "answers_of",
-    "check_ascending",
-    "check_least",
-    "check_targets",
-    "factor_of",
-    "modules_of",
-    "samples_of",
-    "targets_of",
-]
+    "Modules", "Samples", "check_answers", "check_ascending", "check_least", "factor_of",
+    "modules_of", "samples_of", "targets_of",
+]  # fmt: skip
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,6 +18,8 @@ from ..errors import UserError, did_you_mean
 from ..training import Objective, Regression
 
 Samples = Tensor | np.ndarray | Sequence[Any]
+
+Modules = Mapping[str, nn.Module] | Sequence[str]
 
 
 def check_least(probe: object, **least: int) -> None:
@@ -63,36 +59,6 @@ def targets_of(model: nn.Module, targets: Samples, samples: int) -> Tensor:
     return y if y.is_floating_point() else y.long()
 
 
-@torch.no_grad()
-def check_targets(answers: Tensor, x: Tensor, y: Tensor, objective: Objective) -> None:
-    """Refuses targets that the network's answers for the first inputs cannot be compared with."""
-
-    few, shape = len(answers), answers.shape[1:]
-    target, expected = y, y.shape[1:]
-    if objective.score == "accuracy" and not y.is_floating_point():
-        expected = shape[:-1]
-        low, high = int(y.min()), int(y.max())
-        if low < 0 or high >= shape[-1]:
-            raise UserError(
-                f"targets must be classes from 0 to {shape[-1] - 1}, since the network has "
-                f"{shape[-1]} outputs, got {low if low < 0 else high}"
-            )
-    elif isinstance(objective, Regression):
-        target, expected = objective.target(x, y), shape
-    if target.shape[1:] != expected:
-        raise UserError(
-            f"targets must have the shape {_shape(expected)}, got {_shape(target.shape[1:])}"
-        )
-
-    try:
-        objective.losses(answers[None], x[None, :few], y[None, :few])
-    except Exception as error:  # of anybody's objective
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"targets of shape {_shape(y.shape[1:])} are not for the objective: {reason}"
-        ) from error
-
-
 def factor_of(name: str, values: Samples | Factor, samples: int) -> Factor:
     factor = values if isinstance(values, Factor) else Factor(np.asarray(values, dtype=np.float64))
     if factor.values.shape != (samples,):
@@ -104,32 +70,61 @@ def factor_of(name: str, values: Samples | Factor, samples: int) -> Factor:
 
 
 @torch.no_grad()
-def answers_of(model: nn.Module, x: Tensor, name: str = "network") -> Tensor:
-    """Returns the outputs of a network for two samples.
-
-    Raises:
-        UserError: If no probe can measure such outputs, or a network of such precision.
-    """
+def check_answers(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor | None = None,
+    objective: Objective | None = None,
+    name: str = "network",
+) -> None:
+    """Refuses outputs, of two samples, that no probe can measure, or compare with the targets."""
 
     half = [p.dtype for p in model.parameters() if p.dtype in (torch.float16, torch.bfloat16)]
     if half:
         raise UserError(f"the {name} must be float32 or float64, got {half[0]}: use net.float()")
-    try:
-        y = model(x[:2])
-    except Exception as error:  # of anybody's network
-        reason = " ".join(str(error).split())
-        shape = tuple(x.shape)
-        raise UserError(f"inputs of shape {shape} are not for the {name}: {reason}") from error
-    if not isinstance(y, Tensor) or y.dim() < 2 or len(y) != len(x[:2]):
-        given = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
+    with _blamed(f"inputs of shape {tuple(x.shape)} are not for the {name}"):
+        answers = model(x[:2])
+    if not isinstance(answers, Tensor) or answers.dim() < 2 or len(answers) != len(x[:2]):
+        tensor = isinstance(answers, Tensor)
+        given = f"shape {tuple(answers.shape)}" if tensor else type(answers).__name__
         raise UserError(f"the {name} must give a tensor (samples, outputs), got {given}")
 
-    return y
+    if y is None or objective is None:
+        return
+    _check_shape(answers.shape[1:], x, y, objective)
+    with _blamed(f"targets of shape {_shape(y.shape[1:])} are not for the objective"):
+        objective.losses(answers[None], x[None, :2], y[None, :2])
 
 
-def modules_of(
-    model: nn.Module, modules: Mapping[str, nn.Module] | Sequence[str] | None
-) -> Mapping[str, nn.Module] | None:
+def _check_shape(outputs: Sequence[int], x: Tensor, y: Tensor, objective: Objective) -> None:
+    target, expected = y, y.shape[1:]
+    if objective.score == "accuracy" and not y.is_floating_point():
+        expected = outputs[:-1]
+        low, high = int(y.min()), int(y.max())
+        if low < 0 or high >= outputs[-1]:
+            raise UserError(
+                f"targets must be classes from 0 to {outputs[-1] - 1}, since the network has "
+                f"{outputs[-1]} outputs, got {low if low < 0 else high}"
+            )
+    elif isinstance(objective, Regression):
+        target, expected = objective.target(x, y), outputs
+    if target.shape[1:] != expected:
+        raise UserError(
+            f"targets must have the shape {_shape(expected)}, got {_shape(target.shape[1:])}"
+        )
+
+
+@contextmanager
+def _blamed(message: str) -> Iterator[None]:
+    """Says errors of anybody's code in one line."""
+
+    try:
+        yield
+    except Exception as error:
+        raise UserError(f"{message}: {' '.join(str(error).split())}") from error
+
+
+def modules_of(model: nn.Module, modules: Modules | None) -> Mapping[str, nn.Module] | None:
     """Returns the modules to look at by their names in the network; None for its activations."""
 
     if modules is None:

@@ -4,14 +4,7 @@ At each junction x ↦ V f(W x + b) an orthogonal P acts on the weights, P·(W, 
 and leaves the function as it is if f commutes with P (Bird 2025, Eqn 15).
 """
 
-__all__ = [
-    "ORTHOGONAL",
-    "PERMUTATIONS",
-    "SIGNED",
-    "inner_products",
-    "preserves",
-    "turned",
-]
+__all__ = ["ORTHOGONAL", "PERMUTATIONS", "SIGNED", "inner_products", "preserves", "turned"]
 
 from collections.abc import Mapping
 
@@ -66,12 +59,6 @@ def inner_products(junction: Junction, state: State, other: State) -> Float[Tens
 
     W, b, V = junction.weights
     pairs = [(W, 0), (V, 1)] + ([(b, 0)] if b in state else [])
+    both = [[t[name].cpu().double().movedim(d, 0) for t in (state, other)] for name, d in pairs]
 
-    return torch.stack(
-        [
-            torch.einsum(
-                "i...,j...->ij", *(t[name].cpu().double().movedim(axis, 0) for t in (state, other))
-            )
-            for name, axis in pairs
-        ]
-    ).sum(dim=0)
+    return torch.stack([torch.einsum("i...,j...->ij", *each) for each in both]).sum(dim=0)

@@ -4,17 +4,15 @@
 
 An isotropic function takes the norm of a vector, a scalar function of that and a product for each
 coordinate, where an elementwise tanh takes n of tanh. It is said to be cheap (Bird 2025, Sec. 4.1);
-here it is measured as PyTorch runs it, kernel by kernel.
-
-Times belong to one machine at one moment. Unlike all other measurements they cannot be repeated to
-the bit; forms are timed in turn, so that their ratios can be compared.
+here it is measured as PyTorch runs it, kernel by kernel, the forms in turn. Times belong to one
+machine at one moment: unlike all other measurements they cannot be repeated to the bit.
 """
 
 __all__ = ["Cost", "Workload", "peak_bytes", "saved_bytes", "times_s"]
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import nan
 from typing import ClassVar
@@ -53,8 +51,7 @@ class Cost:
     Cost: 0.4 s for two layers of 32, on one core; 1 s once in a process, for PyTorch's imports.
 
     Arguments:
-        vectors: The number of vectors of a batch. Drawn evenly from those of the data; if these
-            are fewer, they are repeated.
+        vectors: The size of a batch, drawn evenly from the data, which is repeated if smaller.
         repeats: The number of timed rounds.
     """
 
@@ -64,18 +61,10 @@ class Cost:
     over: ClassVar[Over] = "trained"
     figure: ClassVar[str] = "isoexp.figures.cost:draw"
     schema: ClassVar[Schema] = {
-        "layer": str,
-        "width": int,
-        "form": str,
-        "pass": str,
-        "time_s": float,
-        "time_low_s": float,
-        "time_high_s": float,
-        "saved_bytes": int,
-        "saves_input": bool,
-        "peak_bytes": float,
-        "n": int,
-    }
+        "layer": str, "width": int, "form": str, "pass": str,
+        "time_s": float, "time_low_s": float, "time_high_s": float,
+        "saved_bytes": int, "saves_input": bool, "peak_bytes": float, "n": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_least(self, vectors=1, repeats=1)
@@ -95,8 +84,6 @@ class Cost:
     def _add(
         self, rows: Columns, layer: Layer, x: Float[Tensor, "vectors n"], generator: Generator
     ) -> None:
-        """Adds a row for each form and pass."""
-
         modules = {OWN: layer.module, TANH: nn.Tanh(), RELU: nn.ReLU()}
         forms = {name: Workload(replace(layer, module=m), x, m) for name, m in modules.items()}
         runs: dict[tuple[str, str], Callable[[], None]] = {}
@@ -107,71 +94,48 @@ class Cost:
 
         quartiles = torch.tensor([0.5, 0.25, 0.75], dtype=torch.float64)
         for (form, way), times in times_s(runs, self.repeats, x.device, generator).items():
-            saved = saved_bytes(forms[form]) if way == BOTH else (0, False)
+            key = {"layer": layer.name, "width": layer.width, "form": form, "pass": way}
+            saved, saves = saved_bytes(forms[form]) if way == BOTH else (0, False)
             peak = peak_bytes(runs[form, way], x.device)
-            time_s, low, high = times.quantile(quartiles).tolist()
-            rows.add(
-                **{"layer": layer.name, "width": layer.width, "form": form, "pass": way},
-                time_s=time_s,
-                time_low_s=low,
-                time_high_s=high,
-                saved_bytes=saved[0],
-                saves_input=saved[1],
-                peak_bytes=peak,
-                n=len(x),
-            )
+            columns = ("time_s", "time_low_s", "time_high_s")
+            key |= dict(zip(columns, times.quantile(quartiles).tolist(), strict=True))
+            rows.add(**key, saved_bytes=saved, saves_input=saves, peak_bytes=peak, n=len(x))
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns the ratios to tanh: of times the geometric mean over layers, of saved bytes the
-        ratio of sums."""
+        """Returns ratios to tanh: of times the geometric mean over layers; of sums of bytes."""
 
-        def column(name: str, form: str, way: str) -> Float[Tensor, " layers"]:
-            found = cells(rows, name, form=form, **{"pass": way})
-            return torch.tensor(found, dtype=torch.float64)
+        def pair(name: str, way: str) -> list[Float[Tensor, " layers"]]:
+            found = [cells(rows, name, form=form, **{"pass": way}) for form in (OWN, TANH)]
+            return [torch.tensor(each, dtype=torch.float64) for each in found]
 
-        def ratio(way: str) -> float:
-            own, tanh = (column("time_s", form, way) for form in (OWN, TANH))
-            return (own / tanh).log().mean().exp().item()
+        ratios = {}
+        for way in (FORWARD, BOTH):
+            own, tanh = pair("time_s", way)
+            ratios[f"{way}_time_ratio"] = (own / tanh).log().mean().exp().item()
+        own, tanh = pair("saved_bytes", BOTH)
 
-        own, tanh = (column("saved_bytes", form, BOTH).sum() for form in (OWN, TANH))
-
-        return {
-            "forward_time_ratio": ratio(FORWARD),
-            "both_time_ratio": ratio(BOTH),
-            "saved_bytes_ratio": (own / tanh).item(),
-        }
+        return {**ratios, "saved_bytes_ratio": (own.sum() / tanh.sum()).item()}
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A function of vectors, the vectors, and the module behind the function, if there is one.
-
-    forward    y = f(x)
-    both       y = f(x), then Jᵀv, and the gradients of the module's parameters
-    """
+    """A function of vectors, the vectors, and the module behind the function, if there is one."""
 
     f: Callable[[Tensor], Tensor]
     x: Float[Tensor, "vectors n"]
-    module: nn.Module | None = None
-
-    @property
-    def learnt(self) -> list[Tensor]:
-        parameters = [] if self.module is None else self.module.parameters()
-
-        return [p for p in parameters if p.requires_grad]
+    module: nn.Module = field(default_factory=nn.Identity)
 
     @torch.no_grad()
     def forward(self) -> None:
-        """Computes f(x), and keeps nothing."""
-
         self.f(self.x)
 
     @torch.enable_grad()
     def both(self, v: Float[Tensor, "vectors m"]) -> None:
-        """Computes f(x) and Jᵀv; no parameter's .grad is touched."""
+        """Computes f(x), Jᵀv and the gradients of parameters; no parameter's .grad is touched."""
 
         x = self.x.detach().requires_grad_()
-        torch.autograd.grad(self.f(x), [x, *self.learnt], v, allow_unused=True)
+        learnt = [p for p in self.module.parameters() if p.requires_grad]
+        torch.autograd.grad(self.f(x), [x, *learnt], v, allow_unused=True)
 
 
 @torch.enable_grad()
@@ -192,18 +156,15 @@ def saved_bytes(work: Workload) -> tuple[int, bool]:
     with saved_tensors_hooks(pack, lambda t: t):
         work.f(x)
 
-    module = work.module or nn.Identity()
-    there = [t.untyped_storage().data_ptr() for t in (x, *module.parameters(), *module.buffers())]
+    fixed = (x, *work.module.parameters(), *work.module.buffers())
+    there = [t.untyped_storage().data_ptr() for t in fixed]
     saved = sum(each.nbytes() for at, each in storages.items() if at not in there)
 
     return saved, there[0] in storages
 
 
 def peak_bytes(run: Callable[[], None], device: torch.device) -> float:
-    """Returns the most memory that a call adds at once, on CUDA; NaN elsewhere.
-
-    It resets the peak that CUDA counts for the process.
-    """
+    """Returns the most memory that a call adds at once, on CUDA, whose peak it resets; else NaN."""
 
     if device.type != "cuda":
         return nan
@@ -241,8 +202,6 @@ def times_s(
 
 
 def _wait(device: torch.device) -> None:
-    """Waits for a device that computes asynchronously."""
-
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

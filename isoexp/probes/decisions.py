@@ -11,10 +11,11 @@ profiles (iso_sinusoid with λ > 4.6 or λ < −1). Biases, and functions applie
 coordinate, leave y no multiple of L x: they are the controls.
 """
 
-__all__ = ["Decisions", "chain_outputs", "linear_part"]
+__all__ = ["Decisions", "linear_part"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import ClassVar
 
@@ -24,9 +25,9 @@ from torch import Tensor, nn
 
 from ..geometry import angle
 from ..store.tables import Rows, Schema
+from .compression import linear_maps, unrolled
 from .derivatives import exact
 from .layers import Layer
-from .reduction import linear_maps, unrolled
 from .rows import Columns
 from .subject import Over, Subject, Unsuitable, in_batches
 
@@ -65,7 +66,7 @@ class Decisions:
             )
 
         x = subject.x.flatten(1)
-        y = chain_outputs(maps, [each.layer for each in junctions], x)
+        y = in_batches(partial(_outputs, maps, [each.layer for each in junctions]), x)
         linear = x.cpu().double() @ linear_part(maps).mT
         theta = angle(y, linear)
         decided = ~theta.isnan()
@@ -73,8 +74,10 @@ class Decisions:
 
         rows = Columns(self.schema)
         if subject.y is not None and subject.objective is not None:
-            rows.add(what="accuracy", value=_accuracy(subject, y), n=len(x))
-            rows.add(what="linear_accuracy", value=_accuracy(subject, linear), n=len(x))
+            known = subject.x.cpu()[None], subject.y.cpu()[None]
+            for what, logits in {"accuracy": y, "linear_accuracy": linear}.items():
+                accuracy = subject.objective.scores(logits[None], *known).mean()
+                rows.add(what=what, value=accuracy, n=len(x))
         rows.add(what="agreement", value=same.double().mean(), n=len(same))
         rows.add(what="undecided", value=(~decided).double().mean(), n=len(x))
         rows.add(what="angle_mean_rad", value=theta.mean(), n=len(theta))
@@ -101,34 +104,20 @@ def linear_part(maps: Sequence[nn.Linear]) -> Float[Tensor, "outputs inputs"]:
     return L
 
 
-def chain_outputs(
-    maps: Sequence[nn.Linear],
-    functions: Sequence[Layer],
-    x: Shaped[Tensor, " samples *inputs"],
+def _outputs(
+    maps: Sequence[nn.Linear], functions: Sequence[Layer], x: Shaped[Tensor, "samples n"]
 ) -> Float[Tensor, "samples outputs"]:
-    """Returns the outputs of a chain in float64 on the CPU, for samples flattened on the way in.
+    """Returns W_L h_{L−1} + b_L, with h_i = f_i(W_i h_{i−1} + b_i), in float64 on the CPU."""
 
-    h_i = f_i(W_i h_{i−1} + b_i),    y = W_L h_{L−1} + b_L
-    """
+    h = _affine(maps[0], x.cpu().double())
+    for layer, A in zip(functions, maps[1:], strict=True):
+        f, z = exact(layer, h)
+        h = _affine(A, f(z))
 
-    def outputs(x: Tensor) -> Tensor:
-        h = _affine(maps[0], x.flatten(1).cpu().double())
-        for layer, A in zip(functions, maps[1:], strict=True):
-            f, z = exact(layer, h)
-            h = _affine(A, f(z))
-
-        return h
-
-    return in_batches(outputs, x)
+    return h
 
 
 def _affine(A: nn.Linear, h: Float[Tensor, "samples n"]) -> Float[Tensor, "samples m"]:
     y = h @ A.weight.cpu().double().mT
 
     return y if A.bias is None else y + A.bias.cpu().double()
-
-
-def _accuracy(subject: Subject, outputs: Float[Tensor, "samples classes"]) -> Tensor:
-    y, objective = subject.task
-
-    return objective.scores(outputs[None], subject.x.cpu()[None], y.cpu()[None]).mean()

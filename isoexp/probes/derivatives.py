@@ -55,10 +55,8 @@ def jacobian(
 
 
 def _pushforwards(
-    f: Callable[[Tensor], Tensor],
-    x: Float[Tensor, "*batch n"],
-    directions: Sequence[Float[Tensor, "*batch n"]],
-) -> tuple[Float[Tensor, "*batch m"], list[Float[Tensor, "*batch m"]]]:
+    f: Callable[[Tensor], Tensor], x: Tensor, directions: Sequence[Tensor]
+) -> tuple[Tensor, list[Tensor]]:
     try:
         with torch.enable_grad():
             x = x.detach().requires_grad_()
@@ -74,17 +72,11 @@ def _pushforwards(
         return y, [torch.full_like(y, torch.nan)] * len(directions)
 
 
-def _pullback(
-    y: Float[Tensor, "*batch m"],
-    x: Float[Tensor, "*batch n"],
-    u: Float[Tensor, "*batch m"],
-    create_graph: bool = False,
-) -> Float[Tensor, "*batch n"]:
+def _pullback(y: Tensor, x: Tensor, u: Tensor, create_graph: bool = False) -> Tensor:
     """Returns Jᵀu for the J of the graph between x and y; zero where there is no graph."""
 
     if not y.requires_grad:
         return torch.zeros_like(x)
-
     dot = (y * u).sum()  # grad_outputs=u would import sympy, to compare two shapes
 
     return torch.autograd.grad(dot, x, retain_graph=True, create_graph=create_graph)[0]
@@ -96,9 +88,6 @@ def gradient_norms(subject: Subject) -> dict[str, float]:
 
     No parameter gets a gradient, and none needs to want one. Samples must lie along the first axis
     of a layer's outputs.
-
-    Raises:
-        Unsuitable: If the targets are not known.
     """
 
     y, objective = subject.task

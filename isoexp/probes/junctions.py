@@ -27,13 +27,9 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Junction:
-    """An activation, and the paths of the linear maps (dense, or convolutions) around it.
+    """An activation of n features, and the paths of the modules that compute W x + b and V h + c.
 
-    Arguments:
-        layer: The activation f.
-        before: The path of the module that computes W x + b.
-        after: The path of the module that computes V h + c.
-        width: The number of features n.
+    The modules are dense layers or convolutions.
     """
 
     layer: Layer
@@ -48,7 +44,10 @@ class Junction:
         return f"{self.before}.weight", f"{self.before}.bias", f"{self.after}.weight"
 
     def turned(self, state: State, R: Float[Tensor, "n n"]) -> dict[str, Tensor]:
-        """Returns RW, Rb and VRᵀ, by their names, for an orthogonal R."""
+        """Returns RW, Rb and VRᵀ, by their names, for an orthogonal R.
+
+        For a skew A they are AW, Ab and −VA: how the weights move under exp(tA) at t = 0.
+        """
 
         W, b, V = self.weights
         found = {W: torch.tensordot(R.to(state[W]), state[W], dims=1)}
@@ -58,18 +57,13 @@ class Junction:
 
         return found
 
-    def tangent(self, state: State, A: Float[Tensor, "n n"]) -> dict[str, Tensor]:
-        """Returns AW, Ab and −VA, for a skew A: how the weights move under exp(tA) at t = 0."""
-
-        return self.turned(state, A)
-
 
 @torch.no_grad()
 def find_junctions(subject: Subject) -> dict[str, Junction]:
     """Returns the junctions of a network by the names of their layers.
 
-    A few samples are followed through the modules. A candidate is a junction if permuting its
-    weights, and f with them, leaves the outputs as they are.
+    A candidate is a junction if permuting its weights, and f with them, leaves the outputs of a few
+    samples as they are.
     """
 
     x = subject.x[:8]
@@ -104,16 +98,12 @@ def agree(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shape"]) -> b
 
 
 def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
-    """Whether one permutation of W, b, V and f together leaves the outputs as they are."""
-
-    n = junction.width
-    P = torch.eye(n, dtype=torch.float64).roll(1, dims=0)
-    state = dict(model.named_parameters())
-    reference = model(x)
+    P = torch.eye(junction.width, dtype=torch.float64).roll(1, dims=0)
+    turned = junction.turned(dict(model.named_parameters()), P)
     with conjugated([junction.layer], [P.mT]):
-        y = functional_call(model, junction.turned(state, P), (x,))
+        y = functional_call(model, turned, (x,))
 
-    return agree(y, reference)
+    return agree(y, model(x))
 
 
 def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | None:
@@ -139,11 +129,10 @@ def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | No
 
     before = _walk(calls[i - 1 :: -1] if i else [], calls[i][2], backwards=True)
     after = _walk(calls[i + 1 :], calls[i][3], backwards=False)
-    if before is None or after is None:
-        return None
-    fits = before[1].shape[0] == layer.width == after[1].shape[1]
+    if before and after and before[1].shape[0] == layer.width == after[1].shape[1]:
+        return before[0], after[0]
 
-    return (before[0], after[0]) if fits else None
+    return None
 
 
 def _walk(

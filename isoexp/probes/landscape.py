@@ -44,11 +44,7 @@ class Motion(NamedTuple):
 class Landscape:
     """The loss of a network, on some samples, as a function of its weights.
 
-    Arguments:
-        model: The network, left as it is; weights that a state lacks are its own.
-        x: The inputs.
-        y: Their targets.
-        objective: The objective, whose losses and scores are meant.
+    The network is left as it is; weights that a state lacks are its own.
     """
 
     model: nn.Module
@@ -80,11 +76,7 @@ class Landscape:
 
         return self._mean(self.objective.scores, outputs) if self._classes else nan
 
-    def agreement(
-        self,
-        outputs: Shaped[Tensor, " samples *outputs"],
-        others: Shaped[Tensor, " samples *outputs"],
-    ) -> float:
+    def agreement(self, outputs: Tensor, others: Tensor) -> float:
         """Returns the share of answers that are the same class, NaN where there are no classes."""
 
         same = outputs.argmax(dim=-1) == others.argmax(dim=-1)
@@ -93,13 +85,9 @@ class Landscape:
         return (same & finite).cpu().double().mean().item() if self._classes else nan
 
     def barrier(self, state: State, other: State, ends: tuple[float, float], points: int) -> float:
-        """Returns the barrier on the straight segment between two weights.
+        """Returns the barrier on the straight segment between two weights, whose losses are `ends`.
 
-        Arguments:
-            state: The weights at t = 0.
-            other: The weights at t = 1.
-            ends: L(0) and L(1).
-            points: The number of t, both ends included.
+        The points are evenly spaced, both ends included.
         """
 
         t = torch.linspace(0, 1, points, dtype=torch.float64)
@@ -107,9 +95,7 @@ class Landscape:
 
         return barrier(t, torch.tensor([ends[0], *inner, ends[1]], dtype=torch.float64))
 
-    def second_derivatives(
-        self, state: State, motions: Sequence[Motion]
-    ) -> Float[Tensor, " motions"]:
+    def second_derivatives(self, state: State, motions: Sequence[Motion]) -> Tensor:
         """Returns d²L/dt² along curves of weights at t = 0."""
 
         total = torch.zeros(len(motions), dtype=torch.float64)
@@ -157,17 +143,9 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def second_derivatives(
-    loss: Callable[[Mapping[str, Tensor]], Float[Tensor, ""]],
-    state: Mapping[str, Tensor],
-    motions: Sequence[Motion],
+    loss: Callable[[State], Float[Tensor, ""]], state: State, motions: Sequence[Motion]
 ) -> Float[Tensor, " motions"]:
-    """Returns d²L/dt² along each curve at t = 0, summed in float64.
-
-    Arguments:
-        loss: L, as a function of the weights, with two derivatives.
-        state: θ.
-        motions: v and a of each curve.
-    """
+    """Returns d²L/dt² along each curve at t = 0, summed in float64; L must have two derivatives."""
 
     theta = {name: t.detach().clone().requires_grad_() for name, t in state.items()}
     leaves = list(theta.values())
@@ -178,7 +156,10 @@ def second_derivatives(
 
         found = []
         for motion in motions:
-            v, a = (_like(part, theta) for part in motion)
+            v, a = (
+                [part[n].to(t) if n in part else torch.zeros_like(t) for n, t in theta.items()]
+                for part in motion
+            )
             Hv = _gradient(_dot(g, v), leaves)
             found.append(_dot64(Hv, v) + _dot64(g, a))
 
@@ -194,10 +175,6 @@ def _gradient(
     return torch.autograd.grad(
         value, leaves, create_graph=create_graph, retain_graph=True, materialize_grads=True
     )
-
-
-def _like(part: Mapping[str, Tensor], theta: Mapping[str, Tensor]) -> list[Tensor]:
-    return [part[name].to(t) if name in part else torch.zeros_like(t) for name, t in theta.items()]
 
 
 def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:

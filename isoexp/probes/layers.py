@@ -7,7 +7,7 @@ each position of a picture and each step of a sequence has a vector of its own.
 __all__ = ["Layer", "Pair", "conjugated", "find_layers", "hooked", "passed"]
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,7 +35,6 @@ class Layer:
     Arguments:
         name: The path of the module. A module that is called with several widths is a layer for
             each, the others than the first by the name path:n.
-        module: The module.
         axis: The axis of the features in its tensors, counted from the end.
         width: The number n of features that go in.
     """
@@ -69,10 +68,7 @@ def hooked(
     after: Callable[..., Any] | None = None,
     **options: bool,
 ) -> Iterator[None]:
-    """Registers forward hooks of modules while the context lasts, before and after their calls.
-
-    The options are those with which PyTorch registers hooks, as with_kwargs.
-    """
+    """Registers forward hooks of modules while the context lasts; options are PyTorch's."""
 
     with ExitStack() as stack:
         for module in modules:
@@ -95,39 +91,34 @@ def find_layers(
     batch norms features lie where those put them, as channels. A module that is called several
     times with one width is one layer, of all its calls.
 
-    Arguments:
-        model: The network.
-        x: A few samples to send through it.
-        modules: The modules by name; the activations, unless given.
+    `x` are a few samples to send through it; the modules are its activations, unless given.
     """
 
     chosen = activations_of(model) if modules is None else modules
-    look = _Look({module: name for name, module in chosen.items()})
-    with hooked(model.modules(), after=look.after):
-        model(x)
+    names = {module: name for name, module in chosen.items()}
+    found: dict[str, Layer] = {}
+    last_axis = -1
 
-    return look.found
-
-
-class _Look:
-    """Finds the layers of named modules while a sample passes through the network."""
-
-    def __init__(self, names: Mapping[nn.Module, str]) -> None:
-        self.names = names
-        self.found: dict[str, Layer] = {}
-        self.last_axis = -1
-
-    def after(self, module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
-        self.last_axis = _axis(module) or self.last_axis
-        if module not in self.names:
+    def look(module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+        nonlocal last_axis
+        if isinstance(module, Convolution | nn.Linear | nn.LayerNorm):
+            last_axis = -1
+        elif isinstance(module, _ConvNd | _BatchNorm):
+            last_axis = 1
+        if module not in names:
             return
 
-        plain = isinstance(module, Activation) or args[0].dim() < 3 or self.last_axis == -1
+        plain = isinstance(module, Activation) or args[0].dim() < 3 or last_axis == -1
         axis = -1 if plain else 1 - args[0].dim()
-        name, width = self.names[module], args[0].shape[axis]
-        if name in self.found and self.found[name].width != width:
+        name, width = names[module], args[0].shape[axis]
+        if name in found and found[name].width != width:
             name = f"{name}:{width}"
-        self.found.setdefault(name, Layer(name, module, axis, width))
+        found.setdefault(name, Layer(name, module, axis, width))
+
+    with hooked(model.modules(), after=look):
+        model(x)
+
+    return found
 
 
 @torch.no_grad()
@@ -142,80 +133,55 @@ def passed(
     the steps of a sequence, and the calls of a module that is called several times.
     """
 
-    record = _Record(layers, len(x))
-    with hooked({layer.module for layer in layers.values()}, record.before, record.after):
+    calls: dict[str, list[Pair]] = {name: [] for name in layers}
+    taken: dict[nn.Module, Tensor] = {}
+
+    def before(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        taken[module] = args[0].clone() if _in_place(module) else args[0]
+
+    def after(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+        z = taken.pop(module)
+        for name, layer in layers.items():
+            if layer.meets(module, z):
+                pair = (_vectors(t, layer.axis, len(x)) for t in (z, out.clone()))
+                calls[name].append(Pair(*pair))
+
+    with hooked({layer.module for layer in layers.values()}, before, after):
         outputs = model(x)
 
     return outputs, {
-        name: calls[0]
-        if len(calls) == 1
-        else Pair(*(torch.cat(t, dim=1) for t in zip(*calls, strict=True)))
-        for name, calls in record.calls.items()
-        if calls
+        name: pairs[0]
+        if len(pairs) == 1
+        else Pair(*(torch.cat(t, dim=1) for t in zip(*pairs, strict=True)))
+        for name, pairs in calls.items()
+        if pairs
     }
-
-
-class _Record:
-    """Keeps the inputs and outputs of layers while samples pass through the network."""
-
-    def __init__(self, layers: Mapping[str, Layer], samples: int) -> None:
-        self.layers, self.samples = layers, samples
-        self.calls: dict[str, list[Pair]] = {name: [] for name in layers}
-        self.taken: dict[nn.Module, Tensor] = {}
-
-    def before(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        self.taken[module] = args[0].clone() if _in_place(module) else args[0]
-
-    def after(self, module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-        z = self.taken.pop(module)
-        for name, layer in self.layers.items():
-            if layer.meets(module, z):
-                pair = (_vectors(t, layer.axis, self.samples) for t in (z, out.clone()))
-                self.calls[name].append(Pair(*pair))
 
 
 @contextmanager
 def conjugated(layers: Sequence[Layer], matrices: Sequence[Float[Tensor, "_ _"]]) -> Iterator[None]:
     """Has layers act in another basis while the context lasts: f becomes R⁻¹ f(R ·).
 
-    A layer that commutes with R stays as it is, and the network with it. The network is the one
-    whose weights before and after the layer are turned by R instead (Eqn 15), whether or not there
-    are such weights.
+    A layer that commutes with R stays as it is. The network becomes the one whose weights before
+    and after the layer are turned by R instead (Eqn 15), whether or not there are such weights.
     """
 
     with ExitStack() as stack:
         for layer, R in zip(layers, matrices, strict=True):
-            turn = _Turn(layer, R, torch.linalg.inv(R))
-            stack.enter_context(hooked([layer.module], turn.before, turn.after))
+            stack.enter_context(_conjugated(layer, R))
         yield
 
 
-class _Turn(NamedTuple):
-    """R before a layer, and R⁻¹ behind it."""
+def _conjugated(layer: Layer, R: Float[Tensor, "n n"]) -> AbstractContextManager[None]:
+    inverse = torch.linalg.inv(R)
 
-    layer: Layer
-    R: Float[Tensor, "n n"]
-    inverse: Float[Tensor, "n n"]
+    def before(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (layer.turned(args[0], R), *args[1:]) if layer.meets(module, args[0]) else args
 
-    def before(self, module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        if not self.layer.meets(module, args[0]):
-            return args
+    def after(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
+        return layer.turned(out, inverse) if layer.meets(module, args[0]) else out
 
-        return self.layer.turned(args[0], self.R), *args[1:]
-
-    def after(self, module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        return self.layer.turned(out, self.inverse) if self.layer.meets(module, args[0]) else out
-
-
-def _axis(module: nn.Module) -> int | None:
-    """Returns the axis, 1 or −1, along which a linear map or norm puts features; else None."""
-
-    if isinstance(module, Convolution | nn.Linear | nn.LayerNorm):
-        return -1
-    if isinstance(module, _ConvNd | _BatchNorm):
-        return 1
-
-    return None
+    return hooked([layer.module], before, after)
 
 
 def _in_place(module: nn.Module) -> bool:

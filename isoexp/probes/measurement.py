@@ -15,9 +15,9 @@ from ..errors import UserError
 from ..streams import stream
 from ..training import Classification, Objective, Regression, rows_at_once
 from .arguments import (
+    Modules,
     Samples,
-    answers_of,
-    check_targets,
+    check_answers,
     factor_of,
     modules_of,
     samples_of,
@@ -42,7 +42,7 @@ def probe(
     factors: Mapping[str, Samples | Factor] | None = None,
     twin: nn.Module | tuple[nn.Module, Samples] | None = None,
     refit: Refit | None = None,
-    modules: Mapping[str, nn.Module] | Sequence[str] | None = None,
+    modules: Modules | None = None,
     seed: int = 0,
 ) -> "pd.DataFrame":
     """Measures a network with a probe and returns the rows.
@@ -117,9 +117,7 @@ def probe(
 
 
 def _seen(
-    models: Sequence[nn.Module],
-    inputs: Samples,
-    modules: Mapping[str, nn.Module] | Sequence[str] | None,
+    models: Sequence[nn.Module], inputs: Samples, modules: Modules | None
 ) -> Sequence[Mapping[str, Pair] | None]:
     """Returns the inputs and outputs of the layers of each network, from one pass of all.
 
@@ -152,7 +150,7 @@ def _subject(
     factors: Mapping[str, Samples | Factor] | None,
     twin: nn.Module | tuple[nn.Module, Samples] | None,
     refit: Refit | None,
-    modules: Mapping[str, nn.Module] | Sequence[str] | None,
+    modules: Modules | None,
     seed: int,
     stack: ExitStack,
 ) -> Subject:
@@ -169,40 +167,22 @@ def _subject(
         learnt = first, targets_of(model, train[1], len(first))
 
     for a, b in ((x, y), *([learnt] if learnt else [])):
-        answers = answers_of(model, a)
-        if b is not None and objective is not None:
-            check_targets(answers, a, b, objective)
+        check_answers(model, a, b, objective)
+    draws, looked_at = stream(seed, "probe"), modules_of(model, modules)
     subject = Subject(
-        model,
-        x,
-        y,
-        objective,
-        stream(seed, "probe"),
-        name="network",
-        train=learnt,
-        factors=others,
-        refit=refit,
-        modules=modules_of(model, modules),
+        model, x, y, objective, draws, "network", learnt, others, refit=refit, modules=looked_at
     )
     if twin is None:
         return subject
 
     network, own = twin if isinstance(twin, tuple) else (twin, inputs)
     stack.enter_context(_evaluated(network))
-    z, same = samples_of(network, own), own is inputs
-    answers_of(network, z, "twin")
-    alike = replace(
-        subject,
-        model=network,
-        x=z,
-        y=y if same else None,
-        generator=stream(seed + 1, "probe"),
-        name="twin",
-        factors={},
-        modules=modules_of(network, modules),
-    )
+    z, y = samples_of(network, own), y if own is inputs else None
+    check_answers(network, z, name="twin")
+    draws, looked_at = stream(seed + 1, "probe"), modules_of(network, modules)
+    alike = replace(subject, model=network, x=z, y=y, generator=draws, modules=looked_at)
 
-    return replace(subject, twin=alike)
+    return replace(subject, twin=replace(alike, name="twin", factors={}))
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from ..store.tables import Rows, Schema
 from ..training import Objective, rows_at_once
 from .layers import Layer, Pair, find_layers, passed
 
+Inputs = Shaped[Tensor, " samples *inputs"]
+
 Refit = Callable[[Sequence[nn.Module], int, float], list[nn.Module]]
 """Trains copies of networks as one: so many updates more, at that share of the learning rate."""
 
@@ -33,22 +35,19 @@ class Subject:
     """A network in evaluation mode, samples to put to it, and the randomness a probe may use.
 
     Arguments:
-        model: The network.
-        x: Inputs that it was not trained on.
-        y: Their targets, if they are known.
-        objective: The objective that it was trained for, if that is known.
+        x, y: Inputs that it was not trained on, and their targets, if known.
+        objective: The objective that it was trained for, if known.
         generator: A CPU generator of the probe's own.
         name: Its name, where networks are told apart.
         train: Inputs and targets that it was trained on.
         factors: The continuous factors behind x, by name.
         twin: A network trained alike from another seed, with samples of its own.
-        refit: Trains copies of the network on.
         modules: The modules to look at, by name; the activations, unless given.
         seen: The inputs and outputs of layers for x, as of `passed`, if they are known already.
     """
 
     model: nn.Module
-    x: Shaped[Tensor, " samples *inputs"]
+    x: Inputs
     y: Shaped[Tensor, " samples *outputs"] | None
     objective: Objective | None
     generator: Generator
@@ -62,11 +61,7 @@ class Subject:
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
-        """The layers to be measured by name, in the order in which a sample meets them.
-
-        Raises:
-            Unsuitable: If there are none.
-        """
+        """The layers by name, in the order in which a sample meets them; Unsuitable if none."""
 
         found = find_layers(self.model, self.x[:2], self.modules)
         if not found:
@@ -79,25 +74,17 @@ class Subject:
 
     @property
     def task(self) -> tuple[Tensor, Objective]:
-        """The targets, and the objective of the network.
-
-        Raises:
-            Unsuitable: If they are not known.
-        """
+        """The targets and the objective of the network; Unsuitable if they are not known."""
 
         if self.y is None or self.objective is None:
             raise Unsuitable("targets must be given: answers are compared with them")
 
         return self.y, self.objective
 
-    def outputs(self, x: Shaped[Tensor, " samples *inputs"]) -> Tensor:
-        """Returns the outputs of the network, computed in batches."""
-
+    def outputs(self, x: Inputs) -> Tensor:
         return in_batches(self.model, x)
 
-    def stream(
-        self, x: Shaped[Tensor, " samples *inputs"] | None = None
-    ) -> Iterator[dict[str, Pair]]:
+    def stream(self, x: Inputs | None = None) -> Iterator[dict[str, Pair]]:
         """Yields the inputs and outputs of layers, (vectors, features), batch by batch.
 
         Memory does not grow with the number of samples. The samples are x, if given, else the
@@ -107,9 +94,7 @@ class Subject:
         for pairs in self._passes(x):
             yield {name: Pair(*(t.flatten(0, 1) for t in pair)) for name, pair in pairs.items()}
 
-    def vectors(
-        self, most: int, x: Shaped[Tensor, " samples *inputs"] | None = None
-    ) -> dict[str, Pair]:
+    def vectors(self, most: int, x: Inputs | None = None) -> dict[str, Pair]:
         """Returns the inputs and outputs of each layer, or an even draw of `most` vectors."""
 
         kept: dict[str, Pair] = {}
@@ -126,9 +111,7 @@ class Subject:
 
         return kept
 
-    def embeddings(
-        self, x: Shaped[Tensor, " samples *inputs"] | None = None
-    ) -> dict[str, Float[Tensor, "samples m"]]:
+    def embeddings(self, x: Inputs | None = None) -> dict[str, Float[Tensor, "samples m"]]:
         """Returns the outputs of each layer, the mean over the positions or steps of a sample."""
 
         parts: dict[str, list[Tensor]] = {}
@@ -138,7 +121,7 @@ class Subject:
 
         return {name: torch.cat(each) for name, each in parts.items()}
 
-    def _passes(self, x: Shaped[Tensor, " samples *inputs"] | None) -> Iterator[Mapping[str, Pair]]:
+    def _passes(self, x: Inputs | None) -> Iterator[Mapping[str, Pair]]:
         if x is None and self.seen is not None:
             yield self.seen
             return
@@ -155,11 +138,7 @@ def batches(*tensors: Shaped[Tensor, "samples ..."]) -> Iterator[tuple[Tensor, .
     return zip(*(t.split(rows) for t in tensors), strict=True)
 
 
-def in_batches(
-    f: Callable[[Tensor], Tensor], x: Shaped[Tensor, " samples *inputs"]
-) -> Shaped[Tensor, " samples *outputs"]:
-    """Returns f(x), computed in batches."""
-
+def in_batches(f: Callable[[Tensor], Tensor], x: Inputs) -> Shaped[Tensor, " samples *outputs"]:
     return torch.cat([f(part) for (part,) in batches(x)])
 
 
@@ -184,11 +163,7 @@ class Probe(Protocol):
     """The columns of the rows, and their types."""
 
     def __call__(self, subject: Subject) -> Rows:
-        """Measures a network.
-
-        Raises:
-            Unsuitable: If it cannot be measured.
-        """
+        """Measures a network; raises Unsuitable if it cannot."""
         ...
 
     def summary(self, rows: Rows) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Tests for isoexp.probes.compression and isoexp.probes.compression.reduction."""
+"""Tests for isoexp.probes.compression."""
 
 import inspect
 from copy import deepcopy

@@ -13,7 +13,7 @@ from torch.func import functional_call
 from isoexp.activations import GELU, Activation, IsoSinusoid, IsoTanh, Tanh
 from isoexp.probes.junctions import State, find_junctions
 from isoexp.probes.landscape import Motion, barrier, between, second_derivatives
-from isoexp.probes.locking.orbit import random_skew, rotated, velocity
+from isoexp.probes.locking.perturbations import random_skew, rotated, velocity
 
 from .subjects import subject
 

@@ -15,21 +15,32 @@ of a guess. A network that is still on its way back after so many updates counts
 
 __all__ = ["Locking"]
 
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from math import log10, nan
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
+from torch import Tensor
 
 from ...store.tables import Rows, Schema
 from ..arguments import check_ascending, check_least
 from ..copies import ORTHOGONAL, preserves
-from ..junctions import Junction, find_junctions
+from ..junctions import Junction, State, find_junctions
 from ..landscape import Landscape, state_of
 from ..rows import Columns, cells
 from ..statistics import mean
 from ..subject import Over, Subject, Unsuitable
-from .perturbations import End, compared, moves, trained_on
+from .perturbations import aligned, moves
+
+
+class End(NamedTuple):
+    """A network that has been trained on: its weights, training loss, and outputs on the test."""
+
+    state: State
+    loss: float
+    outputs: Tensor
 
 
 @dataclass(frozen=True)
@@ -53,9 +64,7 @@ class Locking:
     Cost: 2 s on the default run; 4 × sizes × draws + 1 copies of the network are trained on.
 
     Arguments:
-        size_min: The smallest relative size s.
-        size_max: The largest.
-        sizes: The number of sizes, evenly spaced in log s.
+        size_min, size_max, sizes: The relative sizes s, so many, evenly spaced in log s.
         draws: The number of directions of each kind, the same for all sizes.
         steps: The number of updates that follow.
         rate: Their learning rate, as a share of the run's own.
@@ -77,23 +86,12 @@ class Locking:
     over: ClassVar[Over] = "trained"
     figure: ClassVar[str] = "isoexp.figures.locking:draw"
     schema: ClassVar[Schema] = {
-        "kind": str,
-        "size": float,
-        "draw": int,
-        "loss_guess": float,
-        "loss_before": float,
-        "loss_after": float,
-        "loss_retrained": float,
-        "barrier": float,
-        "barrier_aligned": float,
-        "returned": float,
-        "agreement": float,
-        "accuracy_after": float,
-        "accuracy_retrained": float,
-        "curvature": float,
-        "n": int,
-        "n_test": int,
-    }
+        "kind": str, "size": float, "draw": int,
+        "loss_guess": float, "loss_before": float, "loss_after": float, "loss_retrained": float,
+        "barrier": float, "barrier_aligned": float, "returned": float, "agreement": float,
+        "accuracy_after": float, "accuracy_retrained": float, "curvature": float,
+        "n": int, "n_test": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_ascending(self, "size_min", "size_max")
@@ -107,41 +105,63 @@ class Locking:
 
     def __call__(self, subject: Subject) -> Rows:
         y, objective = subject.task
-        test = Landscape(subject.model, subject.x, y, objective)
-        test = test.drawn(self.samples, subject.generator)
-        train = test
-        if subject.train is not None:
-            train = Landscape(subject.model, *subject.train, objective)
-            train = train.drawn(self.samples, subject.generator)
 
+        def drawn(x: Tensor, y: Tensor) -> Landscape:
+            whole = Landscape(subject.model, x, y, objective)
+            return whole.drawn(self.samples, subject.generator)
+
+        test = drawn(subject.x, y)
+        train = test if subject.train is None else drawn(*subject.train)
         start = state_of(subject.model)
         junctions = _turnable(subject)
         sizes = torch.logspace(log10(self.size_min), log10(self.size_max), self.sizes).tolist()
         moved = moves(train, start, junctions, sizes, self.draws, subject.generator)
-        trained = trained_on(subject, [move.state for move in moved], self.steps, self.rate)
+        trained = self._trained_on(subject, [move.state for move in moved])
         ends = [End(state, train.loss(state), test.outputs(state)) for state in trained]
         free = [each for each in junctions if preserves(subject, each, ORTHOGONAL)]
         guess, before = train.guess(), train.loss(start)
+        most = self.tolerance * guess
 
         rows = Columns(self.schema)
-        for i, move in enumerate(moved):
-            most = self.tolerance * guess
-            found = compared(train, test, free, ends[0], ends[i], most, self.points) if ends else {}
-            rows.add(
-                kind=move.kind,
-                size=move.size,
-                draw=move.draw,
-                loss_guess=guess,
-                loss_before=before,
-                loss_after=train.loss(move.state),
-                accuracy_after=test.accuracy(test.outputs(move.state)),
-                curvature=move.curvature,
-                n=len(train.x),
-                n_test=len(test.x),
-                **found,
-            )
+        for i, (kind, size, draw, curvature, state) in enumerate(moved):
+            found = {"loss_guess": guess, "loss_before": before, "loss_after": train.loss(state)}
+            found |= {"accuracy_after": test.accuracy(test.outputs(state)), "curvature": curvature}
+            if ends:
+                outputs, control = ends[i].outputs, ends[0].outputs
+                found |= self._compared(train, free, ends[0], ends[i], most)
+                found["agreement"] = test.agreement(outputs, control)
+                found["accuracy_retrained"] = test.accuracy(outputs)
+            rows.add(kind=kind, size=size, draw=draw, n=len(train.x), n_test=len(test.x), **found)
 
         return rows
+
+    def _trained_on(self, subject: Subject, states: Sequence[State]) -> list[dict[str, Tensor]]:
+        """Returns weights after more training, all as one; none where there is no refit."""
+
+        if subject.refit is None:
+            return []
+
+        networks = [deepcopy(subject.model) for _ in states]
+        for network, state in zip(networks, states, strict=True):
+            network.load_state_dict(state, strict=False)
+        with torch.enable_grad():
+            return [state_of(each) for each in subject.refit(networks, self.steps, self.rate)]
+
+    def _compared(
+        self, train: Landscape, free: Sequence[Junction], control: End, end: End, most: float
+    ) -> dict[str, float]:
+        """Compares a network with the unperturbed one; the junctions in `free` may be turned."""
+
+        losses = control.loss, end.loss
+        straight, turned = train.barrier(control.state, end.state, losses, self.points), nan
+        if free:
+            nearest = aligned(free, end.state, control.state)
+            turned = train.barrier(control.state, nearest, losses, self.points)
+        returned = (straight <= most or turned <= most) and end.loss - control.loss <= most
+
+        found = {"loss_retrained": end.loss, "barrier": straight, "barrier_aligned": turned}
+
+        return {**found, "returned": float(returned)}
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns the sizes of escape, and the increase of the loss along the orbit.
@@ -180,8 +200,6 @@ def _grouped(rows: Rows, kind: str, column: str) -> dict[float, list[float]]:
 
 
 def _turnable(subject: Subject) -> list[Junction]:
-    """Returns the junctions of more than one feature, if the network has any."""
-
     try:
         found = find_junctions(subject)
     except Unsuitable:  # there are no layers at all, as in a linear model

@@ -16,12 +16,11 @@ activation has θ = 0 at every s: nothing varies, and there is no ρ.
 __all__ = ["OODMagnitude"]
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import log10, nan
-from typing import ClassVar
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from ...store.tables import Rows, Schema
@@ -29,10 +28,8 @@ from ..arguments import check_ascending, check_least
 from ..rows import Columns
 from ..statistics import mean
 from ..subject import Over, Subject, chosen
-from .features import INPUT, learned
-from .predictions import calibration_error, deflections
-from .scaling import Answers, answered
-from .sites import WHOLE, Site, quantities, sites
+from .answers import Answers, answered, calibration_error, deflections
+from .sites import INPUT, WHOLE, Site, quantities, sites
 
 
 @dataclass(frozen=True)
@@ -56,9 +53,7 @@ class OODMagnitude:
     `samples` samples, and two of the training split; 0.1 s for an MLP on digits.
 
     Arguments:
-        scale_min: The smallest factor.
-        scale_max: The largest factor.
-        points: The number of factors, evenly spaced in log s.
+        scale_min, scale_max, points: The factors, so many, evenly spaced in log s.
         features: The largest number of features of a layer.
         bins: The number of bins of confidence, of equal width, of the calibration error.
         samples: The largest number of samples, drawn evenly from x.
@@ -74,23 +69,11 @@ class OODMagnitude:
     over: ClassVar[Over] = "training"
     figure: ClassVar[str] = "isoexp.figures.ood_magnitude:draw"
     schema: ClassVar[Schema] = {
-        "site": str,
-        "feature": str,
-        "scale": float,
-        "layer": str,
-        "accuracy": float,
-        "loss": float,
-        "confidence": float,
-        "margin": float,
-        "calibration_error": float,
-        "beyond_fraction": float,
-        "r2": float,
-        "theta_mean_rad": float,
-        "rho": float,
-        "rho_low": float,
-        "rho_high": float,
-        "n": int,
-    }
+        "site": str, "feature": str, "scale": float, "layer": str,
+        "accuracy": float, "loss": float, "confidence": float, "margin": float,
+        "calibration_error": float, "beyond_fraction": float, "r2": float,
+        "theta_mean_rad": float, "rho": float, "rho_low": float, "rho_high": float, "n": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_ascending(self, "scale_min", "scale_max")
@@ -100,7 +83,6 @@ class OODMagnitude:
     def __call__(self, subject: Subject) -> Rows:
         y, _ = subject.task
         found = quantities(subject, self.features)
-        known = learned(subject, found.x, found.t)
 
         own = chosen(len(y), self.samples, subject.generator)
         at = own.to(y.device)
@@ -109,16 +91,15 @@ class OODMagnitude:
         scales = torch.logspace(log10(self.scale_min), log10(self.scale_max), self.points).double()
 
         rows = Columns(self.schema)
-        for site in sites(subject, found.at(own), known):
-            columns = self._measured(subject, site, scales, before)
-            rows.extend(**{name: values.ravel() for name, values in columns.items()})
+        for site in sites(subject, found, own):
+            self._add(rows, subject, site, scales, before)
 
         return rows
 
-    def _measured(
-        self, subject: Subject, site: Site, scales: Float[Tensor, " scales"], before: Answers
-    ) -> dict[str, Shaped[np.ndarray, "scales rows"]]:
-        """Returns columns: for each factor a row of the answers, then one for each layer behind."""
+    def _add(
+        self, rows: Columns, subject: Subject, site: Site, scales: Tensor, before: Answers
+    ) -> None:
+        """Adds for each factor a row of the answers, then one for each layer behind the site."""
 
         of = site.of.reshape(len(site.of), -1).any(dim=1).nonzero()[:, 0]
         names = list(subject.layers)
@@ -135,25 +116,14 @@ class OODMagnitude:
             "margin": after.margin.double().mean(dim=1),
             "calibration_error": calibration_error(after.confidence, after.right, self.bins),
             "beyond_fraction": beyond.mean(dim=1),
-            "r2": torch.full_like(scales, site.r2),
         }
         layers = deflections(after, before.thetas[:, of, start:], before.losses[:, of])
 
-        shape = len(scales), 1 + len(behind)
-        found: dict[str, np.ndarray] = {
-            "site": np.full(shape, site.name),
-            "feature": np.full(shape, site.feature),
-            "scale": np.broadcast_to(scales[:, None], shape),
-            "layer": np.broadcast_to(np.array(["", *behind]), shape),
-            "n": np.full(shape, len(of)),
-        }
-        found |= {name: np.full(shape, nan) for name in answers.keys() | layers.keys() - {"n"}}
-        for name, values in answers.items():
-            found[name][:, 0] = values
-        for name, values in layers.items():
-            found[name][:, 1:] = values
-
-        return found
+        for i, scale in enumerate(scales.tolist()):
+            add = partial(rows.extend, site=site.name, feature=site.feature, scale=scale)
+            values = {name: each[i : i + 1] for name, each in answers.items()}
+            add(layer="", r2=site.r2, n=len(of), **values)
+            add(layer=list(behind), **{name: each[i] for name, each in layers.items()})
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns measures of the answers at the largest factor, and the mean ρ beyond s = 1.
@@ -162,15 +132,17 @@ class OODMagnitude:
         whole, feature_accuracy is the mean over the features of layers.
         """
 
+        table = [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
         last = max(rows["scale"])
-        told = list(zip(*(rows[k] for k in ("site", "feature", "layer", "scale")), strict=True))
-        end = [i for i, row in enumerate(told) if row[2:] == ("", last)]
-        whole = [i for i in end if told[i][0] == INPUT]
-        features = [i for i in end if told[i][1] != WHOLE]
-        beyond = [i for i, row in enumerate(told) if row[0] == INPUT and row[2] and row[3] > 1]
+        end = [row for row in table if row["layer"] == "" and row["scale"] == last]
+        whole = [row for row in end if row["site"] == INPUT]
+        features = [row for row in end if row["feature"] != WHOLE]
+        beyond = [
+            row for row in table if row["site"] == INPUT and row["layer"] and row["scale"] > 1
+        ]
 
-        def over(column: str, at: list[int]) -> float:
-            return mean([value for i in at if (value := rows[column][i]) == value])
+        def over(column: str, some: list[dict[str, Any]]) -> float:
+            return mean([value for row in some if (value := row[column]) == value])
 
         return {
             "accuracy_at_max": over("accuracy", whole),

@@ -1,4 +1,4 @@
-"""Tests for features and predictions of isoexp.probes.ood_magnitude: its mathematics."""
+"""Tests for sites and answers of isoexp.probes.ood_magnitude: its mathematics."""
 
 from math import atanh, sqrt
 
@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from isoexp.probes.ood_magnitude.features import directions, stretched
-from isoexp.probes.ood_magnitude.predictions import calibration_error, rank_correlation
-from isoexp.probes.ood_magnitude.scaling import margin
+from isoexp.probes.ood_magnitude.answers import (
+    calibration_error,
+    margin,
+    rank_correlation,
+    stretched,
+)
+from isoexp.probes.ood_magnitude.sites import directions
 from isoexp.probes.statistics import Moments
 
 

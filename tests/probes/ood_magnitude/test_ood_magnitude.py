@@ -16,7 +16,7 @@ from isoexp.data import Factor
 from isoexp.figures import ood_magnitude as drawing
 from isoexp.geometry import angle
 from isoexp.probes import OODMagnitude, Subject
-from isoexp.probes.ood_magnitude import scaling
+from isoexp.probes.ood_magnitude import answers as module
 from isoexp.training import Classification, Reconstruction, Regression
 
 from ...models.tiny import MODELS, forms
@@ -173,8 +173,8 @@ def test_what_goes_through_at_once_changes_nothing(
     it = subject(Tanh, samples=90)
     probe = OODMagnitude(points=5)
     whole = measure(probe, it)
-    monkeypatch.setattr(scaling, "ROWS", rows)
-    monkeypatch.setattr(scaling, "NUMBERS", 3 * rows)
+    monkeypatch.setattr(module, "ROWS", rows)
+    monkeypatch.setattr(module, "NUMBERS", 3 * rows)
     parts = measure(probe, replace(it, generator=torch.Generator().manual_seed(0)))
 
     pd.testing.assert_frame_equal(whole, parts, rtol=1e-4, atol=1e-5)

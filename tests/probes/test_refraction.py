@@ -1,4 +1,4 @@
-"""Tests for isoexp.probes.refraction, rays and jacobian."""
+"""Tests for isoexp.probes.refraction and derivatives."""
 
 import inspect
 from collections.abc import Callable
@@ -22,11 +22,10 @@ from isoexp.figures import refraction as drawing
 from isoexp.geometry import angle, unit
 from isoexp.probes import Refraction, Subject, Unsuitable, deflection
 from isoexp.probes.derivatives import pushforward
-from isoexp.probes.refraction import refraction
-from isoexp.probes.refraction.rays import companions, distinct, turning
+from isoexp.probes.refraction import companions, distinct, turning
 from isoexp.stochastic import Stochastic
 
-from ..subjects import measure, subject
+from .subjects import measure, subject
 
 ISOTROPIC = [
     F
@@ -552,7 +551,7 @@ def test_how_much_is_held_at_once_changes_nothing(
     F: type[Activation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = measured(F, points=7)
-    monkeypatch.setattr(refraction, "NUMBERS", 1)
+    monkeypatch.setattr("isoexp.probes.refraction.NUMBERS", 1)
     singly = measured(F, points=7)
 
     pd.testing.assert_frame_equal(singly, whole, rtol=1e-12, atol=1e-14)

@@ -16,25 +16,25 @@ and no dynamic one, although the paper ascribes both to all anisotropic activati
 go from a half of the identity (α → 0) to ReLU (α → ∞).
 """
 
-__all__ = ["Refraction"]
+__all__ = ["Refraction", "companions", "deflection", "distinct", "turning"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import inf, log10, nan, pi
+from math import cos, inf, log10, nan, pi, sin
 from typing import ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
 
-from ...geometry import angle, unit
-from ...store.tables import Rows, Schema
-from ..arguments import check_ascending
-from ..derivatives import exact, pushforward
-from ..layers import Layer
-from ..rows import Columns, cells
-from ..subject import Over, Subject, Unsuitable
-from .rays import companions, distinct, turning
+from ..geometry import angle, unit
+from ..store.tables import Rows, Schema
+from .arguments import check_ascending, check_least
+from .derivatives import exact, pushforward
+from .layers import Layer
+from .rows import Columns, cells
+from .subject import Over, Subject, Unsuitable
 
 NUMBERS = 2**24
 """The numbers to hold at once, 128 MB, unless a single magnitude takes more."""
@@ -61,9 +61,7 @@ class Refraction:
 
     Arguments:
         rays: The number of directions of each kind.
-        alpha_min: The smallest magnitude.
-        alpha_max: The largest magnitude.
-        points: The number of magnitudes, evenly spaced in log α.
+        alpha_min, alpha_max, points: The magnitudes, so many, evenly spaced in log α.
         pair_rad: The angle between the two rays of a pair.
         tolerance_rad: The angle up to which two image directions are one.
     """
@@ -78,28 +76,16 @@ class Refraction:
     over: ClassVar[Over] = "training"
     figure: ClassVar[str] = "isoexp.figures.refraction:draw"
     schema: ClassVar[Schema] = {
-        "layer": str,
-        "rays": str,
-        "alpha": float,
-        "theta_mean_rad": float,
-        "theta_median_rad": float,
-        "theta_max_rad": float,
-        "dynamic_mean_rad": float,
-        "dynamic_max_rad": float,
-        "turn_mean_rad": float,
-        "turn_max_rad": float,
-        "images": int,
-        "pair_mean_rad": float,
-        "pair_collapsed_fraction": float,
-        "undefined_fraction": float,
-        "n": int,
-    }
+        "layer": str, "rays": str, "alpha": float,
+        "theta_mean_rad": float, "theta_median_rad": float, "theta_max_rad": float,
+        "dynamic_mean_rad": float, "dynamic_max_rad": float,
+        "turn_mean_rad": float, "turn_max_rad": float, "images": int,
+        "pair_mean_rad": float, "pair_collapsed_fraction": float,
+        "undefined_fraction": float, "n": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.rays < 1 or self.points < 1:
-            raise ValueError(
-                f"rays and points must be at least 1, got {self.rays} and {self.points}"
-            )
+        check_least(self, rays=1, points=1)
         check_ascending(self, "alpha_min", "alpha_max")
         if not 1e-6 <= self.tolerance_rad < self.pair_rad <= pi:
             raise ValueError(
@@ -121,14 +107,15 @@ class Refraction:
                 continue  # from R^n to R^m, no angle between in and out
 
             f, x = exact(layer, x)
-            shape = (self.rays, x.shape[1])
-            random = torch.randn(shape, generator=subject.generator, dtype=torch.float64).to(x)
-
-            for kind, rays in (("random", random), ("data", x)):
+            random = torch.randn(
+                self.rays, x.shape[1], generator=subject.generator, dtype=torch.float64
+            )
+            for kind, rays in (("random", random.to(x)), ("data", x)):
                 u = unit(rays)
                 w = companions(u, self.pair_rad, subject.generator)
                 first = torch.full_like(u, nan)
-                for r in alphas.split(_at_once(*u.shape)):
+                numbers = len(u) * (32 * u.shape[1] + len(u))  # 32 tensors: f and its derivative
+                for r in alphas.split(max(1, NUMBERS // numbers)):
                     key = {"layer": name, "rays": kind, "alpha": r}
                     first = self._add(rows, key, f, r.to(u)[:, None, None], u, w, first)
                 if kind == "data":
@@ -162,24 +149,22 @@ class Refraction:
         least = (~image[..., :1].isnan()).byte().argmax(dim=0, keepdim=True)
         first = torch.where(first.isnan(), image.take_along_dim(least, dim=0)[0], first)
 
-        static, dynamic = angle(image, x), angle(image, first.expand_as(image))
-        angles = static, dynamic, turning(y, t), angle(f(r * w), image)
+        of_first = angle(image, first.expand_as(image))
+        angles = angle(image, x), of_first, turning(y, t), angle(f(r * w), image)
         theta, dynamic, turn, pair = (each.cpu().double() for each in angles)
         collapsed = torch.where(pair.isnan(), nan, (pair <= self.tolerance_rad).double())
+        means = {"theta": theta, "dynamic": dynamic, "turn": turn, "pair": pair}
 
         rows.extend(
             **key,
-            theta_mean_rad=_mean(theta),
+            **{f"{name}_mean_rad": each.nanmean(dim=-1) for name, each in means.items()},
             theta_median_rad=theta.nanmedian(dim=-1).values,
             theta_max_rad=_max(theta),
-            dynamic_mean_rad=_mean(dynamic),
             dynamic_max_rad=_max(dynamic),
-            turn_mean_rad=_mean(turn),
             turn_max_rad=_max(turn),
             images=distinct(image, self.tolerance_rad),
-            pair_mean_rad=_mean(pair),
-            pair_collapsed_fraction=_mean(collapsed),
-            undefined_fraction=_mean(theta.isnan().double()),
+            pair_collapsed_fraction=collapsed.nanmean(dim=-1),
+            undefined_fraction=theta.isnan().double().mean(dim=-1),
             n=theta.shape[-1],
         )
 
@@ -194,21 +179,71 @@ class Refraction:
         return {
             "theta_max_rad": _max(of("random", "theta_max_rad")).item(),
             "dynamic_max_rad": _max(of("random", "dynamic_max_rad")).item(),
-            "theta_data_mean_rad": _mean(of("data_own", "theta_mean_rad")).item(),
-            "pair_data_mean_rad": _mean(of("data_own", "pair_mean_rad")).item(),
+            "theta_data_mean_rad": of("data_own", "theta_mean_rad").nanmean().item(),
+            "pair_data_mean_rad": of("data_own", "pair_mean_rad").nanmean().item(),
         }
 
 
-def _at_once(rays: int, n: int) -> int:
-    """Returns the number of magnitudes that fit into memory at once."""
+def deflection(
+    f: Callable[[Tensor], Tensor], rays: Float[Tensor, "rays n"], alphas: Float[Tensor, " alphas"]
+) -> Float[Tensor, "alphas rays"]:
+    """Returns θ(α), the angle between ŷ(α) and x̂ in radians; NaN where f(α x̂) = 0 (Eqn 7).
 
-    return max(1, NUMBERS // (rays * (32 * n + rays)))  # 32 tensors: f and its derivative
+    f maps vectors along the last axis; rays have any length but zero, and each α > 0.
+    """
+
+    x = alphas[:, None, None] * unit(rays)
+
+    return angle(f(x), x)
 
 
-def _mean(values: Float[Tensor, "*some rays"]) -> Float[Tensor, "*some"]:
-    """Returns the mean over rays, NaN left out."""
+def turning(y: Float[Tensor, "*batch n"], t: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
+    """Returns ‖dŷ / d log α‖, in radians per e-fold of α; NaN where y = 0 (Eqn 4).
 
-    return values.nanmean(dim=-1)
+    y is f(x), x = α x̂, and t its derivative by log α, J x. The result is ‖(I − ŷŷᵀ) t‖ / ‖y‖. A
+    projection of t below its rounding counts as zero: near a zero of f the division would make
+    noise of it.
+    """
+
+    rounding = 64 * torch.finfo(y.dtype).eps
+    y, t = y.cpu().double(), t.cpu().double()
+    u = unit(y)
+    t = t / (y * u).sum(dim=-1, keepdim=True)
+
+    across = torch.linalg.vector_norm(t - (t * u).sum(dim=-1, keepdim=True) * u, dim=-1)
+    lost = across <= rounding * torch.linalg.vector_norm(t, dim=-1)
+
+    return torch.where(lost, 0.0, across)
+
+
+def companions(
+    u: Float[Tensor, "rays n"], angle_rad: float, generator: Generator
+) -> Float[Tensor, "rays n"]:
+    """Returns for each unit vector u a random direction at exactly that angle; NaN for n = 1."""
+
+    v = torch.randn(u.shape, generator=generator, dtype=torch.float64).to(u)
+    v = unit(v - (v * u).sum(dim=-1, keepdim=True) * u)
+
+    return cos(angle_rad) * u + sin(angle_rad) * v
+
+
+def distinct(u: Float[Tensor, "*batch rays n"], tolerance_rad: float) -> Int[np.ndarray, "*batch"]:
+    """Returns the number of different directions among unit vectors, NaN left out.
+
+    It is the size of a set, filled in their order: its members are further apart than the
+    tolerance, and every other direction is within it of a member.
+    """
+
+    far = (u @ u.mT < cos(tolerance_rad)).cpu().numpy()
+    left = (~u.sum(dim=-1).isnan()).cpu().numpy()
+
+    count = np.zeros(left.shape[:-1], dtype=int)
+    for i in range(left.shape[-1]):
+        new = left[..., i].copy()
+        left &= far[..., i, :] | ~new[..., None]
+        count += new
+
+    return count
 
 
 def _max(values: Float[Tensor, "*some rays"]) -> Float[Tensor, "*some"]:

@@ -1,7 +1,11 @@
 """Spectrum: how many directions representations and weights take up, and whether layers can learn.
 
-Of the centred activations of a layer, and of every matrix of weights: the singular values, the
-effective rank and the participation ratio (spectra.py). Of each layer f with Jacobian J:
+Of the centred activations of a layer, and of every matrix of weights: the singular values
+σ₁ ≥ σ₂ ≥ …, and two numbers that are k for k equal ones. With p_k = σ_k / Σ σ:
+
+    effective rank = exp( −Σ p_k ln p_k ),      participation ratio = (Σ σ_k²)² / Σ σ_k⁴.
+
+Of each layer f with Jacobian J:
 
     gain         g(x) = ‖J(x)‖_F / √n, the root mean square of ‖J v‖ over unit vectors v
     saturation   the share of directions that f all but flattens: singular values of J below 0.1
@@ -10,11 +14,14 @@ effective rank and the participation ratio (spectra.py). Of each layer f with Ja
 Saturation generalises σ′ ≈ 0. For an elementwise function the singular values are |σ′(x_i)|, and it
 is the share of saturated units. For an isotropic function they are |σ′(r)| along x and |σ(r)| / r
 across: where iso_tanh is saturated in the radius alone, it is 1/n.
+
+Sources: Roy and Vetterli, The effective rank: a measure of effective dimensionality (2007); Gao et
+al., A theory of multineuronal dimensionality, dynamics and measurement (2017), for the ratio.
 """
 
-__all__ = ["Spectrum"]
+__all__ = ["Spectrum", "deviations", "effective_rank", "matrices", "participation_ratio"]
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from math import nan
@@ -22,17 +29,17 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from ...geometry import eigenvalues, singular_values
-from ...store.tables import Rows, Schema
-from ..arguments import check_least
-from ..derivatives import exact, gradient_norms, jacobian
-from ..layers import Layer
-from ..rows import Columns, cells
-from ..statistics import Moments, mean
-from ..subject import Over, Subject, Unsuitable
-from .spectra import deviations, effective_rank, matrices, participation_ratio
+from ..geometry import eigenvalues, singular_values
+from ..store.tables import Rows, Schema
+from .arguments import check_least
+from .derivatives import exact, gradient_norms, jacobian
+from .layers import Layer
+from .rows import Columns, cells
+from .statistics import Moments, mean
+from .subject import Over, Subject, Unsuitable
 
 ENTRIES = 2**22
 """The most numbers in the Jacobians of a layer: 4 for 1,024 features, 16 for 512."""
@@ -69,14 +76,9 @@ class Spectrum:
     over: ClassVar[Over] = "training"
     figure: ClassVar[str] = "isoexp.figures.spectrum:draw"
     schema: ClassVar[Schema] = {
-        "of": str,
-        "layer": str,
-        "width": int,
-        "measure": str,
-        "index": int,
-        "value": float,
+        "of": str, "layer": str, "width": int, "measure": str, "index": int, "value": float,
         "n": int,
-    }
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         if not self.saturated_gain >= 1e-6:  # its square is compared with rounding
@@ -103,7 +105,9 @@ class Spectrum:
             constant = moments[name].low == moments[name].high
             add(measure="dead_fraction", value=constant.double().mean(), n=n)
 
-            f, x = exact(layer, _some(seen[name].inputs))
+            x = seen[name].inputs
+            every = -(-len(x) // max(1, ENTRIES // x.shape[1] ** 2))
+            f, x = exact(layer, x[::every])
             gain, saturated = self._stretch(f, x)
             add(measure="gain", value=gain, n=len(x))
             add(measure="saturated_fraction", value=saturated, n=len(x))
@@ -141,12 +145,53 @@ class Spectrum:
         }
 
 
-def _some(x: Float[Tensor, "vectors n"]) -> Float[Tensor, "some n"]:
-    """Returns evenly spaced vectors, so few that their Jacobians have at most ENTRIES numbers."""
+def effective_rank(sigma: Float[Tensor, " rank"]) -> float:
+    """Returns the effective rank of a matrix of these singular values; 0 if all are zero."""
 
-    most = max(1, ENTRIES // x.shape[1] ** 2)
+    total = sigma.sum()
+    if total == 0:
+        return 0.0
+    p = sigma / total
 
-    return x[:: -(-len(x) // most)]
+    return torch.special.entr(p).sum().exp().item()
+
+
+def participation_ratio(sigma: Float[Tensor, " rank"]) -> float:
+    """Returns the participation ratio of the squares of singular values; 0 if all are zero."""
+
+    if not sigma.any():
+        return 0.0
+    share = (sigma / sigma.amax()).square()
+
+    return (share.sum().square() / share.square().sum()).item()
+
+
+def deviations(moments: Moments) -> Float[Tensor, " n"]:
+    """Returns the standard deviations of vectors along their principal axes, the largest first.
+
+    They are the singular values of the matrix of centred vectors over √count. Below 1e-8 of the
+    largest they are rounding.
+    """
+
+    return eigenvalues(moments.covariance).clamp_min(0).sqrt().flip(0)
+
+
+def matrices(model: nn.Module) -> Iterator[tuple[str, Float[Tensor, "out rest"]]]:
+    """Yields every linear map of a network and its path, as a matrix from inputs to outputs.
+
+    They are dense layers, convolutions, and the weights of other modules that are no vectors, as of
+    recurrences, attention, embeddings.
+    """
+
+    for path, module in model.named_modules():
+        weights = {k: p for k, p in module._parameters.items() if "weight" in k and p is not None}
+        if isinstance(module, nn.Linear | _ConvNd):
+            weights = {"weight": module.weight}  # it may be computed from what is trained
+        for name, weight in weights.items():
+            if weight.dim() > 1:
+                W = weight.detach()
+                W = W.transpose(0, 1) if isinstance(module, _ConvTransposeNd) else W
+                yield f"{path}.{name}".removeprefix("."), W.flatten(1)
 
 
 def _add_ranks(add: Callable[..., None], sigma: Float[Tensor, " rank"], n: int) -> None:

@@ -1,4 +1,4 @@
-"""Tests for isoexp.probes.locking.orbit and isoexp.probes.locking.perturbations."""
+"""Tests for isoexp.probes.locking.perturbations."""
 
 from functools import partial
 
@@ -14,8 +14,15 @@ from isoexp.models import MLP
 from isoexp.models.blocks import Forms
 from isoexp.probes import Junction, Subject
 from isoexp.probes.junctions import State, find_junctions
-from isoexp.probes.locking.orbit import across, aligned, random_skew, rotated, velocity
-from isoexp.probes.locking.perturbations import size, ways
+from isoexp.probes.locking.perturbations import (
+    across,
+    aligned,
+    random_skew,
+    rotated,
+    size,
+    velocity,
+    ways,
+)
 
 from ..subjects import subject
 

@@ -1,4 +1,4 @@
-"""Tests for isoexp.probes.spectrum, spectra, backward and jacobian."""
+"""Tests for isoexp.probes.spectrum and derivatives."""
 
 from dataclasses import replace
 from math import e, log, sqrt
@@ -15,17 +15,12 @@ from isoexp.activations import Activation, Identity, IsoTanh, RadialBasis, ReLU,
 from isoexp.figures import spectrum as drawing
 from isoexp.probes import Spectrum, Subject, Unsuitable
 from isoexp.probes.derivatives import gradient_norms, jacobian
-from isoexp.probes.spectrum.spectra import (
-    deviations,
-    effective_rank,
-    matrices,
-    participation_ratio,
-)
+from isoexp.probes.spectrum import deviations, effective_rank, matrices, participation_ratio
 from isoexp.probes.statistics import Moments
 from isoexp.training import Classification, Regression
 
-from ...models.tiny import MODELS, forms
-from ..subjects import measure, subject
+from ..models.tiny import MODELS, forms
+from .subjects import measure, subject
 
 
 def of(f: nn.Module, x: Tensor, **settings: Any) -> Any:
