@@ -118,10 +118,7 @@ class Ensemble:
     def map(self, function: Callable[[Callable[[Tensor], Tensor], Tensor], Any], x: Tensor) -> Any:
         """Returns function(network, x) for every network, the K along a first axis.
 
-        Arguments:
-            function: A function of a network and samples; it calls the modules of the template,
-                which may have hooks.
-            x: The samples, the same for each.
+        It calls the modules of the template, which may have hooks, with the same samples for each.
         """
 
         if self.size == 1:
@@ -238,12 +235,8 @@ class Ensemble:
 
         return state_of(optimizers, self.size, k)
 
-    def load_optimizer(
-        self, optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]
-    ) -> None:
-        """Sets the optimizer's state from the K networks' optimizer_state."""
-
-        load_states(optimizers, states)
+    load_optimizer = staticmethod(load_states)
+    """Sets the optimizers' state from the `optimizer_state` of each of the K networks."""
 
     def zero_grad(self) -> None:
         """Zeroes the gradients, in place: an optimizer may hold views of them."""
