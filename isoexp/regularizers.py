@@ -38,14 +38,11 @@ class Regularizer(ABC):
     """Abstract penalty of K networks."""
 
     sees_activations: ClassVar[bool] = False
-    """Whether it needs the outputs of the activations on the batch."""
+    """Whether it is given the outputs of the activations on the batch; else it gets none."""
 
     @abstractmethod
     def __call__(self, weights: Tensors, activations: Tensors) -> Float[Tensor, " K"] | None:
-        """Returns the penalty of each network; None where there is nothing to penalise.
-
-        The activations are their outputs on the batch; none unless `sees_activations`.
-        """
+        """Returns the penalty of each network; None where there is nothing to penalise."""
 
 
 class NoRegularizer(Regularizer):

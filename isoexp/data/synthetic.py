@@ -37,7 +37,7 @@ class Synthetic(Source):
     def fingerprint(self) -> str:
         made = self.load()
 
-        return digest_arrays(a for split in (made.train, made.valid, made.test) for a in split)
+        return digest_arrays([*made.train, *made.valid, *made.test])
 
     def load(self) -> Splits:
         rng = np.random.default_rng(self.seed)

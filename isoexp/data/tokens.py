@@ -85,10 +85,8 @@ class ModularArithmetic(Source):
 
     def load(self) -> Splits:
         tokens, y = self._table()
-        x = one_hot(tokens, self.modulus)
-
         learnt, rest = self._sizes()
-        parts = cut(x, y, learnt, rest // 2)
+        parts = cut(one_hot(tokens, self.modulus), y, learnt, rest // 2)
 
         return Splits(*parts, outputs=self.modulus, standardize=False)
 

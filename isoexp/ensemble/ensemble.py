@@ -203,9 +203,7 @@ class Ensemble:
     def gradients(self) -> list[Tensor]:
         """Returns the gradients, the networks along the first axis."""
 
-        grads = [p.grad for p in self.parameters.values()]
-
-        return [self._stacked(g) for g in grads if g is not None]
+        return [self._stacked(p.grad) for p in self.parameters.values() if p.grad is not None]
 
     def grad_norm(self) -> Shaped[Tensor, " K"]:
         """Returns the norm of each network's gradient, over all its parameters."""

@@ -47,7 +47,6 @@ class RNN(nn.Module):
     Arguments:
         inputs: The shape of one sample: a sequence (T, D) or (T,), or a picture, read row by row.
         outputs: The number of outputs, or the steps and the outputs of each.
-        widths: The number of features of each layer.
     """
 
     answers_each_step = True
