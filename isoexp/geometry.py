@@ -68,8 +68,7 @@ def angle(x: Float[Tensor, "*batch n"], y: Float[Tensor, "*batch n"]) -> Float[T
     x, y = unit(x), unit(y)
 
     return 2 * torch.atan2(
-        torch.linalg.vector_norm(x - y, dim=-1),
-        torch.linalg.vector_norm(x + y, dim=-1),
+        torch.linalg.vector_norm(x - y, dim=-1), torch.linalg.vector_norm(x + y, dim=-1)
     )
 
 

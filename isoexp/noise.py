@@ -33,12 +33,9 @@ def uniform(
     dtype: torch.dtype = torch.float32,
     share: Share | None = None,
 ) -> Float[Tensor, "..."]:
-    """Returns numbers drawn uniformly from the open interval (0, 1), of 23 bits each.
+    """Returns numbers drawn uniformly from the open interval (0, 1), or a share of a batch's.
 
-    With 24 the largest would round to 1 in float32.
-
-    Arguments:
-        share: The share of a batch's numbers to draw, samples first; None for all.
+    They have 23 bits each: with 24 the largest would round to 1 in float32.
     """
 
     first, last, _ = _span(shape, share)
@@ -64,12 +61,9 @@ def normal(
     dtype: torch.dtype = torch.float32,
     share: Share | None = None,
 ) -> Float[Tensor, "..."]:
-    """Returns numbers drawn from N(0, 1).
+    """Returns numbers drawn from N(0, 1), or a share of a batch's.
 
     Source: Box and Muller, A Note on the Generation of Random Normal Deviates (1958).
-
-    Arguments:
-        share: The share of a batch's numbers to draw, samples first; None for all.
     """
 
     first, last, count = _span(shape, share)

@@ -23,11 +23,7 @@ from .processes import connected, rank, size
 
 
 class Share(NamedTuple):
-    """The samples first … last − 1 of a batch.
-
-    Arguments:
-        batch: The number of samples of the batch.
-    """
+    """The samples first … last − 1 of a batch of so many."""
 
     first: int
     last: int
@@ -38,10 +34,7 @@ class Share(NamedTuple):
         return (self.last - self.first) / self.batch
 
     def span(self, count: int) -> tuple[int, int, int]:
-        """Returns the place of `count` numbers of this share, samples first, in those of the batch.
-
-        The place is the first number, the end, and their count in the whole batch.
-        """
+        """Returns where `count` numbers of this share begin and end in the batch, and its count."""
 
         each = count // (self.last - self.first)
 

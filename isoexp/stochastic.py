@@ -22,10 +22,6 @@ class Stochastic(Noisy):
     B is drawn from O(n). The paper's SO(n) gives the same law where f commutes with some
     reflection; elementwise functions commute with the exchange of two coordinates. In evaluation
     B stays, so that numbers repeat.
-
-    Arguments:
-        width: The number of features n.
-        form: Builds f for n features.
     """
 
     def __init__(self, width: int, form: Callable[[int], nn.Module]) -> None:

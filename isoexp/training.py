@@ -90,11 +90,7 @@ class Classification:
 
 
 class Regression:
-    """Mean squared error; the score is R² = 1 − error / variance.
-
-    Arguments:
-        variance: The variance of the targets, the mean over their values.
-    """
+    """Mean squared error; the score is R² = 1 − error / variance, the mean one of target values."""
 
     score = "r2"
 
@@ -148,12 +144,7 @@ Samples = Shaped[Tensor, " samples ..."] | Sequence[Shaped[Tensor, " samples ...
 
 
 def batches(
-    x: Samples,
-    y: Samples,
-    seeds: Sequence[int],
-    batch_size: int,
-    steps: int,
-    start: int = 0,
+    x: Samples, y: Samples, seeds: Sequence[int], batch_size: int, steps: int, start: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields the batches of updates start + 1 … steps, each network's in the order of its seed.
 
@@ -248,10 +239,7 @@ def fit(
 
 @torch.no_grad()
 def evaluate(
-    ensemble: Ensemble,
-    x: Samples,
-    y: Samples,
-    objective: Objective,
+    ensemble: Ensemble, x: Samples, y: Samples, objective: Objective
 ) -> tuple[Float[Tensor, " K"], Float[Tensor, " K"]]:
     """Returns the mean loss and the mean score of each network, in float64."""
 

@@ -36,7 +36,7 @@ from isoexp.ensemble import (
     regularizer_of,
     schedule_of,
 )
-from isoexp.ensemble.rated import Rated
+from isoexp.ensemble.states import Rated
 from isoexp.inits import Gaussian
 from isoexp.models import CNN, MLP, RNN, Transformer
 from isoexp.models.blocks import Forms

@@ -4,8 +4,5 @@ from .base import Activation as Activation
 from .base import activations_of as activations_of
 from .elementwise import *  # noqa: F403
 from .isotropic import *  # noqa: F403
-from .profiles import *  # noqa: F403
 from .quasi_isotropic import *  # noqa: F403
 from .radial_basis import *  # noqa: F403
-from .rotated import *  # noqa: F403
-from .soft_relu import *  # noqa: F403

@@ -24,11 +24,7 @@ TORCHS = tuple(getattr(torchs, name) for name in torchs.__all__ if name not in A
 
 
 class Activation(nn.Module, ABC):
-    """Abstract map of a layer's features, along the last axis.
-
-    Arguments:
-        width: The number of features n ≥ 1.
-    """
+    """Abstract map of a layer's n = width ≥ 1 features, along the last axis."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -3,30 +3,24 @@
     f(x)_i = σ(x_i).                                                    (Bird 2025, Eqns 1–2)
 
 It commutes with permutations of the coordinates (odd σ: with signed permutations too) and with
-no other rotation, so the standard basis of the layer is special.
+no other rotation, so the standard basis of the layer is special; or another one, if it is rotated.
 """
 
 __all__ = [
-    "ELU",
-    "Abs",
-    "Elementwise",
-    "GELU",
-    "Identity",
-    "LeakyReLU",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "Softplus",
-    "Tanh",
-]
+    "ELU", "Abs", "Elementwise", "GELU", "Identity", "LeakyReLU", "ReLU", "Rotated", "SiLU",
+    "Sigmoid", "Softplus", "Tanh",
+]  # fmt: skip
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from ..geometry import random_orthogonal
+from ..stochastic import square
 from .base import Activation
 
 
@@ -70,11 +64,7 @@ class ReLU(Elementwise):
 
 
 class LeakyReLU(Elementwise):
-    """σ(x) = x for x ≥ 0, slope · x below. Positively homogeneous.
-
-    Arguments:
-        slope: The slope below zero.
-    """
+    """σ(x) = x for x ≥ 0, slope · x below. Positively homogeneous."""
 
     def __init__(self, width: int, slope: float = 0.01) -> None:
         super().__init__(width)
@@ -107,11 +97,7 @@ class Softplus(Elementwise):
 
 
 class ELU(Elementwise):
-    """σ(x) = x for x > 0, α (e^x − 1) below.
-
-    Arguments:
-        alpha: The depth α > 0 to which negative inputs saturate.
-    """
+    """σ(x) = x for x > 0, α (e^x − 1) below, with α > 0."""
 
     def __init__(self, width: int, alpha: float = 1.0) -> None:
         super().__init__(width)
@@ -130,3 +116,30 @@ class Abs(Elementwise):
 
     def scalar(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         return x.abs()
+
+
+class Rotated(Activation):
+    """Any activation in a basis of its own, drawn once: the causal test of basis alignment.
+
+        f_B(x) = B f(Bᵀ x),    B Haar, fixed.                   (Bird 2025, Eqn 2, in a basis B)
+
+    The function singles out the columns of B as f does the axes, so that an effect of f's basis
+    must move from the axes to B. An effect of an optimizer that treats each coordinate by itself
+    stays at the axes. An isotropic f is left as it is.
+
+    B is drawn at construction from torch's global generator. It is a buffer, `basis`: saved with
+    the network, moved with it, and not trained.
+    """
+
+    basis: Tensor
+
+    def __init__(self, width: int, form: Callable[[int], nn.Module]) -> None:
+        super().__init__(width)
+
+        self.form = square(form, width)
+        self.register_buffer("basis", random_orthogonal(width).to(torch.get_default_dtype()))
+
+    def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
+        B = self.basis.to(x)
+
+        return self.form(x @ B) @ B.mT

@@ -11,18 +11,14 @@ slope at the origin as it was. (With scale=unit and n = 500, iso_tanh is nearly 
 """
 
 __all__ = [
-    "IsoCappedReLU",
-    "IsoHardThreshold",
-    "IsoLeakyReLU",
-    "IsoReLU",
-    "IsoSinusoid",
-    "IsoTanh",
-    "Isotropic",
-    "IsotropicOf",
-]
+    "IsoCappedReLU", "IsoHardThreshold", "IsoLeakyReLU", "IsoReLU", "IsoSinusoid",
+    "IsoSmoothLeakyReLU", "IsoSmoothReLU", "IsoSoftLeakyReLU", "IsoSoftReLU", "IsoTanh",
+    "Isotropic", "IsotropicOf", "SoftReLU", "softplus_profile",
+]  # fmt: skip
 
 from abc import abstractmethod
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -30,13 +26,13 @@ from torch import Tensor
 from ..geometry import radius
 from .base import Activation, Profile, Scale, scale_of, vanishing
 
+# ∫₀¹ by Gauss–Legendre: 48 points carry the C^∞ blend to 1e-14.
+_nodes, _weights = np.polynomial.legendre.leggauss(48)
+_NODES, _WEIGHTS = (1 + _nodes) / 2, _weights / 2
+
 
 class Isotropic(Activation):
-    """Abstract isotropic activation; a member of the family is its profile.
-
-    Arguments:
-        scale: The unit of length for radii: unit, or sqrt_width for √n.
-    """
+    """Abstract isotropic activation; a member of the family is its profile."""
 
     def __init__(self, width: int, scale: Scale = "unit") -> None:
         super().__init__(width)
@@ -54,11 +50,7 @@ class Isotropic(Activation):
 
 
 class IsotropicOf(Isotropic):
-    """Isotropic activation of any profile, f(x) = σ(‖x‖) x̂.
-
-    Arguments:
-        profile: σ, elementwise over radii r > 0, with σ(0) = 0 and computed well near 0.
-    """
+    """Isotropic activation of any profile σ of r > 0, with σ(0) = 0 and computed well near 0."""
 
     def __init__(self, width: int, profile: Profile, scale: Scale = "unit") -> None:
         super().__init__(width, scale)
@@ -67,6 +59,16 @@ class IsotropicOf(Isotropic):
 
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return self.sigma(r)
+
+
+def softplus_profile(r: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
+    """Returns log(1 + e^r) − log 2, softplus minus its value at 0: a profile for IsotropicOf.
+
+    Computed as r + log1p( (e^−r − 1) / 2 ), which keeps every digit of the small values that the
+    plain difference loses.
+    """
+
+    return r + torch.log1p(torch.expm1(-r) / 2)
 
 
 class IsoTanh(Isotropic):
@@ -166,9 +168,6 @@ class IsoSinusoid(Isotropic):
 
     J(0) = (1 + λ) I. Injective iff |λ| ≤ 1; beyond that it folds radii. σ is negative somewhere,
     so that directions flip, iff λ < −1 or λ > 4.6033.
-
-    Arguments:
-        lambda_m: λ, the depth of the wave.
     """
 
     def __init__(self, width: int, lambda_m: float = 1.0, scale: Scale = "unit") -> None:
@@ -178,3 +177,85 @@ class IsoSinusoid(Isotropic):
 
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return r + self.lambda_m * torch.sin(r)
+
+
+class SoftReLU(Isotropic):
+    """Abstract soft ReLU: two linear regimes of the radius, blended over a window of width 2δ.
+
+    A member of the family is the integral S(t) = ∫₀ᵗ s of its blend. The profile has the slope
+
+        σ′(r) = α + (1 − α) s(t),    t = (r − R0 + δ) / 2δ clipped to [0, 1],
+        s(t) = φ(t) / (φ(t) + φ(1 − t)),    φ(0) = 0 < φ(t),                (Bird 2025, Eqn 21)
+
+    so that, with S(1) = ½ by symmetry, σ(r) = α r + (1 − α) · 2δ · S(t) in the window and
+    r − (1 − α) R0 exactly beyond it. The paper's middle branch runs from 0 to 1 and so jumps where
+    α > 0; the slope above runs from α to 1, as the paper's text asks.
+
+    Arguments:
+        alpha: The slope 0 ≤ α < 1 inside the ball.
+        R0: The centre of the window.
+        delta: The half width 0 < δ < R0 of the window.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        alpha: float = 0.1,
+        R0: float = 1.0,
+        delta: float = 0.5,
+        scale: Scale = "unit",
+    ) -> None:
+        super().__init__(width, scale)
+
+        if not 0 <= alpha < 1:
+            raise ValueError(f"alpha must be at least 0 and below 1, got {alpha:g}")
+        if not 0 < delta < R0:
+            raise ValueError(f"delta must lie between 0 and R0, got delta = {delta:g}, R0 = {R0:g}")
+
+        self.alpha, self.R0, self.delta = alpha, R0, delta
+
+    @abstractmethod
+    def blend_integral(self, t: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        """Returns S(t) = ∫₀ᵗ s for t in [0, 1]."""
+
+    def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        alpha, R0, delta = self.alpha, self.R0, self.delta
+
+        t = ((r - R0 + delta) / (2 * delta)).clamp(0, 1)
+        window = alpha * r + (1 - alpha) * 2 * delta * self.blend_integral(t)
+
+        return torch.where(r < R0 + delta, window, r - (1 - alpha) * R0)
+
+
+class IsoSoftLeakyReLU(SoftReLU):
+    """Isotropic soft leaky ReLU with φ(t) = t: s(t) = t, S(t) = t²/2, σ once differentiable."""
+
+    def blend_integral(self, t: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return t**2 / 2
+
+
+class IsoSmoothLeakyReLU(IsoSoftLeakyReLU):
+    """Isotropic soft leaky ReLU with φ(t) = exp(−1/t): σ infinitely differentiable."""
+
+    def blend_integral(self, t: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        z = torch.as_tensor(_NODES, dtype=t.dtype, device=t.device)
+        w = torch.as_tensor(_WEIGHTS, dtype=t.dtype, device=t.device)
+
+        # s(u) = 1 / (1 + exp(1/u − 1/(1 − u))); nearer to 0 and 1 than 1e-3 it is 0 and 1.
+        u = (t * z).clamp(1e-3, 1 - 1e-3)
+        s = torch.sigmoid((2 * u - 1) / (u * (1 - u)))
+
+        return t * (s * w).sum(dim=-1, keepdim=True)
+
+
+class IsoSoftReLU(IsoSoftLeakyReLU):
+    """Isotropic soft ReLU: α = 0, φ(t) = t."""
+
+    def __init__(
+        self, width: int, R0: float = 1.0, delta: float = 0.5, scale: Scale = "unit"
+    ) -> None:
+        super().__init__(width, 0.0, R0, delta, scale)
+
+
+class IsoSmoothReLU(IsoSoftReLU, IsoSmoothLeakyReLU):
+    """Isotropic soft ReLU: α = 0 as in its first parent, φ(t) = exp(−1/t) as in its second."""

@@ -25,7 +25,6 @@ class RadialBasis(Activation):
     """Radial basis activation.
 
     Arguments:
-        width: The number of features n that go in.
         centres: The number of centres N, and of features that come out; n of them by default.
         profile: σ, elementwise over distances r > 0.
         scale: The unit of length for distances; by default √n, so that centres and inputs of

@@ -34,9 +34,7 @@ class Split(NamedTuple):
 class Factor(NamedTuple):
     """A continuous quantity that samples were generated from: a hue, an angle, a position.
 
-    Arguments:
-        values: Its value for each sample.
-        period: The period of a factor that comes back to itself; None for the others.
+    The period is of a factor that comes back to itself; None for the others.
     """
 
     values: Float[np.ndarray, " samples"]
@@ -48,7 +46,6 @@ class Splits:
     """The splits of a data set.
 
     Arguments:
-        train: The split to learn from.
         valid: The split for choices: rates, stopping, comparisons between settings.
         test: The split for the numbers that are reported, looked at once, at the end.
         outputs: The number of classes, or of values of a vector target.

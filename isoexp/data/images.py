@@ -1,18 +1,21 @@
-"""Standard image sets, from a local folder, from Debian's package, or downloaded by torchvision.
+"""Pictures in folders: the standard sets, and a user's own.
 
-A folder given with data.root= is the only one looked through; else $ISOEXP_DATA or, without it,
-~/.cache/isoexp/data, then where Debian's packages put data. A missing set is downloaded into the
-first of these; where no network answers, one line says what else to do.
+Of a standard set a folder given with data.root= is the only one looked through; else $ISOEXP_DATA
+or, without it, ~/.cache/isoexp/data, then where Debian's packages put data. A missing set is
+downloaded by torchvision into the first of these; where no network answers, one line says what else
+to do.
 """
 
-__all__ = ["CIFAR10", "CIFAR100", "EMNIST", "MNIST", "FashionMNIST"]
+__all__ = ["CIFAR10", "CIFAR100", "EMNIST", "MNIST", "FashionMNIST", "ImageFolder"]
 
 import gzip
+import hashlib
 import os
 import socket
 import zlib
 from abc import abstractmethod
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,9 +31,8 @@ NETWORK_TIMEOUT_S = 15.0
 class StandardImages(Source):
     """Abstract standard image set, known to torchvision by the name of the class.
 
-    Arguments:
-        root: The folder with its files, as torchvision or the publisher lay them out.
-        valid: The number of training images to set apart for validation.
+    Its files lie in root as torchvision or the publisher lay them out; `valid` training images are
+    set apart for validation.
     """
 
     root: str | None = None
@@ -67,16 +69,14 @@ class StandardImages(Source):
 
         cache = Path(os.environ.get("ISOEXP_DATA", Path.home() / ".cache" / "isoexp" / "data"))
         system = [Path(self.system)] if self.system else []
-        places = [Path(self.root)] if self.root else [cache, *system]
 
-        for place in places:
+        for place in [Path(self.root)] if self.root else [cache, *system]:
             if self.files(place):
                 return place
 
-        name = type(self).__name__
         if self.root:
+            name = type(self).__name__
             raise UserError(f"data.root={self.root} holds no {name} files; see isoexp list data")
-
         self.download(cache)
 
         return cache
@@ -105,20 +105,13 @@ class StandardImages(Source):
 class _IDX(StandardImages):
     """Image sets in the IDX format of MNIST, gzipped or not."""
 
-    prefix: ClassVar[str] = ""
-
-    NAMES: ClassVar[list[str]] = [
-        f"{part}-{kind}" for part in ("train", "test") for kind in ("images-idx3", "labels-idx1")
-    ]
+    parts: ClassVar[tuple[str, str]] = "train", "t10k"
 
     def files(self, folder: Path) -> list[Path]:
+        places = [folder, folder / "raw", folder / type(self).__name__ / "raw"]
         found = []
-        for name in self.NAMES:
-            names = [f"{self.prefix}{name}-ubyte"]
-            if not self.prefix:  # MNIST's own files call the test part t10k
-                names = [names[0].replace("test", "t10k")]
-            places = [folder, folder / "raw", folder / type(self).__name__ / "raw"]
-            options = [p / f"{n}{end}" for p in places for n in names for end in ("", ".gz")]
+        for part, kind in product(self.parts, ("images-idx3", "labels-idx1")):
+            options = [p / f"{part}-{kind}-ubyte{end}" for p in places for end in ("", ".gz")]
             found += [next(filter(Path.is_file, options), None)]
 
         return [path for path in found if path] if all(found) else []
@@ -154,7 +147,7 @@ class EMNIST(_IDX):
     """112,800 + 18,800 handwritten letters and digits, 28×28, 47 balanced classes."""
 
     classes: ClassVar[int] = 47
-    prefix: ClassVar[str] = "emnist-balanced-"
+    parts: ClassVar[tuple[str, str]] = "emnist-balanced-train", "emnist-balanced-test"
     options: ClassVar[dict[str, Any]] = {"split": "balanced"}
 
     def split(self, images: np.ndarray, labels: np.ndarray) -> Split:
@@ -186,15 +179,10 @@ class CIFAR10(StandardImages):
                 f"({error}); fetch them again"
             ) from error
 
-        train, test = (
-            Split(
-                part.data.transpose(0, 3, 1, 2).astype(np.float32) / 255,
-                np.asarray(part.targets, dtype=np.int64),
-            )
-            for part in parts
-        )
+        x = [part.data.transpose(0, 3, 1, 2).astype(np.float32) / 255 for part in parts]
+        y = [np.asarray(part.targets, dtype=np.int64) for part in parts]
 
-        return train, test
+        return Split(x[0], y[0]), Split(x[1], y[1])
 
 
 class CIFAR100(CIFAR10):
@@ -218,3 +206,86 @@ def _read_idx(path: Path) -> np.ndarray:
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
     except (OSError, EOFError, IndexError, ValueError, zlib.error) as error:
         raise UserError(f"cannot read {path}: {error}; fetch it again") from error
+
+
+@dataclass(frozen=True)
+class ImageFolder(Source):
+    """Any pictures: root/CLASS/*.png, split 60/20/20, or root/{train,valid,test}/CLASS/*.png.
+
+    Arguments:
+        size: The side in pixels to which pictures are resized.
+        channels: 1 for grey, 3 for colour.
+    """
+
+    root: str
+    size: int = 32
+    channels: int = 3
+
+    SUFFIXES: ClassVar[frozenset[str]] = frozenset(
+        {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+    )
+
+    def __post_init__(self) -> None:
+        if not Path(self.root).is_dir():
+            raise UserError(f"data.root must be a folder of pictures, got {self.root}")
+        self.require_at_least(1, "size")
+        self.require_choice("channels", (1, 3))
+        for part in self._parts():
+            if not self._pictures(part):
+                raise UserError(f"data.root: {part} holds no pictures as CLASS/NAME.png")
+
+        everywhere = self._pictures(Path(self.root), "**/*")
+        strays = set(everywhere).difference(*map(self._pictures, self._parts()))
+        if strays:
+            raise UserError(
+                "data.root needs its pictures as CLASS/NAME.png, below train, valid and test or "
+                f"below none of them, got {min(strays)}"
+            )
+
+    def _parts(self) -> list[Path]:
+        """Returns the folders that hold the classes: train, valid and test, or the root alone."""
+
+        root = Path(self.root)
+        parts = [root / part for part in ("train", "valid", "test")]
+
+        return parts if all(map(Path.is_dir, parts)) else [root]
+
+    def _pictures(self, folder: Path, pattern: str = "*/*") -> list[Path]:
+        return sorted(p for p in folder.glob(pattern) if p.suffix.lower() in self.SUFFIXES)
+
+    def fingerprint(self) -> str:
+        root = Path(self.root)
+        pictures = [p for part in self._parts() for p in self._pictures(part)]
+
+        # The class of a picture is its folder, so where it lies below the root counts too.
+        places = "\n".join(str(p.relative_to(root)) for p in pictures)
+
+        return digest_files(pictures) + hashlib.blake2b(places.encode(), digest_size=4).hexdigest()
+
+    def load(self) -> Splits:
+        parts = self._parts()
+        names = sorted({p.parent.name for part in parts for p in self._pictures(part)})
+        splits = [self._read(part, names) for part in parts]
+
+        if len(splits) == 1:
+            fifth = max(1, len(splits[0].x) // 5)
+            valid, test, train = carve(*splits[0], fifth, fifth)
+            splits = [train, valid, test]
+
+        return Splits(*splits, outputs=len(names))
+
+    def _read(self, folder: Path, names: list[str]) -> Split:
+        from PIL import Image, UnidentifiedImageError
+
+        x, y = [], []
+        for path in self._pictures(folder):
+            try:
+                with Image.open(path) as image:
+                    pixels = image.convert("L" if self.channels == 1 else "RGB")
+                    pixels = np.asarray(pixels.resize((self.size, self.size)), dtype=np.float32)
+            except (OSError, UnidentifiedImageError) as error:
+                raise UserError(f"cannot read the picture {path}: {error}") from error
+            x.append(pixels.reshape(self.size, self.size, self.channels).transpose(2, 0, 1) / 255)
+            y.append(names.index(path.parent.name))
+
+        return Split(np.stack(x), np.asarray(y, dtype=np.int64))

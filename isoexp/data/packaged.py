@@ -69,8 +69,7 @@ class MNIST5k(ShippedImages):
 class MNIST1D(Source):
     """Generated one-dimensional digits, 40 points each, 10 classes; 3,600/400/1,000.
 
-    Arguments:
-        seed: The seed of the generator; 42 gives the published set.
+    Seed 42 gives the published set.
 
     Source: Greydanus and Kobak, Scaling Down Deep Learning with MNIST-1D (2020).
     """

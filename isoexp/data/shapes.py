@@ -83,15 +83,10 @@ def cover(
     size: Float[np.ndarray, " samples"],
     side: int,
 ) -> Float[np.ndarray, "samples side side"]:
-    """Returns the share of each pixel that a shape covers, rows from y = −1 to 1.
+    """Returns the share of each pixel that a shape covers, in rows of `side` from y = −1 to 1.
 
-    Arguments:
-        kinds: The place of its kind in KINDS.
-        angle: The angle θ by which it is turned, from x towards y, in radians.
-        x: The first coordinate of its centroid.
-        y: The second coordinate of its centroid.
-        size: The square root s of its area.
-        side: The number of pixels along an edge.
+    Its kind is a place in KINDS, the angle θ in radians, from x towards y; its centroid is at
+    (x, y), and its size s the square root of its area.
     """
 
     h = 2 / side
@@ -120,7 +115,6 @@ class Shapes(Synthetic):
         position: x and y are between −position and position, of a picture from −1 to 1.
         smallest: The smallest size, the square root of the area.
         largest: The largest size; no shape reaches further from its centroid.
-        target: class or factors.
     """
 
     test: int = 2000

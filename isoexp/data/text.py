@@ -53,11 +53,7 @@ class Text(Source):
             raise UserError(f"data.root must be a text file, got {self.root}")
 
     def text(self) -> str:
-        """Returns the text in lower case, cut to the number of characters.
-
-        Raises:
-            UserError: If the file is not UTF-8, or too short for a window in each part.
-        """
+        """Returns the text in lower case, cut; raises UserError if it is too short, or no UTF-8."""
 
         text = _documentation() if self.root is None else _read(self.root, self.characters)
         text = text.lower()[: self.characters]

@@ -22,13 +22,9 @@ INTERNAL = frozenset(vars(nn.Module()))
 
 @dataclass(frozen=True)
 class Difference:
-    """A real setting that objects do not share.
+    """A real setting that objects do not share, by its place as Python would write it.
 
-    Arguments:
-        path: Its place, as Python would write it.
-        owner: The part of the first object that it belongs to.
-        key: Its name or index there.
-        values: Its value in each of the objects.
+    The owner is the part of the first object that has it, by a name or an index.
     """
 
     path: str
@@ -37,11 +33,7 @@ class Difference:
     values: tuple[float, ...]
 
     def put(self, value: Any) -> None:
-        """Sets the first object's value.
-
-        Raises:
-            ValueError: If the owner, a tuple or a function, is of one piece.
-        """
+        """Sets the first object's value; raises ValueError if the owner is of one piece."""
 
         if isinstance(self.owner, dict | list):
             self.owner[self.key] = value
@@ -52,20 +44,15 @@ class Difference:
 
 
 def differences(objects: Sequence[Any]) -> list[Difference]:
-    """Returns the real settings in which objects differ.
-
-    Raises:
-        ValueError: If they differ in anything else.
-    """
+    """Returns the real settings in which objects differ; raises ValueError if others differ."""
 
     return list(_visit("", None, None, objects, set()))
 
 
 def module_differences(networks: Sequence[nn.Module]) -> dict[str, Difference]:
-    """Returns the settings in which networks differ, by their path in the first.
+    """Returns the real attributes of modules in which networks differ, by path in the first.
 
-    Raises:
-        ValueError: If they differ in anything but real attributes of modules.
+    Raises ValueError if they differ in anything else.
     """
 
     paths = {module: path for path, module in networks[0].named_modules()}

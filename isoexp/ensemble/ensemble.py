@@ -118,10 +118,7 @@ class Ensemble:
     def map(self, function: Callable[[Callable[[Tensor], Tensor], Tensor], Any], x: Tensor) -> Any:
         """Returns function(network, x) for every network, the K along a first axis.
 
-        Arguments:
-            function: A function of a network and samples; it calls the modules of the template,
-                which may have hooks.
-            x: The samples, the same for each.
+        It calls the modules of the template, which may have hooks, with the same samples for each.
         """
 
         if self.size == 1:
@@ -206,9 +203,7 @@ class Ensemble:
     def gradients(self) -> list[Tensor]:
         """Returns the gradients, the networks along the first axis."""
 
-        grads = [p.grad for p in self.parameters.values()]
-
-        return [self._stacked(g) for g in grads if g is not None]
+        return [self._stacked(p.grad) for p in self.parameters.values() if p.grad is not None]
 
     def grad_norm(self) -> Shaped[Tensor, " K"]:
         """Returns the norm of each network's gradient, over all its parameters."""
@@ -238,12 +233,8 @@ class Ensemble:
 
         return state_of(optimizers, self.size, k)
 
-    def load_optimizer(
-        self, optimizers: Sequence[Optimizer], states: Sequence[list[dict[str, Any]]]
-    ) -> None:
-        """Sets the optimizer's state from the K networks' optimizer_state."""
-
-        load_states(optimizers, states)
+    load_optimizer = staticmethod(load_states)
+    """Sets the optimizers' state from the `optimizer_state` of each of the K networks."""
 
     def zero_grad(self) -> None:
         """Zeroes the gradients, in place: an optimizer may hold views of them."""

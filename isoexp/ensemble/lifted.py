@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.func import vmap
+from torch.utils._pytree import tree_leaves, tree_map
 
 from ..regularizers import Regularizer, Tensors
 from .differences import differences
@@ -47,9 +48,7 @@ def objective_of(members: Sequence[Any]) -> Any:
     return _LiftedObjective(members) if differences(members) else members[0]
 
 
-def schedule_of(
-    members: Sequence[Schedule],
-) -> Callable[[int, int], float | Float[Tensor, " K"]]:
+def schedule_of(members: Sequence[Schedule]) -> Callable[[int, int], float | Float[Tensor, " K"]]:
     """Returns the schedule of K networks: one factor for all, or a tensor of their factors."""
 
     if not differences(members):
@@ -59,10 +58,7 @@ def schedule_of(
 
 
 class _Lifted:
-    """K objects that differ in real settings, called as one.
-
-    Raises ValueError if they differ in others, or if one of the settings cannot be set alone.
-    """
+    """K objects that differ in real settings, called as one."""
 
     def __init__(self, members: Sequence[Any]) -> None:
         self.first = deepcopy(members[0])
@@ -73,7 +69,7 @@ class _Lifted:
     def __call__(self, call: Callable[..., Tensor | None], *tensors: Parts) -> Tensor | None:
         """Returns call(object, *tensors) of each network, whose tensors have K = 1."""
 
-        like = next((t for part in tensors for t in _listed(part)), None)
+        like = next(iter(tree_leaves(tensors)), None)
         if like is None:
             return call(self.first, *tensors)
         settings = [
@@ -84,7 +80,7 @@ class _Lifted:
         def one(values: Sequence[Tensor], *own: Parts) -> Tensor | tuple[()]:
             self._put(values)
             try:
-                found = call(self.first, *map(_alone, own))
+                found = call(self.first, *tree_map(lambda t: t[None], own))
             finally:
                 self._put(self.numbers)
 
@@ -124,13 +120,3 @@ class _LiftedObjective:
         assert found is not None
 
         return found
-
-
-def _listed(part: Parts) -> list[Tensor]:
-    return part if isinstance(part, list) else [part]
-
-
-def _alone(part: Parts) -> Parts:
-    """Adds the axis of networks to the tensors of one network."""
-
-    return [t[None] for t in part] if isinstance(part, list) else part[None]

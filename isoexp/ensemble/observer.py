@@ -12,11 +12,7 @@ from ..activations import activations_of
 
 
 class Observer:
-    """Calls a network and keeps what each of its activations gives.
-
-    Arguments:
-        network: The network, which is given hooks; without one, nothing is kept.
-    """
+    """Calls a network, which it gives hooks, and keeps the outputs of each of its activations."""
 
     def __init__(self, network: nn.Module | None) -> None:
         found = {} if network is None else activations_of(network)

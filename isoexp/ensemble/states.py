@@ -3,30 +3,34 @@
 The state of a network equals that of its solo optimizer, so that a checkpoint serves either.
 """
 
-__all__ = ["ELEMENTWISE", "BuildOptimizer", "build_optimizers", "load_states", "rates", "state_of"]
+__all__ = [
+    "ELEMENTWISE", "BuildOptimizer", "Rated", "build_optimizers", "load_states", "rates",
+    "state_of",
+]  # fmt: skip
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)  # fmt: skip
 
-from ..optimizers import Together
-from .rated import Rated, own_values
+from ..optimizers import Together, along, loss_of, step
 
-ELEMENTWISE = (
-    torch.optim.SGD,
-    torch.optim.Adam,
-    torch.optim.AdamW,
-    torch.optim.RMSprop,
-    torch.optim.Adagrad,
-    torch.optim.Adadelta,
-    torch.optim.Adamax,
-    torch.optim.NAdam,
-    torch.optim.RAdam,
-)
+ELEMENTWISE = (SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam)
 """Optimizers that treat each coordinate by itself, so that stacking networks changes nothing."""
 
 SHARED = ("step", "mu_product")
@@ -49,11 +53,6 @@ def build_optimizers(
     An optimizer outside ELEMENTWISE may mix the coordinates of a tensor and would take the axis of
     networks for one of features: ours are told of it; of the others each network gets its own, on
     views of its weights. So does each where more than rate and decay differ.
-
-    Arguments:
-        weights: The trained weights, the networks along the first axis.
-        builds: Builds the optimizer of each network.
-        own_rates: Whether each network has a rate of its own.
     """
 
     # Built on one network's own shapes first: Muon refuses all but matrices.
@@ -95,9 +94,15 @@ def _rated(
 
     optimizer = _stacked(build, weights)
     for i, group in enumerate(optimizer.param_groups):
-        group.update({key: own_values(alone, i, key) for key in RATES})
+        group.update({key: _own_values(alone, i, key) for key in RATES})
 
     return optimizer
+
+
+def _own_values(alone: Sequence[Optimizer], group: int, key: str) -> Float[Tensor, " K"]:
+    values = [optimizer.param_groups[group][key] for optimizer in alone]
+
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def _differing(alone: Sequence[Optimizer]) -> set[str]:
@@ -112,6 +117,75 @@ def _differing(alone: Sequence[Optimizer]) -> set[str]:
         for key in groups[0]
         if key != "params" and any(group[key] != groups[0][key] for group in groups)
     }
+
+
+class Rated(Optimizer):
+    """Elementwise optimizers that differ in rate and decay, as one; the state is the inner one's.
+
+        w_k ← (1 − η_k λ_k) w_k − η_k u(g_k)        decoupled decay, or
+        w_k ← w_k − η_k u(g_k + λ_k w_k)            decay that is part of the gradient,
+
+    with u(g) the step at rate one, which PyTorch's own optimizer makes on a weight that is put back
+    to zero each time. The update of every elementwise optimizer is linear in η. The rates are of
+    the optimizers that the networks have alone.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[Float[Tensor, " K ..."]],
+        build: Callable[[Iterable[Tensor]], Optimizer],
+        alone: Sequence[Optimizer],
+    ) -> None:
+        steps = [torch.zeros_like(w) for w in weights]
+        self.inner = build(steps)
+        self.weights = dict(zip(steps, weights, strict=True))
+
+        groups = []
+        for i, group in enumerate(self.inner.param_groups):
+            own = {key: _own_values(alone, i, key) for key in ("lr", "weight_decay")}
+            groups.append({**group, **own})
+            group.update(lr=1.0, weight_decay=0.0)
+
+        super().__init__(groups, self.inner.defaults)
+        self.state = self.inner.state
+
+    @torch.no_grad()
+    def step(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, closure: Callable[[], Any] | None = None
+    ) -> Any:
+        """Makes one update; returns the loss of the closure, if there is one."""
+
+        loss = loss_of(closure)
+        groups = self.param_groups
+        for group in groups:
+            coupled = self._decays(group) and not self._decoupled(group)
+            sign = -1 if group.get("maximize") else 1
+            for u in group["params"]:
+                w = self.weights[u]
+                u.grad = w.grad
+                if coupled and w.grad is not None:
+                    decay = along(group["weight_decay"], w)
+                    u.grad = torch.addcmul(w.grad, decay, w, value=sign)
+
+        self.inner.state = self.state  # another one, once a checkpoint is loaded
+        step(self.inner)
+
+        for group in groups:
+            decoupled = self._decays(group) and self._decoupled(group)
+            for u in group["params"]:
+                w = self.weights[u]
+                if decoupled:
+                    w.mul_(1 - along(group["lr"] * group["weight_decay"], w))
+                w.addcmul_(u, along(group["lr"], w))
+                u.zero_()
+
+        return loss
+
+    def _decays(self, group: dict[str, Any]) -> bool:
+        return bool(group["weight_decay"].any())
+
+    def _decoupled(self, group: dict[str, Any]) -> bool:
+        return isinstance(self.inner, AdamW) or group.get("decoupled_weight_decay", False)
 
 
 def rates(optimizers: Sequence[Optimizer], size: int) -> list[float]:

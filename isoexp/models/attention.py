@@ -60,7 +60,6 @@ class Attention(nn.Module):
         heads: The number of heads, a divisor of n: d_k = n / heads.
         weights: Gives the weights of the keys from their scores and from which are visible.
         causal: Whether a step sees only itself and the steps before it.
-        forms: The functional forms.
     """
 
     def __init__(
@@ -81,10 +80,8 @@ class Attention(nn.Module):
         self.out = forms.linear(width, width)
 
     def forward(self, x: Float[Tensor, "batch T n"]) -> Float[Tensor, "batch T n"]:
-        Q, K, V = (
-            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for layer in (self.query, self.key, self.value)
-        )
+        layers = self.query, self.key, self.value
+        Q, K, V = (y(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in layers)
         T, d_k = Q.shape[-2:]
 
         visible = torch.ones(T, T, dtype=torch.bool, device=x.device)

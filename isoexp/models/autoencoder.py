@@ -4,11 +4,12 @@ __all__ = ["Autoencoder", "ConvolutionalAutoencoder"]
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Block, Forms, check_widths, picture_shape
+from .blocks import Forms, chain, check_widths, picture_shape
 from .mlp import MLP
 
 
@@ -16,12 +17,8 @@ class Autoencoder(nn.Module):
     """An encoder to a linear code, and a decoder that mirrors it. Trained to return its input.
 
     Arguments:
-        inputs: The shape of one input.
         outputs: Not used: what comes out has the shape of what goes in.
-        forms: The functional forms.
         widths: The number of features of each hidden layer of the encoder.
-        code: The number of features of the code.
-        bias: Whether the layers have biases.
     """
 
     reconstructs = True
@@ -51,11 +48,7 @@ class ConvolutionalAutoencoder(nn.Module):
 
     Arguments:
         inputs: The shape of one picture: channels, height, width.
-        outputs: Not used: what comes out has the shape of what goes in.
-        forms: The functional forms.
         widths: The number of channels of each hidden layer of the encoder.
-        code: The number of features of the code.
-        bias: Whether the layers have biases.
     """
 
     reconstructs = True
@@ -72,28 +65,21 @@ class ConvolutionalAutoencoder(nn.Module):
         super().__init__()
 
         c, h, w = picture_shape(inputs, "model=autoencoder")
-        if not widths:
-            raise ValueError("widths must name a layer, got none: give one, as in widths=[16]")
-        check_widths(list(widths))
+        check_widths(widths, "layer")
         _check_code(code)
         forms = forms._replace(bias=bias)
 
         self.sizes = [(h, w)]
-        encoder, n = [], c
-        for width in widths:
-            encoder.append(Block(forms.convolution(n, width, stride=2), width, forms))
-            n = encoder[-1].out_width
+        for _ in widths:
             h, w = -(-h // 2), -(-w // 2)
             self.sizes.append((h, w))
 
+        encoder, n = chain(partial(forms.convolution, stride=2), c, widths, forms)
         self.encoder = nn.Sequential(*encoder)
         self.to_code = forms.linear(n * h * w, code)
 
         self.from_code = forms.linear(code, h * w * widths[-1])
-        decoder, n = [], widths[-1]
-        for width in list(widths)[-2::-1]:
-            decoder.append(Block(forms.convolution(n, width), width, forms))
-            n = decoder[-1].out_width
+        decoder, n = chain(forms.convolution, widths[-1], list(widths)[-2::-1], forms)
         self.decoder = nn.ModuleList([*decoder, forms.convolution(n, c)])
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:

@@ -1,17 +1,14 @@
-"""What a model is built of: constructors handed in, so that any activation meets any model."""
+"""What a model is built of: constructors handed in, so that any activation meets any model.
+
+Samples of any shape are read as sequences: of vectors along the last axis, one a step.
+"""
 
 __all__ = [
-    "Block",
-    "Build",
-    "Convolution",
-    "Forms",
-    "Init",
-    "check_widths",
-    "out_width",
-    "picture_shape",
-]
+    "Block", "Build", "Convolution", "Forms", "Init", "Shape", "chain", "check_widths",
+    "out_width", "picture_shape", "steps_of", "to_patches", "to_rows",
+]  # fmt: skip
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from jaxtyping import Float
@@ -23,6 +20,9 @@ Build = Callable[[int], nn.Module]
 Init = Callable[[nn.Module], None]
 """Sets the first weights of a layer, in place, drawing from torch's global generator."""
 
+Shape = Sequence[int]
+"""The shape of one sample, without the axis of samples."""
+
 
 class Convolution(nn.Conv2d):
     """A convolution of features along the last axis: the channels are the vector at a position."""
@@ -32,15 +32,7 @@ class Convolution(nn.Conv2d):
 
 
 class Forms(NamedTuple):
-    """The functional forms that a model is handed; the model itself says whether it has biases.
-
-    Arguments:
-        activation: Builds an activation for a number of features.
-        norm: Builds a normaliser for a number of features.
-        init: Sets the first weights of a layer.
-        dropout: Builds a dropout for a number of features.
-        bias: Whether the layers have biases.
-    """
+    """The functional forms that a model is handed; the model itself says whether it has biases."""
 
     activation: Build
     norm: Build
@@ -66,13 +58,7 @@ class Forms(NamedTuple):
 
 
 class Block(nn.Module):
-    """A hidden layer: dropout(f(norm(W x + b))).
-
-    Arguments:
-        linear: x ↦ W x + b, a linear layer or a convolution.
-        width: The number of features n that it gives.
-        forms: The functional forms.
-    """
+    """A hidden layer: dropout(f(norm(W x + b))), W x + b linear or a convolution, of n features."""
 
     def __init__(self, linear: nn.Module, width: int, forms: Forms) -> None:
         super().__init__()
@@ -87,18 +73,27 @@ class Block(nn.Module):
         return self.dropout(self.activation(self.norm(self.linear(x))))
 
 
+def chain(
+    layer: Callable[[int, int], nn.Module], n: int, widths: Iterable[int], forms: Forms
+) -> tuple[list[Block], int]:
+    """Returns a block for each width, of layer(inputs, outputs), and the features of the last."""
+
+    blocks = []
+    for width in widths:
+        blocks.append(Block(layer(n, width), width, forms))
+        n = blocks[-1].out_width
+
+    return blocks, n
+
+
 def out_width(activation: nn.Module, width: int) -> int:
     """Returns the number of features that an activation gives for so many; as many, if untold."""
 
     return getattr(activation, "out_width", width)
 
 
-def picture_shape(inputs: Sequence[int], instead: str) -> tuple[int, int, int]:
-    """Returns the channels, height and width of a picture.
-
-    Raises:
-        ValueError: If inputs are no pictures; it says which models take them instead.
-    """
+def picture_shape(inputs: Shape, instead: str) -> tuple[int, int, int]:
+    """Returns (c, h, w) of a picture; raises ValueError of other inputs, with models for them."""
 
     if len(inputs) != 3:
         raise ValueError(
@@ -109,9 +104,47 @@ def picture_shape(inputs: Sequence[int], instead: str) -> tuple[int, int, int]:
     return c, h, w
 
 
-def check_widths(widths: list[int]) -> None:
-    """Raises ValueError unless there is a feature in every layer."""
+def check_widths(widths: Sequence[int], some: str = "") -> None:
+    """Raises ValueError unless every layer has a feature, and there are some if this says which."""
 
+    if some and not widths:
+        raise ValueError(f"widths must name a {some}, got none: give one, as in widths=[16]")
     for width in widths:
         if width < 1:
-            raise ValueError(f"widths must be positive, got {width} in {widths}")
+            raise ValueError(f"widths must be positive, got {width} in {list(widths)}")
+
+
+def steps_of(inputs: Shape) -> tuple[int, int]:
+    """Returns the steps and the features a step of a sample.
+
+    A sequence of vectors (T, D) is what it is, one of numbers (T,) has one feature a step, and a
+    picture (c, h, w) is read row by row: h steps of c·w features.
+    """
+
+    if len(inputs) == 3:
+        return inputs[1], inputs[0] * inputs[2]
+    if len(inputs) == 2:
+        return inputs[0], inputs[1]
+    if len(inputs) == 1:
+        return inputs[0], 1
+
+    raise ValueError(
+        f"a sequence (T,), (T, D) or a picture (c, h, w) is needed, got {tuple(inputs)}"
+    )
+
+
+def to_rows(x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, "batch T D"]:
+    """Reads samples as `steps_of` says."""
+
+    if x.dim() == 4:
+        return x.movedim(1, 2).flatten(2)
+
+    return x if x.dim() == 3 else x.unsqueeze(-1)
+
+
+def to_patches(x: Float[Tensor, "batch c h w"], p: int) -> Float[Tensor, "batch T D"]:
+    """Cuts pictures into squares of p × p pixels, each a vector of c·p² features."""
+
+    x = x.unflatten(3, (-1, p)).unflatten(2, (-1, p))  # batch, c, h/p, p, w/p, p
+
+    return x.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)

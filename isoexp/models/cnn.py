@@ -54,11 +54,8 @@ class CNN(nn.Module):
 
     Arguments:
         inputs: The shape of one picture: channels, height, width.
-        outputs: The number of outputs.
-        forms: The functional forms.
         widths: The number of channels of each stage.
         blocks: The number of residual blocks of a stage.
-        bias: Whether the layers have biases.
 
     Source: He et al., Identity Mappings in Deep Residual Networks (2016).
     """
@@ -75,9 +72,7 @@ class CNN(nn.Module):
         super().__init__()
 
         channels, _, _ = picture_shape(inputs, "model=mlp, rnn or transformer")
-        if not widths:
-            raise ValueError("widths must name a stage, got none")
-        check_widths(list(widths))
+        check_widths(widths, "stage")
         if blocks < 1:
             raise ValueError(f"blocks must be at least 1, got {blocks}")
         forms = forms._replace(bias=bias)

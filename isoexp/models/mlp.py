@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Block, Forms, check_widths
+from .blocks import Forms, Shape, chain, check_widths
 
 
 class MLP(nn.Module):
@@ -23,31 +23,19 @@ class MLP(nn.Module):
 
     Arguments:
         inputs: The shape of one input, flattened on the way in.
-        outputs: The number of outputs.
-        forms: The functional forms.
         widths: The number of features of each hidden layer; none for a linear model.
-        bias: Whether the layers have biases.
     """
 
     def __init__(
-        self,
-        inputs: Sequence[int],
-        outputs: int,
-        forms: Forms,
-        widths: Sequence[int],
-        bias: bool = True,
+        self, inputs: Shape, outputs: int, forms: Forms, widths: Sequence[int], bias: bool = True
     ) -> None:
         super().__init__()
 
-        check_widths(list(widths))
+        check_widths(widths)
         forms = forms._replace(bias=bias)
 
-        layers, n = [], math.prod(inputs)
-        for width in widths:
-            layers.append(Block(forms.linear(n, width), width, forms))
-            n = layers[-1].out_width
-
-        self.hidden = nn.Sequential(*layers)
+        blocks, n = chain(forms.linear, math.prod(inputs), widths, forms)
+        self.hidden = nn.Sequential(*blocks)
         self.readout = forms.linear(n, outputs)
 
     def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, "batch outputs"]:

@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .blocks import Forms, check_widths, out_width
-from .sequences import steps_of, to_rows
+from .blocks import Forms, check_widths, out_width, steps_of, to_rows
 
 
 class Recurrence(nn.Module):
@@ -48,9 +47,6 @@ class RNN(nn.Module):
     Arguments:
         inputs: The shape of one sample: a sequence (T, D) or (T,), or a picture, read row by row.
         outputs: The number of outputs, or the steps and the outputs of each.
-        forms: The functional forms.
-        widths: The number of features of each layer.
-        bias: Whether the layers have biases.
     """
 
     answers_each_step = True
@@ -65,9 +61,7 @@ class RNN(nn.Module):
     ) -> None:
         super().__init__()
 
-        if not widths:
-            raise ValueError("widths must name a layer, got none")
-        check_widths(list(widths))
+        check_widths(widths, "layer")
         forms = forms._replace(bias=bias)
 
         layers, n = [], steps_of(inputs)[1]

@@ -13,8 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .attention import WEIGHTS, Attention
-from .blocks import Forms, out_width
-from .sequences import steps_of, to_patches, to_rows
+from .blocks import Forms, out_width, steps_of, to_patches, to_rows
 
 
 class Layer(nn.Module):
@@ -49,15 +48,12 @@ class Transformer(nn.Module):
     Arguments:
         inputs: The shape of one sample: a picture (c, h, w), a sequence (T, D) or (T,).
         outputs: The number of outputs, or the steps and the outputs of each.
-        forms: The functional forms.
         width: The number of features n of a step.
-        depth: The number of layers.
         heads: The number of heads of attention, a divisor of n.
         hidden: The number of hidden features of the perceptron at each step.
         patch: The side of the squares that a picture is cut into, in pixels; None for the smallest
             side from 2 up that leaves at most 8 × 8 of them.
         attention: How keys are weighed, softmax or iso_tanh (Eqn 29, with 1/√T).
-        bias: Whether the layers have biases.
 
     Source: Vaswani et al. (2017); Xiong et al., On Layer Normalization in the Transformer
     Architecture (2020), for the norm's place; Dosovitskiy et al. (2021), for patches.
@@ -97,17 +93,11 @@ class Transformer(nn.Module):
 
         self.embedding = forms.linear(D, width)
         self.position = nn.Parameter(torch.randn(T, width) / width**0.5)
-        self.layers = nn.Sequential(
-            *(
-                Layer(
-                    width,
-                    hidden,
-                    Attention(width, heads, WEIGHTS[attention], self.causal, forms),
-                    forms,
-                )
-                for _ in range(depth)
-            )
-        )
+        layers = []
+        for _ in range(depth):
+            attend = Attention(width, heads, WEIGHTS[attention], self.causal, forms)
+            layers.append(Layer(width, hidden, attend, forms))
+        self.layers = nn.Sequential(*layers)
         self.norm = forms.norm(width)
         self.readout = forms.linear(width, outputs[1] if isinstance(outputs, tuple) else outputs)
 

@@ -4,17 +4,10 @@ conf/norm names those that exist; each file says whether it commutes with rotati
 layers are used as they are where they do the thing.
 """
 
-__all__ = [
-    "AffineLike",
-    "BatchNorm",
-    "ChiNorm",
-    "IsotropicBatchNorm",
-    "L2Norm",
-    "Norm",
-    "Whitening",
-]
-
-from .base import Norm
-from .batch import BatchNorm, ChiNorm, IsotropicBatchNorm
-from .vector import AffineLike, L2Norm
-from .whitening import Whitening
+from .batch import BatchNorm as BatchNorm
+from .batch import ChiNorm as ChiNorm
+from .batch import IsotropicBatchNorm as IsotropicBatchNorm
+from .batch import Whitening as Whitening
+from .vector import AffineLike as AffineLike
+from .vector import L2Norm as L2Norm
+from .vector import Norm as Norm

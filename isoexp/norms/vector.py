@@ -10,7 +10,9 @@ vector (1, …, 1), nor does any gain per coordinate.
 Source: Bird, Isotropic Deep Learning: You Should Consider Your (Inductive) Biases (2025), App. C.
 """
 
-__all__ = ["AffineLike", "L2Norm"]
+__all__ = ["AffineLike", "L2Norm", "Norm"]
+
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +20,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..geometry import radius
-from .base import Norm
+
+
+class Norm(nn.Module, ABC):
+    """Abstract map of a layer's n features to themselves, along the last axis."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+
+        self.width = width
+
+    def extra_repr(self) -> str:
+        return f"{self.width}"
+
+    @abstractmethod
+    def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]: ...
 
 
 class L2Norm(Norm):

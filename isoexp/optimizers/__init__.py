@@ -5,9 +5,6 @@ from .clipping import ClipValue as ClipValue
 from .clipping import NoClip as NoClip
 from .clipping import norms as norms
 from .isotropic_adam import IsotropicAdam as IsotropicAdam
-from .lean import loss_of as loss_of
-from .lean import spare_the_compiler as spare_the_compiler
-from .lean import step as step
 from .muon import Muon as Muon
 from .normalized import NormalizedSGD as NormalizedSGD
 from .normalized import SignSGD as SignSGD
@@ -16,3 +13,6 @@ from .schedules import Cosine as Cosine
 from .shampoo import Shampoo as Shampoo
 from .together import Together as Together
 from .together import along as along
+from .together import loss_of as loss_of
+from .together import spare_the_compiler as spare_the_compiler
+from .together import step as step

@@ -25,11 +25,7 @@ class NoClip:
 
 @dataclass(frozen=True)
 class Clip(ABC):
-    """Abstract bound on the gradients.
-
-    Arguments:
-        limit: The largest norm, or the largest magnitude of a coordinate, let through.
-    """
+    """Abstract bound on the gradients: on a norm, or on the magnitude of a coordinate."""
 
     limit: float = 1.0
 

@@ -25,15 +25,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from ..geometry import full
-from .together import (
-    Memory,
-    Settings,
-    Stacked,
-    Together,
-    check_momentum,
-    matrices,
-    unit_or_zero,
-)
+from .together import Memory, Settings, Stacked, Together, matrices, unit_or_zero
 
 A, B, C = 3.4445, -4.775, 2.0315
 
@@ -57,7 +49,6 @@ class Muon(Together):
         ns_steps: int = 5,
         weight_decay: float = 0.0,
     ) -> None:
-        check_momentum(momentum)
         if not ns_steps >= 1:
             raise ValueError(f"ns_steps must be 1 or more, got {ns_steps}")
 

@@ -17,21 +17,15 @@ from abc import abstractmethod
 import torch
 from torch.optim.optimizer import ParamsT
 
-from .together import Memory, Settings, Stacked, Together, check_momentum, unit_or_zero
+from .together import Memory, Settings, Stacked, Together, unit_or_zero
 
 
 class Momentum(Together):
-    """Abstract optimizer whose direction is a function of the momentum.
-
-    Arguments:
-        momentum: μ in [0, 1); with 0, m is the gradient.
-    """
+    """Abstract optimizer whose direction is a function of the momentum; m is g for μ = 0."""
 
     def __init__(
         self, params: ParamsT, lr: float = 1e-3, momentum: float = 0.9, weight_decay: float = 0.0
     ) -> None:
-        check_momentum(momentum)
-
         super().__init__(params, lr, weight_decay, momentum=momentum)
 
     def memory(self, w: Stacked, settings: Settings) -> Memory:
@@ -48,22 +42,14 @@ class Momentum(Together):
 
 
 class SignSGD(Momentum):
-    """d = sign(m). It marks the standard basis.
-
-    Arguments:
-        lr: η, by which every coordinate moves.
-    """
+    """d = sign(m): every coordinate moves by η. It marks the standard basis."""
 
     def of(self, m: Stacked) -> Stacked:
         return torch.sign(m)
 
 
 class NormalizedSGD(Momentum):
-    """d = m / ‖m‖, one norm a tensor.
-
-    Arguments:
-        lr: η, the distance by which every tensor moves.
-    """
+    """d = m / ‖m‖, one norm a tensor: every tensor moves by a distance η."""
 
     def of(self, m: Stacked) -> Stacked:
         return unit_or_zero(m)

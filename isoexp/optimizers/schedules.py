@@ -8,11 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Constant:
-    """The full rate, after a linear warm-up.
-
-    Arguments:
-        warmup: The share of the updates, in [0, 1), over which the rate grows from zero.
-    """
+    """The full rate, after a linear warm-up from zero over a share of the updates in [0, 1)."""
 
     warmup: float = 0.0
 
@@ -28,11 +24,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Cosine(Constant):
-    """Half a cosine from the full rate down to a floor, after a linear warm-up.
-
-    Arguments:
-        floor: The factor at the end, in [0, 1].
-    """
+    """Half a cosine from the full rate down to a floor in [0, 1], after a linear warm-up."""
 
     warmup: float = 0.05
     floor: float = 0.0

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
 from ..geometry import eigh
-from .together import Memory, Settings, Stacked, Together, check_momentum, matrices
+from .together import Memory, Settings, Stacked, Together, matrices
 
 
 class Shampoo(Together):
@@ -41,7 +41,6 @@ class Shampoo(Together):
         every: int = 1,
         weight_decay: float = 0.0,
     ) -> None:
-        check_momentum(momentum)
         if not eps > 0:
             raise ValueError(f"eps must be positive, got {eps:g}")
         if not every >= 1:

@@ -8,10 +8,11 @@ of networks only where the parameter has it: a member's memory equals its solo r
 """
 
 __all__ = [
-    "Memory", "Settings", "Stacked", "Together", "along", "check_momentum", "matrices",
-    "unit_or_zero",
+    "Memory", "Settings", "Stacked", "Together", "along", "loss_of", "matrices",
+    "spare_the_compiler", "step", "unit_or_zero",
 ]  # fmt: skip
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -21,8 +22,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
-
-from .lean import loss_of
 
 Stacked = Float[Tensor, " K *shape"]
 """A parameter of K networks, or a gradient or direction of it."""
@@ -37,11 +36,7 @@ Settings = dict[str, Any]
 class Together(Optimizer, ABC):
     """Abstract optimizer of networks; a member of the family is its memory and its direction.
 
-    Arguments:
-        params: The parameters, biases and gains included.
-        lr: η, the rate.
-        weight_decay: λ, towards zero and apart from the gradient.
-        settings: Further settings, which a direction depends on.
+    The decay is towards zero and apart from the gradient. A direction may depend on more settings.
     """
 
     stacked = False
@@ -51,6 +46,9 @@ class Together(Optimizer, ABC):
         for name, value in (("lr", lr), ("weight_decay", weight_decay)):
             if not value >= 0:
                 raise ValueError(f"{name} must be 0 or more, got {value:g}")
+
+        if not 0 <= settings.get("momentum", 0) < 1:
+            raise ValueError(f"momentum must lie in [0, 1), got {settings['momentum']:g}")
 
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay, **settings})
 
@@ -103,13 +101,6 @@ class Together(Optimizer, ABC):
         return t if self.stacked else t[None]
 
 
-def check_momentum(momentum: float) -> None:
-    """Raises ValueError unless 0 ≤ μ < 1."""
-
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum must lie in [0, 1), got {momentum:g}")
-
-
 def matrices(w: Stacked) -> Float[Tensor, "K rows columns"]:
     """Returns a parameter as a matrix with a row for each feature that comes out.
 
@@ -135,3 +126,38 @@ def along(values: Float[Tensor, " K"], w: Stacked) -> Float[Tensor, " K ..."]:
 
     # The type first: not every device has float64.
     return values.to(w.dtype).to(w.device).view(-1, *[1] * (w.dim() - 1))
+
+
+def spare_the_compiler() -> None:
+    """Keeps optimizers from importing torch._dynamo, which imports longer than torch itself.
+
+    They do so when they are built and at each step, to tell torch.compile to leave them alone; no
+    optimizer is compiled here. PyTorch keeps the answer, the method itself where nothing is
+    compiled, beside the method; a version that does not only takes more time.
+    """
+
+    for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
+        function = getattr(getattr(Optimizer, name), "__wrapped__", None)
+        if function is not None:
+            vars(function).setdefault("__dynamo_disable", function)
+
+
+def loss_of(closure: Callable[[], Any] | None) -> Any:
+    """Returns the loss that a closure computes, with gradients; None without a closure."""
+
+    if closure is None:
+        return None
+
+    with torch.enable_grad():
+        return closure()
+
+
+def step(optimizer: Optimizer) -> None:
+    """Makes one update; for PyTorch's own optimizers without the hooks around step()."""
+
+    if not type(optimizer).__module__.startswith("torch.optim."):
+        optimizer.step()
+        return
+
+    with torch.no_grad():
+        inspect.unwrap(type(optimizer).step)(optimizer)

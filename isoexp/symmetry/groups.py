@@ -18,12 +18,7 @@ from ..streams import stream
 
 @dataclass(frozen=True)
 class Group:
-    """A group of n × n matrices, in float64.
-
-    Arguments:
-        name: Its name.
-        draw: Draws one of its matrices for a given n.
-    """
+    """A group of n × n matrices, of which `draw` draws one, in float64, for a given n."""
 
     name: str
     draw: Callable[[int, Generator], Float[Tensor, "n n"]]
@@ -31,13 +26,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Measured:
-    """How far a form is from commuting with a group.
+    """How far a form is from commuting with a group, as the measure defines the error.
 
     Arguments:
-        group: The name of the group.
         on: The object of the group's action: the features; the features and the parameters of the
             form; the outputs or the inputs of a weight.
-        error: The error, as the measure defines it.
         threshold: The largest error that rounding or the noise of sampling explains.
     """
 

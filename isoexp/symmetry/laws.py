@@ -33,10 +33,7 @@ COORDINATES, DIRECTIONS = 16, 32
 def measure_law(made: Callable[[], nn.Module], x: Float[Tensor, " n"], seed: int) -> list[Measured]:
     """Measures a random map by the laws of f(x) and g⁻¹ f(gx), in training.
 
-    Arguments:
-        made: Builds the map anew; the law includes its draws.
-        x: The input.
-        seed: The seed of all draws.
+    The law includes the draws by which `made` builds the map anew.
     """
 
     first, second = RandomMaps(made), RandomMaps(made)

@@ -50,13 +50,7 @@ class Function(nn.Module):
 
 
 def measure_map(build: Callable[[int], Map], n: int = 8, seed: int = 0) -> list[Measured]:
-    """Measures a map of R^n in training and in evaluation; a random map by its law instead.
-
-    Arguments:
-        build: Builds the map for n features.
-        n: The number of features.
-        seed: The seed of all draws.
-    """
+    """Measures a map of R^n in training and in evaluation; a random map by its law instead."""
 
     def made() -> nn.Module:
         form = build(n)

@@ -34,10 +34,7 @@ def measure_optimizer(
 ) -> list[Measured]:
     """Measures an optimizer: ‖g⁻¹θ′ − θ‖ / ‖θ − θ₀‖ after 50 updates of a smooth regression.
 
-    Arguments:
-        build: Builds the optimizer of given tensors, in float64.
-        n: The number of outputs of the weight; it has n + 1 inputs.
-        seed: The seed of the regression, the first weights and the matrices.
+    The weight has n outputs and n + 1 inputs; all is in float64.
     """
 
     generator = stream(seed, "audit")
@@ -75,10 +72,7 @@ def measure_optimizer(
 def measure_regularizer(regularizer: Regularizer, n: int = 8, seed: int = 0) -> list[Measured]:
     """Measures a regularizer: |r(gθ) − r(θ)| / r(θ), of weights, or of activations if it sees them.
 
-    Arguments:
-        regularizer: The penalty of K networks from their weights and activations.
-        n: The number of outputs of the weight, or of features; there are n + 1 inputs.
-        seed: The seed of the weight, the activations and the matrices.
+    The weight has n outputs, the features of the activations, and n + 1 inputs.
     """
 
     generator = stream(seed, "audit")

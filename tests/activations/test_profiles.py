@@ -1,4 +1,4 @@
-"""Tests for isoexp.activations.profiles."""
+"""Tests for softplus_profile of isoexp.activations.isotropic."""
 
 import mpmath as mp
 import pytest

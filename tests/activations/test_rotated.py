@@ -1,4 +1,4 @@
-"""Tests for isoexp.activations.rotated."""
+"""Tests for Rotated of isoexp.activations.elementwise."""
 
 from functools import partial
 

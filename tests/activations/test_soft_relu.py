@@ -1,4 +1,4 @@
-"""Tests for isoexp.activations.soft_relu: Eqn 21, given by the slope of the profile."""
+"""Tests for the soft ReLUs: Eqn 21, given by the slope of the profile."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Tests for isoexp.data.image_folder, on pictures written here."""
+"""Tests for ImageFolder of isoexp.data.images, on pictures written here."""
 
 from pathlib import Path
 

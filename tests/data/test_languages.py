@@ -1,4 +1,4 @@
-"""Tests for isoexp.data.languages."""
+"""Tests for Languages of isoexp.data.tokens."""
 
 from dataclasses import replace
 from functools import cache

@@ -1,4 +1,4 @@
-"""Tests for isoexp.data.modular."""
+"""Tests for ModularArithmetic of isoexp.data.tokens."""
 
 import operator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Tests for isoexp.data.waveforms."""
+"""Tests for Waveforms of isoexp.data.synthetic."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 from scipy import signal
 
 from isoexp.data import Splits, Waveforms
-from isoexp.data.waveforms import sawtooth, sine, square
+from isoexp.data.synthetic import sawtooth, sine, square
 
 SINE, SQUARE, SAWTOOTH, CHIRP = range(4)
 

@@ -1,4 +1,4 @@
-"""Tests for isoexp.dropout.correlated: a walk of the basis, a chain of the mask."""
+"""Tests for CorrelatedDropout of isoexp.dropout: a walk of the basis, a chain of the mask."""
 
 from typing import NamedTuple
 
@@ -9,8 +9,7 @@ from scipy.stats import binom, kstest
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from isoexp.dropout import CorrelatedDropout
-from isoexp.dropout.correlated import _rates
+from isoexp.dropout import CorrelatedDropout, _rates
 from isoexp.noise import KEY, haar, uniform
 
 from ..test_geometry import moments_off

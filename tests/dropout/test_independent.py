@@ -1,4 +1,4 @@
-"""Tests for isoexp.dropout.independent: one law, with a matrix and without."""
+"""Tests for isoexp.dropout of independent draws: one law, with a matrix and without."""
 
 from typing import Any
 

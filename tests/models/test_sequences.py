@@ -1,10 +1,10 @@
-"""Tests for isoexp.models.sequences."""
+"""Tests for isoexp.models.blocks."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from isoexp.models.sequences import steps_of, to_patches, to_rows
+from isoexp.models.blocks import steps_of, to_patches, to_rows
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 3), (1, 28, 28), (4, 3), (1, 1), (7,)])

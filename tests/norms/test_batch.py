@@ -1,4 +1,4 @@
-"""Tests for isoexp.norms.batch."""
+"""Tests for BatchNorm, IsotropicBatchNorm and ChiNorm of isoexp.norms.batch."""
 
 import numpy as np
 import pytest

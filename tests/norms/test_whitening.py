@@ -1,4 +1,4 @@
-"""Tests for isoexp.norms.whitening."""
+"""Tests for Whitening of isoexp.norms.batch."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from isoexp.geometry import random_orthogonal
 from isoexp.norms import Whitening
-from isoexp.norms.whitening import inverse_root
+from isoexp.norms.batch import inverse_root
 
 from ..properties import assert_finite
 

@@ -1,4 +1,4 @@
-"""Tests for isoexp.optimizers.lean."""
+"""Tests for the lean step of isoexp.optimizers.together."""
 
 import subprocess
 import sys
