@@ -20,14 +20,7 @@ TUNING_SEED = 1_000_000
 
 @dataclass(frozen=True)
 class Candidate:
-    """One combination of a grid, as it did.
-
-    Arguments:
-        values: The value of each setting.
-        score: The mean of the metric over its networks; None if one of them has failed.
-        networks: The number of its networks.
-        failed: The number of those that failed.
-    """
+    """One combination of a grid, and its mean score; None if one of its networks has failed."""
 
     values: Mapping[str, Any]
     score: float | None
@@ -37,11 +30,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The settings chosen for an arm, of all candidates tried.
-
-    Arguments:
-        edges: The settings chosen at an end of their grid: the best may lie beyond.
-    """
+    """The settings chosen for an arm; the best may lie beyond those at an edge of their grid."""
 
     chosen: Mapping[str, Any]
     edges: Sequence[str]
@@ -67,7 +56,8 @@ def choose(tuning: Tuning, candidates: Sequence[Candidate]) -> Selection | None:
     whole = [each for each in candidates if each.score is not None]
     if not whole:
         return None
-    best = max(whole, key=lambda each: tuning.sign * (each.score or 0.0))
+    sign = -1 if tuning.metric.endswith("/loss") else 1
+    best = max(whole, key=lambda each: sign * (each.score or 0.0))
     edges = [
         key
         for key, value in best.values.items()

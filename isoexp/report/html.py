@@ -9,18 +9,7 @@ from html import escape
 from pathlib import Path
 
 from .cells import slug
-from .document import (
-    Block,
-    Cell,
-    Column,
-    Command,
-    Document,
-    Facts,
-    Figure,
-    Paragraph,
-    Section,
-    Table,
-)
+from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, Section, Table
 
 LONG = 36
 """Texts of more letters are set in several lines."""
@@ -103,10 +92,11 @@ def _block(block: Block) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     label = f"{table.name}-caption"
     rows = table.rows[: table.shown]
-    kinds = [
-        _kind(table.columns[place], [row[place] for row in rows])
-        for place in range(len(table.columns))
-    ]
+    kinds = []
+    for place, column in enumerate(table.columns):  # numbers to the right, long texts in lines
+        lines = [line for row in rows for line in row[place].text.splitlines()]
+        long = ' class="long"' if max(map(len, lines), default=0) > LONG else ""
+        kinds.append(' class="number"' if column.number else long)
     yield f"{_scroll(label)}<table>"
     yield f'<caption><span id="{label}">{escape(table.caption)}</span></caption>'
     heads = "".join(
@@ -130,16 +120,6 @@ def _scroll(label: str) -> str:
     return f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">'
 
 
-def _kind(column: Column, cells: Sequence[Cell]) -> str:
-    """Sets a column: numbers to the right, long texts in lines of some length."""
-
-    if column.number:
-        return ' class="number"'
-    longest = max((len(line) for cell in cells for line in cell.text.splitlines()), default=0)
-
-    return ' class="long"' if longest > LONG else ""
-
-
 def _cell(cell: Cell) -> str:
     told = "<br>".join(escape(line) for line in cell.text.splitlines())
     if cell.kind == "code":
@@ -157,6 +137,6 @@ def _breakable(told: str) -> str:
 
 
 def _badge(verdict: str, told: str | None = None) -> str:
-    kind = " ".join(("verdict", slug(verdict.partition(" larger")[0])))
+    kind = slug(verdict.partition(" larger")[0])
 
-    return f'<strong class="{kind}">{escape(verdict) if told is None else told}</strong>'
+    return f'<strong class="verdict {kind}">{escape(verdict) if told is None else told}</strong>'

@@ -5,17 +5,7 @@ __all__ = ["escape", "fenced", "markdown", "of_table"]
 import re
 from collections.abc import Iterator, Sequence
 
-from .document import (
-    Block,
-    Cell,
-    Command,
-    Document,
-    Facts,
-    Figure,
-    Paragraph,
-    Section,
-    Table,
-)
+from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, Section, Table
 
 SPECIAL = re.compile(r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """Characters with a meaning; _ inside a word and [0.1, 0.2] have none."""
@@ -83,12 +73,8 @@ def _block(block: Block) -> Sequence[str]:
         case Facts(facts):
             return [*(f"- {escape(term)}: {escape(told)}" for term, told in facts), ""]
         case Figure(name, _, alt, caption):
-            return [
-                f"![{_linking(escape(alt))}](figures/{name}.svg)",
-                "",
-                f"*{escape(caption)}*",
-                "",
-            ]
+            image = f"![{_linking(escape(alt))}](figures/{name}.svg)"
+            return [image, "", f"*{escape(caption)}*", ""]
         case Table():
             files = f"[csv](tables/{block.name}.csv), [tex](tables/{block.name}.tex)"
             return [f"*{escape(block.caption)}* {files}", "", *of_table(block), ""]
