@@ -8,7 +8,5 @@ study     registers, tunes, runs, decides: the only one that needs torch
 
 from .claim import SCALES as SCALES
 from .claim import Claim as Claim
-from .terms import Comparison as Comparison
 from .terms import Metric as Metric
-from .terms import Plot as Plot
 from .terms import Tuning as Tuning

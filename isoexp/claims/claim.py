@@ -33,7 +33,6 @@ class Claim:
         expected: The verdict expected before any run, and why.
         cost: The minutes that it should take, on two cores or on one GPU.
         common: Overrides of all arms.
-        seeds: The number of networks of each arm, seeds 0, 1, …
         curve: A figure beside the one of the metrics.
     """
 

@@ -14,9 +14,6 @@ from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
 from .verdict import Answer, Verdict, conclude, decide
 
-LEVEL = 0.95
-"""The level of all intervals."""
-
 
 @dataclass(frozen=True)
 class Answered:
@@ -130,7 +127,7 @@ def decided(evidence: Evidence) -> Decision:
         gaps.append(missing)
 
     answered = []
-    parts = zip(claim.comparisons, decide(asked, LEVEL), asked, gaps, strict=True)
+    parts = zip(claim.comparisons, decide(asked), asked, gaps, strict=True)
     for comparison, answer, (values, *_), missing in parts:
         if missing:
             arms = ", ".join(dict.fromkeys(each.arm for each in missing))
@@ -139,6 +136,6 @@ def decided(evidence: Evidence) -> Decision:
             answer = replace(answer, verdict="inconclusive", words=words)
         metric = claim.metrics[comparison.metric]
         answered.append(Answered(comparison, answer, values, metric, missing))
-    roles = [each.role for each in claim.comparisons]
+    verdict = conclude([(each.answer, each.comparison.role) for each in answered])
 
-    return Decision(evidence, answered, conclude([each.answer for each in answered], roles))
+    return Decision(evidence, answered, verdict)

@@ -21,7 +21,7 @@ from ..sweep.plan import labelled
 from .claim import Claim
 from .decision import Decision, decided
 from .evidence import Evidence, register
-from .tuning import TUNING_SEED, Selection, choose, combinations, scored
+from .tuning import TUNING_SEED, Selection, choose, combinations
 
 
 def claim_files(folders: Sequence[Path] = ()) -> dict[str, Path]:
@@ -129,16 +129,16 @@ class ClaimStudy:
             return {}
         listed = Study.of(self.folder)
         for arm, tried in self.tuning_jobs.items():
-            candidates, trained = [], []
+            ended = []
             for values, jobs in tried:
                 runs = [listed.find(each) for job in jobs for each in job.identities.values()]
-                summaries = [run.summary if run and completed(run) else None for run in runs]
-                candidates.append(scored(values, summaries, tuning.metric))
-                trained += [each for each in summaries if each is not None]
-            selection = choose(tuning, candidates)
+                ended.append(
+                    (values, [run.summary if run and completed(run) else None for run in runs])
+                )
+            selection = choose(tuning, ended)
             if selection is None:
-                for summary in trained:
-                    if tuning.metric not in summary:
+                for summary in (each for _, own in ended for each in own):
+                    if summary is not None and tuning.metric not in summary:
                         there = ", ".join(key for key in summary if key.startswith("valid/"))
                         raise UserError(
                             f"claim {self.claim.name}: tuning.metric must be of the arm {arm}, got "
@@ -195,12 +195,9 @@ class ClaimStudy:
     def _chosen(self, arm: str, tuned: Mapping[str, Selection]) -> Mapping[str, Any]:
         """Returns the settings of an arm beside its overrides: the tuned, or the only ones."""
 
-        if arm in tuned:
-            return tuned[arm].chosen
-        if self.claim.tuning is None:
-            return {}
+        only = combinations(self.claim.tuning, self._written(arm))[0]
 
-        return combinations(self.claim.tuning, self._written(arm))[0]
+        return tuned[arm].chosen if arm in tuned else only
 
     def _jobs(
         self, arm: str, values: Mapping[str, Any], seeds: Sequence[int], probed: bool = True

@@ -20,32 +20,21 @@ TAKES = ("mean", "median", "min", "max", "sum", "first", "last")
 """The ways in which rows of a table become one number."""
 
 EXPECTATIONS = {
-    "greater": "above 0 by at least {:g}",
-    "less": "below 0 by at least {:g}",
-    "equal": "equal to 0 within ±{:g}",
-    "within": "every value within ±{:g}",
-    "beyond": "every value beyond ±{:g}",
+    "greater": ("above 0 by at least {:g}", "above 1 by a factor of at least {:g}"),
+    "less": ("below 0 by at least {:g}", "below 1 by a factor of at least {:g}"),
+    "equal": ("equal to 0 within ±{:g}", "within a factor of {:g} of 1"),
+    "within": ("every value within ±{:g}", "every value within a factor of {:g} of 1"),
+    "beyond": ("every value beyond ±{:g}", "every value beyond a factor of {:g} of 1"),
 }
-"""The expectations of a contrast, each as it is said of a margin."""
-
-RATIOS = {
-    "greater": "above 1 by a factor of at least {:g}",
-    "less": "below 1 by a factor of at least {:g}",
-    "equal": "within a factor of {:g} of 1",
-    "within": "every value within a factor of {:g} of 1",
-    "beyond": "every value beyond a factor of {:g} of 1",
-}
-"""The same of ratios."""
+"""The expectations of a contrast, each as it is said of a margin, and of a ratio's."""
 
 ROLES = ("decides", "control", "beside")
 """A comparison is for the verdict, for the trust in it (it must be supported), or the reader."""
 
 KINDS: dict[Any, tuple[Any, str]] = {
-    str: (str, "a text"),
-    bool: (bool, "true or false"),
-    int: (int, "a whole number"),
-    float: ((int, float), "a number"),
-}
+    str: (str, "a text"), bool: (bool, "true or false"),
+    int: (int, "a whole number"), float: ((int, float), "a number"),
+}  # fmt: skip
 """The classes of values of a simple type, and its name for the reader."""
 
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s+)?([a-zA-Z]\w*)")
@@ -54,7 +43,7 @@ TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s+)?([a-zA-Z]\w*)")
 def expectation(expects: str, margin: float, log: bool = False) -> str:
     """Puts an expectation into words; of a ratio, if the contrast is one of logarithms."""
 
-    told = (RATIOS if log else EXPECTATIONS)[expects].format(margin)
+    told = EXPECTATIONS[expects][log].format(margin)
 
     return told.removesuffix(" by a factor of at least 1" if log else " by at least 0")
 

@@ -4,7 +4,7 @@ The grid is the same for all arms, and so is the number of networks. They have s
 so that what was lucky in the choice is not met again in the comparison.
 """
 
-__all__ = ["TUNING_SEED", "Candidate", "Selection", "choose", "combinations", "scored"]
+__all__ = ["TUNING_SEED", "Candidate", "Selection", "choose", "combinations"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,22 +37,36 @@ class Selection:
     tried: Sequence[Candidate]
 
 
-def combinations(tuning: Tuning, overrides: Sequence[str]) -> list[dict[str, Any]]:
+def combinations(tuning: Tuning | None, overrides: Sequence[str]) -> list[dict[str, Any]]:
     """Returns all combinations of the settings that an arm's overrides leave open."""
 
     set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
-    grid = {key: values for key, values in tuning.grid.items() if key not in set_by_arm}
+    grid = tuning.grid if tuning else {}
+    grid = {key: values for key, values in grid.items() if key not in set_by_arm}
 
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
-def choose(tuning: Tuning, candidates: Sequence[Candidate]) -> Selection | None:
-    """Chooses the best candidate, the first of equals; None if networks of all have failed.
+def choose(
+    tuning: Tuning,
+    tried: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any] | None]]],
+) -> Selection | None:
+    """Chooses the best combination, the first of equals; None if networks of all have failed.
 
     One whose networks did not all end is not chosen: a rate at which training diverges now and
     then is not a good one, however well the rest does.
+
+    Arguments:
+        tried: Combinations, with the summaries of their networks; None of those that failed.
     """
 
+    candidates = []
+    for values, summaries in tried:
+        scores = [None if each is None else each.get(tuning.metric) for each in summaries]
+        known = [score for score in scores if score is not None]
+        failed = len(scores) - len(known)
+        score = None if failed or not known else fmean(known)
+        candidates.append(Candidate(values, score, len(scores), failed))
     whole = [each for each in candidates if each.score is not None]
     if not whole:
         return None
@@ -65,15 +79,3 @@ def choose(tuning: Tuning, candidates: Sequence[Candidate]) -> Selection | None:
     ]
 
     return Selection(best.values, edges, candidates)
-
-
-def scored(
-    values: Mapping[str, Any], summaries: Sequence[Mapping[str, Any] | None], metric: str
-) -> Candidate:
-    """Scores a combination by the summaries of its networks, None of those that failed."""
-
-    scores = [None if each is None else each.get(metric) for each in summaries]
-    known = [score for score in scores if score is not None]
-    failed = len(scores) - len(known)
-
-    return Candidate(values, None if failed or not known else fmean(known), len(scores), failed)

@@ -17,7 +17,7 @@ no p. The verdict on a claim is
     else                                      inconclusive
 """
 
-__all__ = ["NULL", "Answer", "Outcome", "Verdict", "conclude", "decide"]
+__all__ = ["LEVEL", "NULL", "Answer", "Outcome", "Verdict", "conclude", "decide"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +35,9 @@ Outcome = Literal["supported", "contradicted", "no effect larger than the margin
 
 NULL: Outcome = "no effect larger than the margin"
 
+LEVEL = 0.95
+"""The level of all intervals, 1 − α."""
+
 Values = Float[np.ndarray, " n"]
 
 
@@ -44,8 +47,8 @@ class Answer:
 
     Arguments:
         estimate: Their mean; of within the largest in size, of beyond the smallest; NaN of none.
-        low: The lower end of the t interval; of within and beyond, of the values.
-        level: The level of the interval, which is not adjusted for other comparisons.
+        low: The lower end of the 95 % t interval, which is not adjusted for other comparisons; of
+            within and beyond, of the values.
         words: All of it in a line.
         p: The p-value that the mean is 0, by t; p_holm is adjusted for all comparisons.
         p_permutation: The same by sign flips, not adjusted, with the least that they can give.
@@ -57,7 +60,6 @@ class Answer:
 
     margin: float
     n: int
-    level: float
     estimate: float
     low: float
     high: float
@@ -80,7 +82,7 @@ class Verdict:
     words: str
 
 
-def decide(asked: Sequence[tuple[Values, str, float]], level: float = 0.95) -> list[Answer]:
+def decide(asked: Sequence[tuple[Values, str, float]]) -> list[Answer]:
     """Answers the comparisons of a claim, all of them at once since Holm counts them.
 
     A comparison that has less than two values is one of them, with p = 1: it was asked.
@@ -88,7 +90,6 @@ def decide(asked: Sequence[tuple[Values, str, float]], level: float = 0.95) -> l
     Arguments:
         asked: The contrast of each, one value a seed; greater | less | equal | within | beyond; and
             the smallest effect that counts.
-        level: The level of the intervals, 1 − α.
 
     Raises:
         ValueError: If a value is not finite, or an expectation or a margin cannot be.
@@ -116,12 +117,12 @@ def decide(asked: Sequence[tuple[Values, str, float]], level: float = 0.95) -> l
     answers = []
     for k, (values, (_, expects, margin)) in enumerate(zip(samples, asked, strict=True)):
         if k in means:
-            found = _of_mean(means[k], values, expects, margin, level, p_holm[k], len(tested))
+            found = _of_mean(means[k], values, expects, margin, p_holm[k], len(tested))
         elif len(values) and k not in p_holm:
             found = _of_every(values, expects, margin)
         else:
             found = _of_too_few(values, expects, margin)
-        answers.append(Answer(margin, len(values), level, **found))
+        answers.append(Answer(margin, len(values), **found))
 
     return answers
 
@@ -152,35 +153,29 @@ def _of_every(values: Values, expects: str, margin: float) -> dict[str, Any]:
 
 
 def _of_mean(
-    student: Student,
-    values: Values,
-    expects: str,
-    margin: float,
-    level: float,
-    p_holm: float,
-    count: int,
+    student: Student, values: Values, expects: str, margin: float, p_holm: float, count: int
 ) -> dict[str, Any]:
-    interval, p, flips = student.interval(level), student.test().p, sign_flips(values)
+    interval, p, flips = student.interval(LEVEL), student.test().p, sign_flips(values)
     m, n = student.estimate, student.n
     p_equivalence = student.equivalence(margin).p if margin else None
     needed = None
 
-    if p_equivalence is not None and p_equivalence < 1 - level:
+    if p_equivalence is not None and p_equivalence < 1 - LEVEL:
         verdict: Outcome = "supported" if expects == "equal" else NULL
-    elif p_holm < 1 - level and abs(m) >= margin:
+    elif p_holm < 1 - LEVEL and abs(m) >= margin:
         verdict = "supported" if expects == ("greater" if m > 0 else "less") else "contradicted"
     else:
         verdict = "inconclusive"
         if margin:  # without one any effect counts, and small ones would take any number
-            spread, holms = student.error * sqrt(n), 1 - (1 - level) / count
+            spread, holms = student.error * sqrt(n), 1 - (1 - LEVEL) / count
             least = (
                 seeds_for_difference(spread, margin, holms).n,
-                seeds_for_equivalence(spread, margin, level).n,
+                seeds_for_equivalence(spread, margin, LEVEL).n,
             )
             needed = max(least) if max(least) > n else None
 
     words = (
-        f"mean {m:.3g}, {100 * level:g} % interval {interval.low:.3g} to {interval.high:.3g}, "
+        f"mean {m:.3g}, {100 * LEVEL:g} % interval {interval.low:.3g} to {interval.high:.3g}, "
         f"n = {n}, expected {expectation(expects, margin)}; p = {p:.2g} by t, {p_holm:.2g} by Holm "
         f"over {count}, {flips.p:.2g} by sign flips (at best {flips.smallest:.2g})"
         + (f", {p_equivalence:.2g} of equivalence" if p_equivalence is not None else "")
@@ -198,24 +193,22 @@ def _of_mean(
         "p_permutation": flips.p,
         "p_permutation_smallest": flips.smallest,
         "p_equivalence": p_equivalence,
-        "effect": hedges(values, level) if n > 2 and student.error else None,
+        "effect": hedges(values, LEVEL) if n > 2 and student.error else None,
         "seeds_needed": needed,
     }
 
 
-def conclude(answers: Sequence[Answer], roles: Sequence[str]) -> Verdict:
-    """Returns the verdict on a claim, of answers whose roles are decides, control or beside.
+def conclude(answers: Sequence[tuple[Answer, str]]) -> Verdict:
+    """Returns the verdict on a claim, of answers each with its role: decides, control or beside.
 
     Raises:
         ValueError: If no comparison decides, or a role cannot be.
     """
 
-    if len(answers) != len(roles):
-        raise ValueError(f"each answer must have a role, got {len(answers)} and {len(roles)}")
-    for role in roles:
+    for _, role in answers:
         if role not in ROLES:
             raise ValueError(f"a role must be one of {', '.join(ROLES)}, got {role}")
-    placed = list(enumerate(zip(answers, roles, strict=True), start=1))
+    placed = list(enumerate(answers, start=1))
     deciding = {place: answer for place, (answer, role) in placed if role == "decides"}
     if not deciding:
         raise ValueError("a claim must have a comparison that decides, got none")
@@ -235,7 +228,7 @@ def conclude(answers: Sequence[Answer], roles: Sequence[str]) -> Verdict:
         ]
         return f"{len(said)} of {len(deciding)} that decide are so; " + "; ".join(said)
 
-    found = {answer.verdict for answer in deciding.values()}
+    found: set[Outcome] = {answer.verdict for answer in deciding.values()}
     if found == {"supported", NULL}:
         told = f"{share('supported')}. {share(NULL)}"
         return Verdict("inconclusive", f"the comparisons disagree: {told}")

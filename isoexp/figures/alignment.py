@@ -39,8 +39,6 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
 
 
 def _draw_coordinates(axes: Axes, rows: Any) -> None:
-    """Draws the density of x̂·b̂ in each basis."""
-
     rows = rows[rows["measure"] == "coordinate"]
     random = rows[rows["basis"] == "random"]
     t = np.asarray(random["at"])
@@ -56,12 +54,9 @@ def _draw_coordinates(axes: Axes, rows: Any) -> None:
 
 
 def _draw_sweep(axes: Axes, rows: Any) -> None:
-    """Draws SRM(θ) / SRM₀ in each basis, of the widest spotlight, and dotted of the narrowest."""
-
     rows = rows[rows["measure"] == "spotlight"]
     if not len(rows):
         return
-
     narrow, level = rows["null"].min(), rows["null"].max()
     axes.axhline(1.0, **CONTROL)
     for null, style in ((narrow, ":"), (level, "-")):
@@ -108,8 +103,6 @@ def _draw_planes(figure: Figure, place: Any, rows: Any) -> None:
 
 
 def _draw_band(axes: Axes, at: Any, random: Any, unit: float) -> None:
-    """Draws the random bases, mean and standard deviation."""
-
     mean, sd = (np.asarray(random[column]) / unit for column in ("value", "value_sd"))
     axes.fill_between(at, mean - sd, mean + sd, color=COLORS[0], alpha=0.25, linewidth=0)
     axes.plot(at, mean, color=COLORS[0], label="Haar-random bases, ± s.d.")

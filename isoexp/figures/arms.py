@@ -37,9 +37,7 @@ SETTINGS: dict[Any, str] = {"svg.fonttype": "none", "svg.hashsalt": "isoexp"}
 def dots(table: "pd.DataFrame", figure: "Figure") -> None:
     """Draws a panel a metric: every seed a dot, the mean with its interval, arm by arm.
 
-    Arguments:
-        table: metric, log, arm, value, mean, low and high; a row a seed.
-        figure: An empty figure.
+    The table has metric, log, arm, value, mean, low and high; a row a seed.
     """
 
     arms = list(dict.fromkeys(table["arm"]))
@@ -53,8 +51,15 @@ def dots(table: "pd.DataFrame", figure: "Figure") -> None:
     for axes, (metric, part) in zip(grid, metrics, strict=False):
         for place, (arm, color) in enumerate(zip(arms, cycle(COLORS), strict=False)):
             own = part[part["arm"] == arm]
-            if len(own):
-                _arm(axes, own, place, color, raster)
+            if not len(own):
+                continue
+            mean, low, high = (float(own[key].iloc[0]) for key in ("mean", "low", "high"))
+            if np.isfinite(low) and np.isfinite(high):
+                axes.plot([low, high], [place, place], color="black", linewidth=1.2)
+            axes.plot([mean], [place], "|", color="black", markersize=11, markeredgewidth=1.2)
+            # Spread, so that equal ones are seen.
+            around = np.linspace(-SPREAD, SPREAD, len(own)) if len(own) > 1 else np.zeros(1)
+            axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
         if part["log"].any() and (part["value"] > 0).all():
             _be_logarithmic(axes)
         axes.set_xlabel(_plain(metric), fontsize=8)
@@ -71,9 +76,7 @@ def dots(table: "pd.DataFrame", figure: "Figure") -> None:
 def curves(table: "pd.DataFrame", figure: "Figure") -> None:
     """Draws a panel a column: the mean over seeds of each arm, with its interval.
 
-    Arguments:
-        table: panel, arm, x, mean, low and high; x_name, and log_x and log_y of the axes.
-        figure: An empty figure.
+    The table has panel, arm, x, mean, low and high; x_name, and log_x and log_y of the axes.
     """
 
     arms = list(dict.fromkeys(table["arm"]))
@@ -87,9 +90,8 @@ def curves(table: "pd.DataFrame", figure: "Figure") -> None:
             style = STYLES[place // len(COLORS) % len(STYLES)]
             axes.plot(own["x"], own["mean"], style, color=color, label=_plain(arm), lw=1.4)
             bounded = own[np.isfinite(own["low"]) & np.isfinite(own["high"])]
-            axes.fill_between(
-                bounded["x"], bounded["low"], bounded["high"], color=color, alpha=0.15, lw=0
-            )
+            band = (bounded[key] for key in ("x", "low", "high"))
+            axes.fill_between(*band, color=color, alpha=0.15, lw=0)
         axes.set_xlabel(_plain(part["x_name"].iloc[0]), fontsize=9)
         axes.set_ylabel(_plain(panel), fontsize=9)
         axes.tick_params(labelsize=8)
@@ -116,28 +118,13 @@ def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") 
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(content, format="svg", metadata=nothing)
 
-    return _small(content.getvalue().decode()).encode()
-
-
-def _small(drawing: str) -> str:
-    """Rounds an SVG to hundredths of a point, and drops comments and indents: half the letters."""
-
+    # Half the letters: no comments, no indents, hundredths of a point.
+    drawing = content.getvalue().decode()
     drawing = re.sub(r"<!DOCTYPE[^>]*>|<!--.*?-->", "", drawing, flags=re.DOTALL)
     drawing = re.sub(r">\s+<", ">\n<", drawing)
     hundredths = lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", re.sub(r"\s+", " ", tag[0]))
 
-    return re.sub(r"<[^>]*>", hundredths, drawing)
-
-
-def _arm(axes: "Axes", own: "pd.DataFrame", place: int, color: str, raster: bool) -> None:
-    """Draws the mean of an arm, and above it the dots, spread so that equal ones are seen."""
-
-    around = np.linspace(-SPREAD, SPREAD, len(own)) if len(own) > 1 else np.zeros(1)
-    mean, low, high = (float(own[key].iloc[0]) for key in ("mean", "low", "high"))
-    if np.isfinite(low) and np.isfinite(high):
-        axes.plot([low, high], [place, place], color="black", linewidth=1.2)
-    axes.plot([mean], [place], "|", color="black", markersize=11, markeredgewidth=1.2)
-    axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
+    return re.sub(r"<[^>]*>", hundredths, drawing).encode()
 
 
 def _bounds(part: "pd.DataFrame", log: bool) -> tuple[float, float]:

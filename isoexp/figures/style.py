@@ -1,19 +1,9 @@
 """The common parts of figures: settings, colours, which rows they show, names and titles."""
 
 __all__ = [
-    "COLORS",
-    "CONTROL",
-    "STYLES",
-    "UNTRAINED",
-    "colored",
-    "default_settings",
-    "legend",
-    "name_layers",
-    "short",
-    "title",
-    "trained",
-    "untrained",
-]
+    "COLORS", "CONTROL", "STYLES", "UNTRAINED", "colored", "default_settings", "legend",
+    "name_layers", "short", "title", "trained", "untrained",
+]  # fmt: skip
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -79,9 +69,8 @@ def name_layers(axes: "Axes", layers: Sequence[object], every: int = 1, **text: 
 def legend(axes: Any, loc: str, **settings: Any) -> None:
     """Puts the legend of one of a figure's axes outside of all of them."""
 
-    handles, labels = axes.get_legend_handles_labels()
     settings = {"fontsize": 7, "ncols": 1, **settings}
-    axes.figure.legend(handles, labels, loc=f"outside {loc}", **settings)
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc=f"outside {loc}", **settings)
 
 
 def title(table: "pd.DataFrame", what: str, unit: str) -> str:

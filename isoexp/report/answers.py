@@ -3,9 +3,9 @@
 __all__ = ["comparisons_table", "effects", "line", "outcome"]
 
 from ..claims.decision import Answered, Decision
-from ..claims.verdict import NULL
+from ..claims.verdict import LEVEL, NULL
 from ..statistics import bounds
-from .cells import code, count, number, p_value, ranged, text, verdict
+from .cells import code, count, number, ranged, text, verdict
 from .document import Cell, Row, Table, numbers
 
 SHOWN = 2
@@ -73,10 +73,8 @@ def comparisons_table(decision: Decision, name: str) -> Table:
 
     rows = [_row(place, each) for place, each in enumerate(decision.answers, start=1)]
     kept = [head for head in rows[0] if any(row[head].values[0] is not None for row in rows)]
-    levels = {each.answer.level for each in decision.answers}
     caption = (
-        "The comparisons. Intervals have the level of "
-        f"{' and '.join(f'{100 * each:g} %' for each in sorted(levels))}, each by itself; what is "
+        f"The comparisons. Intervals have the level of {100 * LEVEL:g} %, each by itself; what is "
         "asked of every network has the worst value and the range of all. p-values are two-sided, "
         "of the mean being zero (of ratios: one); Holm counts all comparisons of the claim. Sign "
         "flips show in brackets the smallest p that so many seeds can reach."
@@ -87,7 +85,7 @@ def comparisons_table(decision: Decision, name: str) -> Table:
 
 def _row(place: int, answered: Answered) -> Row:
     asked, answer, metric = answered.comparison, answered.answer, answered.metric
-    effect, flips, needed = answer.effect, answer.p_permutation, answer.seeds_needed
+    effect, flips = answer.effect, answer.p_permutation
     reached = "" if flips is None else f" (≥ {number(answer.p_permutation_smallest, 2)})"
 
     return {
@@ -99,14 +97,14 @@ def _row(place: int, answered: Answered) -> Row:
         "expected": text(answered.expected),
         numbers("estimate", "estimate", "low", "high"): ranged(answered.interval),
         numbers("n"): count(answer.n),
-        numbers("p (t)"): p_value(answer.p),
-        numbers("p (Holm)"): p_value(answer.p_holm),
+        numbers("p (t)"): count(answer.p, 2),
+        numbers("p (Holm)"): count(answer.p_holm, 2),
         numbers("p (sign flips)", "p (sign flips)", "smallest p"): Cell(
             number(flips, 2) + reached, (flips, answer.p_permutation_smallest)
         ),
         numbers("d_z", "d_z", "d_z low", "d_z high"): ranged(effect and bounds(effect)),
-        numbers("p (equivalence)"): p_value(answer.p_equivalence),
-        numbers("seeds needed"): Cell(number(needed), (needed,)),
+        numbers("p (equivalence)"): count(answer.p_equivalence, 2),
+        numbers("seeds needed"): count(answer.seeds_needed),
     }
 
 

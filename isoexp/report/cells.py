@@ -2,7 +2,7 @@
 
 __all__ = [
     "code", "count", "difference", "estimate", "interval", "measured", "minutes", "moment",
-    "number", "of_mean", "p_value", "plural", "ranged", "slug", "text", "verdict",
+    "number", "of_mean", "plural", "ranged", "slug", "text", "verdict",
 ]  # fmt: skip
 
 import re
@@ -73,10 +73,10 @@ def ranged(triple: Sequence[float] | None, log: bool = False) -> Cell:
     return Cell(f"{'× ' if log else ''}{interval(*triple)}", triple)
 
 
-def count(value: int) -> Cell:
-    """Makes the cell of a count."""
+def count(value: float | None, digits: int = 4) -> Cell:
+    """Makes the cell of a count, or of another number that stands alone."""
 
-    return Cell(str(value), (value,))
+    return Cell(number(value, digits), (value,))
 
 
 def text(value: str) -> Cell:
@@ -89,12 +89,6 @@ def code(value: str) -> Cell:
     """Makes the cell of code."""
 
     return Cell(value or "–", (value,), kind="code" if value else "")
-
-
-def p_value(p: float | None) -> Cell:
-    """Makes the cell of a p-value."""
-
-    return Cell(number(p, 2), (p,))
 
 
 def verdict(outcome: str) -> Cell:

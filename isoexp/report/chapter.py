@@ -16,8 +16,6 @@ from .origin import TimeSpent, commit, origin, time_spent
 
 SMOKE = "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
 
-MISSING_SHOWN = 50
-
 
 @dataclass(frozen=True)
 class Chapter:
@@ -119,4 +117,4 @@ def _missing_table(decision: Decision, name: str) -> Table | None:
         "them is inconclusive: what rests on the rest would compare those that survived."
     )
 
-    return Table.of(name, caption, rows, MISSING_SHOWN)
+    return Table.of(name, caption, rows, shown=50)

@@ -116,12 +116,11 @@ Block = Paragraph | Command | Facts | Table | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A section, which links lead to by its anchor; its own sections follow its blocks."""
+    """A section, which links lead to by its anchor."""
 
     title: str
     anchor: str
     blocks: Sequence[Block]
-    sections: Sequence["Section"] = ()
 
 
 @dataclass(frozen=True)
@@ -133,9 +132,9 @@ class Document:
     sections: Sequence[Section]
 
 
-def blocks(part: Document | Section) -> Iterator[Block]:
+def blocks(document: Document) -> Iterator[Block]:
     """Yields the blocks of a document in its order, those of its sections included."""
 
-    yield from part.blocks
-    for section in part.sections:
-        yield from blocks(section)
+    yield from document.blocks
+    for section in document.sections:
+        yield from section.blocks

@@ -37,9 +37,7 @@ class Entry:
 
     Arguments:
         identity: The hash of what it computes.
-        reason: The reason of a failure.
         settings: The choices and overrides it was started with.
-        numbers: The final numbers.
         unmeasured: The reasons why probes have not measured it, by their names.
         ended: The time when it was trained and probed.
         mates: The number of networks that were trained as one with it.

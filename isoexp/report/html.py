@@ -4,7 +4,7 @@ __all__ = ["html"]
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, 
 LONG = 36
 """Texts of more letters are set in several lines."""
 
+PART = r"(?<=[/_.,=])(?=\w)"
+"""Places where a name may be broken: probe/refraction/theta_max_rad."""
+
 STYLE = Path(__file__).with_name("page.css")
 
 
@@ -21,6 +24,10 @@ def html(document: Document) -> str:
     """Writes a report as HTML."""
 
     title = escape(document.title)
+    contents = [
+        f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>'
+        for section in document.sections
+    ]
     parts = [
         "<!doctype html>",
         '<html lang="en">',
@@ -34,10 +41,10 @@ def html(document: Document) -> str:
         "<body>",
         '<a class="skip" href="#main">To the results</a>',
         f"<header><h1>{title}</h1></header>",
-        *_contents(document.sections),
+        *(['<nav aria-label="Contents"><ol>', *contents, "</ol></nav>"] if contents else []),
         '<main id="main">',
         *(line for block in document.blocks for line in _block(block)),
-        *(line for section in document.sections for line in _section(section, 2)),
+        *(line for section in document.sections for line in _section(section)),
         "</main>",
         "<footer><p>Made by isoexp report from the files of the runs alone.</p></footer>",
         "</body>",
@@ -47,30 +54,19 @@ def html(document: Document) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _contents(sections: Sequence[Section]) -> Iterator[str]:
-    if not sections:
-        return
-    yield '<nav aria-label="Contents"><ol>'
-    for section in sections:
-        yield f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>'
-    yield "</ol></nav>"
-
-
-def _section(section: Section, level: int) -> Iterator[str]:
+def _section(section: Section) -> Iterator[str]:
     heading = f"{section.anchor}-heading"
     yield f'<section id="{section.anchor}" aria-labelledby="{heading}">'
-    yield f'<h{level} id="{heading}">{escape(section.title)}</h{level}>'
+    yield f'<h2 id="{heading}">{escape(section.title)}</h2>'
     for block in section.blocks:
         yield from _block(block)
-    for inner in section.sections:
-        yield from _section(inner, level + 1)
     yield "</section>"
 
 
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph(text, kind, verdict):
-            front = f"{_badge(verdict)}: " if verdict else ""
+            front = f"{_badge(verdict, escape(verdict))}: " if verdict else ""
             how = ' class="warning" role="note"' if kind == "warning" else ""
             yield f"<p{how}>{front}{escape(text)}</p>"
         case Command(text):
@@ -100,7 +96,7 @@ def _table(table: Table) -> Iterator[str]:
     yield f"{_scroll(label)}<table>"
     yield f'<caption><span id="{label}">{escape(table.caption)}</span></caption>'
     heads = "".join(
-        f'<th scope="col"{kind}>{_breakable(escape(column.head))}</th>'
+        f'<th scope="col"{kind}>{re.sub(PART, "<wbr>", escape(column.head))}</th>'
         for column, kind in zip(table.columns, kinds, strict=True)
     )
     yield f"<thead><tr>{heads}</tr></thead>"
@@ -130,13 +126,7 @@ def _cell(cell: Cell) -> str:
     return f'<a href="#{cell.link}">{told}</a>' if cell.link else told
 
 
-def _breakable(told: str) -> str:
-    """Lets a name be broken between its parts: probe/refraction/theta_max_rad."""
-
-    return re.sub(r"(?<=[/_.,=])(?=\w)", "<wbr>", told)
-
-
-def _badge(verdict: str, told: str | None = None) -> str:
+def _badge(verdict: str, told: str) -> str:
     kind = slug(verdict.partition(" larger")[0])
 
-    return f'<strong class="verdict {kind}">{escape(verdict) if told is None else told}</strong>'
+    return f'<strong class="verdict {kind}">{told}</strong>'

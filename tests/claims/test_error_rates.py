@@ -47,7 +47,7 @@ def verdicts(runs: np.ndarray, margin: float) -> tuple[list[str], list[set[str]]
     whole, parts = [], []
     for contrasts in runs[:, 1:] - runs[:, :1]:
         answers = decide([(each, "greater", margin) for each in contrasts])
-        whole.append(conclude(answers, ["decides"] * 3).verdict)
+        whole.append(conclude([(each, "decides") for each in answers]).verdict)
         parts.append({each.verdict for each in answers})
 
     return whole, parts
