@@ -103,7 +103,7 @@ class Claim:
             if each.expects in ("greater", "less") and each.margin <= least:
                 told = f"above {least:g} where arms are tuned: a lucky choice must not decide"
                 raise wrong(name, "comparisons.margin", told, each.margin)
-        read = {
+        found |= {
             "common": overrides(found["common"], name),
             "arms": arms,
             "tuning": tuning and Tuning.read(tuning, name),
@@ -112,7 +112,7 @@ class Claim:
             "curve": None if curve is None else Plot.read(curve, name, list(arms)),
         }
 
-        return cls(**found | read)
+        return cls(**found)
 
     @property
     def written(self) -> dict[str, Any]:

@@ -5,10 +5,9 @@ __all__ = [
     "name_layers", "short", "title", "trained", "untrained",
 ]  # fmt: skip
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,12 +25,12 @@ UNTRAINED = "untrained"
 
 
 @contextmanager
-def default_settings(changes: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None]:
+def default_settings(**changes: Any) -> Iterator[None]:
     """Sets matplotlib to its defaults and changes of them: a user's matplotlibrc has no say."""
 
     from matplotlib import style
 
-    with style.context(["default", dict(changes)]):
+    with style.context(["default", changes]):
         yield
 
 

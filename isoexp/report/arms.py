@@ -9,9 +9,10 @@ import numpy as np
 
 from ..claims import Metric
 from ..claims.evidence import Evidence, matching
-from .cells import code, estimate, interval, measured, number, of_mean, text
+from ..figures.arms import curves, dots, over_seeds
+from ..statistics import mean_interval
+from .cells import code, estimate, interval, measured, number, text
 from .document import Cell, Column, Figure, Row, Table, numbers
-from .plots import curves, dots, over_seeds
 
 TOLD = 6
 """Arms that the text beside a figure names."""
@@ -35,7 +36,7 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
             row["at the end of its grid"] = text(edges if chosen else "")
         for key, metric in claim.metrics.items():
             own = values[key][arm]
-            cell = estimate(of_mean(own, metric.log), int(np.isfinite(own).sum()))
+            cell = estimate(mean_interval(own, metric.log), int(np.isfinite(own).sum()))
             row[measured(_titled(metric), key)] = cell
         rows.append(row)
 
@@ -84,7 +85,9 @@ def metrics_figure(evidence: Evidence, values: Values, name: str) -> Figure | No
         return None
     alt = "Dots by arm."
     for key, m in metrics.items():
-        means = [f"{arm} {interval(*of_mean(own, m.log))}" for arm, own in values[key].items()]
+        means = [
+            f"{arm} {interval(*mean_interval(own, m.log))}" for arm, own in values[key].items()
+        ]
         alt += f" {m.words}: {_several(means)}."
     caption = "Every dot is a network; the bar is the mean over seeds with its 95 % t interval."
     if any(metric.log for metric in metrics.values()):

@@ -2,17 +2,17 @@
 
 __all__ = [
     "code", "count", "difference", "estimate", "interval", "measured", "minutes", "moment",
-    "number", "of_mean", "plural", "ranged", "slug", "text", "verdict",
+    "number", "plural", "ranged", "slug", "text", "verdict",
 ]  # fmt: skip
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from math import inf, isfinite, isnan, nan
+from math import inf, isfinite, isnan
 
 import numpy as np
 
-from ..statistics import bounds, mean, welch
+from ..statistics import bounds, welch
 from .document import Cell, Column, numbers
 
 
@@ -37,17 +37,6 @@ def measured(head: str, name: str) -> Column:
     """Makes the column of an estimate, its interval and n."""
 
     return numbers(head, f"{name} mean", f"{name} low", f"{name} high", f"{name} n")
-
-
-def of_mean(values: Sequence[float] | np.ndarray, log: bool = False) -> tuple[float, float, float]:
-    """Returns the mean of the finite values and its 95 % t interval; geometric, if log."""
-
-    found = np.asarray(values, dtype=float)
-    found = found[np.isfinite(found)]
-    if not len(found) or (log and found.min() <= 0):
-        return nan, nan, nan
-
-    return bounds(mean(np.log(found) if log else found).interval(), log)
 
 
 def difference(a: np.ndarray, b: np.ndarray, log: bool = False) -> Cell:

@@ -13,7 +13,8 @@ SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "[": "{[}", "]": "{]}",
+    "[": "{[}", "]": "{]}", "–": "--", "—": "---", "…": r"\ldots{}",
+    "\N{COMBINING CIRCUMFLEX ACCENT}": "",
 }  # fmt: skip
 """Characters that mean something in LaTeX; a bracket after a line break is an argument of it."""
 
@@ -26,11 +27,7 @@ SYMBOLS = {
     "φ": r"\varphi", "ψ": r"\psi", "ω": r"\omega",
 }  # fmt: skip
 
-PLAIN = {"–": "--", "—": "---", "…": r"\ldots{}", "\N{COMBINING CIRCUMFLEX ACCENT}": ""}
-
-LATEX = str.maketrans(
-    SPECIAL | PLAIN | {sign: f"\\ensuremath{{{name}}}" for sign, name in SYMBOLS.items()}
-)
+LATEX = str.maketrans(SPECIAL | {sign: f"\\ensuremath{{{name}}}" for sign, name in SYMBOLS.items()})
 
 
 def csv_text(table: Table) -> str:

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from ..claims.evidence import results
-from ..statistics import bounds, hedges_unpaired, identical
-from .cells import code, count, difference, interval, measured, of_mean, plural, ranged, text
+from ..figures.arms import curves, dots, over_seeds
+from ..statistics import bounds, hedges_unpaired, identical, mean_interval
+from .cells import code, count, difference, interval, measured, plural, ranged, text
 from .document import Block, Cell, Facts, Figure, Paragraph, Row, Section, Table, numbers
 from .entries import Entry, RunGroup, best, grouped, scores
 from .origin import origin, time_spent
-from .plots import curves, dots, over_seeds
 
 SHOWN = 50
 """Groups that a table shows."""
@@ -126,7 +126,7 @@ def _tables(groups: Sequence[RunGroup], anchor: str) -> list[Table]:
 def _mean(values: np.ndarray, completed: int) -> Cell:
     """Makes the cell of a mean; it says n where that is not the number of completed runs."""
 
-    triple = of_mean(values)
+    triple = mean_interval(values)
     same = len(values) and np.ptp(values) == 0 and float(values[0]).is_integer()
     told = f"{values[0]:g}" if same else interval(*triple)
     n = f" (n = {len(values)})" if len(values) != completed else ""
@@ -168,7 +168,7 @@ def _dots(groups: Sequence[RunGroup], score: str, name: str) -> Figure | None:
     drawn = groups if len(groups) <= DRAWN else best(groups, DRAWN)
     values = [(group.label, group.values(score)) for group in drawn]
     svg = dots([(score, False, values)])
-    told = [f"{label} {interval(*of_mean(own))}, n = {len(own)}" for label, own in values]
+    told = [f"{label} {interval(*mean_interval(own))}, n = {len(own)}" for label, own in values]
     few = f" The {DRAWN} best of {len(groups):,} groups." if len(groups) > DRAWN else ""
     caption = f"{score}: every dot is a network, the bar the mean with its 95 % t interval.{few}"
     alt = f"Dots of {score} by group. {'; '.join(told[:CURVES])}."

@@ -17,4 +17,5 @@ from .significance import sign_flips as sign_flips
 from .student import Student as Student
 from .student import identical as identical
 from .student import mean as mean
+from .student import mean_interval as mean_interval
 from .student import welch as welch

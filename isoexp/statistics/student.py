@@ -11,16 +11,16 @@ Problem when Several Different Population Variances are Involved (1947); Schuirm
 the Two One-Sided Tests Procedure and the Power Approach (1987).
 """
 
-__all__ = ["Student", "identical", "mean", "welch"]
+__all__ = ["Student", "identical", "mean", "mean_interval", "welch"]
 
 from dataclasses import dataclass
-from math import comb, inf, sqrt
+from math import comb, inf, nan, sqrt
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtr, stdtrit
 
-from .results import Estimate, PValue, Values, finite
+from .results import Estimate, PValue, Values, bounds, finite
 
 SAME = 1e-12
 """Values whose range is this part of the largest are one value, but for the rounding of sums."""
@@ -92,6 +92,17 @@ def mean(values: Values) -> Student:
     """
 
     return _mean(finite(values), "the mean of {} values")
+
+
+def mean_interval(values: Values, log: bool = False) -> tuple[float, float, float]:
+    """Returns the mean of the finite values and its 95 % t interval; geometric, if log."""
+
+    found = np.asarray(values, dtype=float)
+    found = found[np.isfinite(found)]
+    if not len(found) or (log and found.min() <= 0):
+        return nan, nan, nan
+
+    return bounds(mean(np.log(found) if log else found).interval(), log)
 
 
 def welch(x: Values, y: Values) -> Student:
