@@ -75,11 +75,7 @@ def checked(cls: Any, node: Any, defaults: Mapping[str, Any], where: str) -> dic
 
 
 def overrides(node: Any, claim: str) -> list[str]:
-    """Returns the overrides that a node gives, in a list or as one text.
-
-    Raises:
-        UserError: If it gives something else.
-    """
+    """Returns the overrides that a node gives, in a list or as one text."""
 
     found = node.split() if isinstance(node, str) else node
     if not isinstance(found, Sequence) or not all(isinstance(each, str) for each in found):
@@ -112,7 +108,6 @@ class Metric:
         minus: If given, the number of the rows that have this instead is subtracted.
         take: mean | median | min | max | sum | first | last of those rows.
         log: Whether it is compared by ratios: contrasts are of its natural logarithm.
-        words: Its name for the reader.
     """
 
     of: str
@@ -246,7 +241,6 @@ class Plot:
     Arguments:
         of: metrics, or the name of a probe's table; its rows of one x are averaged.
         where: The rows that count, as of a metric.
-        log_x: Whether the x axis is logarithmic.
     """
 
     of: str

@@ -18,6 +18,10 @@ TUNING_SEED = 1_000_000
 """The first seed of networks that are trained to tune; claims themselves begin at 0."""
 
 
+Tried = tuple[Mapping[str, Any], Sequence[Mapping[str, Any] | None]]
+"""A combination, and the summaries of its networks; None of those that failed."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """One combination of a grid, and its mean score; None if one of its networks has failed."""
@@ -47,17 +51,11 @@ def combinations(tuning: Tuning | None, overrides: Sequence[str]) -> list[dict[s
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
-def choose(
-    tuning: Tuning,
-    tried: Sequence[tuple[Mapping[str, Any], Sequence[Mapping[str, Any] | None]]],
-) -> Selection | None:
+def choose(tuning: Tuning, tried: Sequence[Tried]) -> Selection | None:
     """Chooses the best combination, the first of equals; None if networks of all have failed.
 
     One whose networks did not all end is not chosen: a rate at which training diverges now and
     then is not a good one, however well the rest does.
-
-    Arguments:
-        tried: Combinations, with the summaries of their networks; None of those that failed.
     """
 
     candidates = []

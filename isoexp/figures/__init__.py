@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 KEY = b"isoexp.figure"
 
-MARGIN_INCHES = 0.1
-
 Draw = Callable[["pd.DataFrame", "Figure"], None]
 
 
@@ -63,7 +61,7 @@ def save(how: Draw, table: "pd.DataFrame", path: Path, caption: str = "") -> Non
         figure = draw(how, table, caption)
         _lay_out(figure)
         # Measured here and not by savefig, which draws all of it once more for that.
-        box = figure.get_tightbbox().padded(MARGIN_INCHES)
+        box = figure.get_tightbbox().padded(0.1)  # inches
         content = io.BytesIO()
         figure.savefig(content, format="png", bbox_inches=box)
     write_bytes(path, content.getvalue())

@@ -2,7 +2,6 @@
 
 __all__ = ["draw"]
 
-from collections.abc import Mapping
 from itertools import cycle
 
 import numpy as np
@@ -54,9 +53,7 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     figure.suptitle(heading, fontsize=10)
 
 
-def _draw_features(
-    table: pd.DataFrame, axes: Axes, measure: str, colors: Mapping[str, str]
-) -> None:
+def _draw_features(table: pd.DataFrame, axes: Axes, measure: str, colors: dict[str, str]) -> None:
     """Draws each feature in each layer, on the samples of its class alone."""
 
     every = trained(table)
@@ -71,7 +68,7 @@ def _draw_features(
     axes.set_title("one feature scaled, same colours", fontsize=9)
 
 
-def _draw_correlations(table: pd.DataFrame, axes: Axes, colors: Mapping[str, str]) -> None:
+def _draw_correlations(table: pd.DataFrame, axes: Axes, colors: dict[str, str]) -> None:
     """Draws Spearman's ρ between the change of deflection and of loss, with its 95 % interval."""
 
     for layer, rows in table.groupby("layer", sort=False):

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from ..claims.decision import Decision, decided
 from ..claims.evidence import Evidence, earlier
-from .answers import comparisons_table, line, outcome
-from .arms import arms_table, curve_figure, metrics_figure, tuning_table
+from . import answers
 from .cells import code, moment, plural, text
 from .document import Block, Command, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
@@ -39,7 +38,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
     blocks: list[Block | None] = [
         Paragraph(SMOKE, kind="warning") if claim.scale == "smoke" else None,
         Paragraph(claim.claim),
-        Paragraph(line(decision), verdict=outcome(decision)),
+        Paragraph(answers.line(decision), verdict=answers.outcome(decision)),
         Facts(
             [
                 ("section of the paper", claim.section),
@@ -49,11 +48,11 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
             ]
         ),
         Command(command(decision)),
-        metrics_figure(evidence, values, f"{anchor}-metrics"),
-        curve_figure(evidence, f"{anchor}-curve"),
-        comparisons_table(decision, f"{anchor}-comparisons"),
-        arms_table(evidence, values, f"{anchor}-arms"),
-        tuning_table(evidence, f"{anchor}-tuning"),
+        answers.metrics_figure(evidence, values, f"{anchor}-metrics"),
+        answers.curve_figure(evidence, f"{anchor}-curve"),
+        answers.comparisons_table(decision, f"{anchor}-comparisons"),
+        answers.arms_table(evidence, values, f"{anchor}-arms"),
+        answers.tuning_table(evidence, f"{anchor}-tuning"),
         _missing_table(decision, f"{anchor}-missing"),
         Facts(
             [

@@ -34,7 +34,11 @@ def compare(first: Path, second: Path) -> Document:
     """
 
     runs = entries(first), entries(second)
-    sections = [*_claims(_decisions(first), _decisions(second)), *_groups(*runs)]
+    claims: list[dict[Key, Decision]] = []
+    for root in (first, second):  # of a claim that is there twice, the last
+        found = sorted(find_evidence(root), key=lambda each: each.registered)
+        claims.append({(each.claim.name, each.claim.scale): decided(each) for each in found})
+    sections = [*_claims(*claims), *_groups(*runs)]
     if not sections:
         raise UserError(
             f"{first} and {second} must have a claim or settings in common to be compared, got "
@@ -56,14 +60,6 @@ def compare(first: Path, second: Path) -> Document:
     return Document(f"{names[0]} (A) and {names[1]} (B)", blocks, sections)
 
 
-def _decisions(root: Path) -> dict[Key, Decision]:
-    """Decides the claims below a folder; of one that is there twice, the last."""
-
-    found = sorted(find_evidence(root), key=lambda each: each.registered)
-
-    return {(each.claim.name, each.claim.scale): decided(each) for each in found}
-
-
 def _claims(a: dict[Key, Decision], b: dict[Key, Decision]) -> list[Section]:
     both = [key for key in a if key in b]
     if not both:
@@ -71,18 +67,17 @@ def _claims(a: dict[Key, Decision], b: dict[Key, Decision]) -> list[Section]:
     changed = [key for key in both if outcome(a[key]) != outcome(b[key])]
     order = sorted(both, key=lambda key: (key not in changed, key))
 
-    verdicts: list[Row] = []
-    for key in order:
-        asked = [decision.evidence.claim.identity for decision in (a[key], b[key])]
-        verdicts.append(
-            {
-                "claim": text("{} ({})".format(*key)),
-                "verdict of A": verdict(outcome(a[key])),
-                "verdict of B": verdict(outcome(b[key])),
-                "changed": text("yes" if key in changed else "no"),
-                "asked otherwise": text("yes" if asked[0] != asked[1] else "no"),
-            }
-        )
+    asked = {key: [own[key].evidence.claim.identity for own in (a, b)] for key in both}
+    verdicts: list[Row] = [
+        {
+            "claim": text("{} ({})".format(*key)),
+            "verdict of A": verdict(outcome(a[key])),
+            "verdict of B": verdict(outcome(b[key])),
+            "changed": text("yes" if key in changed else "no"),
+            "asked otherwise": text("yes" if len(set(asked[key])) > 1 else "no"),
+        }
+        for key in order
+    ]
     caption = f"Verdicts: {len(changed)} of {plural(len(both), 'claim')} changed, those first."
     blocks: list[Block] = [Table.of("verdicts", caption, verdicts)]
     compared = [row for key in order for row in _comparisons(key, a[key], b[key])]

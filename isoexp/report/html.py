@@ -14,9 +14,6 @@ from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, 
 LONG = 36
 """Texts of more letters are set in several lines."""
 
-PART = r"(?<=[/_.,=])(?=\w)"
-"""Places where a name may be broken: probe/refraction/theta_max_rad."""
-
 STYLE = Path(__file__).with_name("page.css")
 
 
@@ -95,8 +92,9 @@ def _table(table: Table) -> Iterator[str]:
         kinds.append(' class="number"' if column.number else long)
     yield f"{_scroll(label)}<table>"
     yield f'<caption><span id="{label}">{escape(table.caption)}</span></caption>'
+    parts = r"(?<=[/_.,=])(?=\w)"  # of a name that may be broken: probe/refraction/theta_max_rad
     heads = "".join(
-        f'<th scope="col"{kind}>{re.sub(PART, "<wbr>", escape(column.head))}</th>'
+        f'<th scope="col"{kind}>{re.sub(parts, "<wbr>", escape(column.head))}</th>'
         for column, kind in zip(table.columns, kinds, strict=True)
     )
     yield f"<thead><tr>{heads}</tr></thead>"

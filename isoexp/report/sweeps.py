@@ -105,19 +105,17 @@ def _tables(groups: Sequence[RunGroup], anchor: str) -> list[Table]:
         for group in shown:
             row, done = dict(group.cells), len(group.completed)
             if counted:
-                row |= {numbers("completed"): count(done)}
-                row |= {numbers("not"): count(len(group.runs) - done)}
+                left = len(group.runs) - done
+                row |= {numbers("completed"): count(done), numbers("not"): count(left)}
             for name in names:
                 cell = _mean(group.values(name), done)
                 row[measured(name.removeprefix("probe/"), name)] = cell
             found.append(row)
         return found
 
-    finals_table = Table.of(
-        f"{anchor}-groups", f"Final numbers: {means}", rows(finals, counted=True), SHOWN
-    )
+    counted = rows(finals, counted=True)
 
-    return [finals_table] + [
+    return [Table.of(f"{anchor}-groups", f"Final numbers: {means}", counted, SHOWN)] + [
         Table.of(f"{anchor}-{probe}", f"What {probe} measured: {means}", rows(names), SHOWN)
         for probe, names in own.items()
     ]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from isoexp.figures.arms import draw_curves, draw_dots, svg
-from isoexp.report.arms import curve_figure, metrics_figure
+from isoexp.report.answers import curve_figure, metrics_figure
 from isoexp.report.html import html
 from isoexp.report.page import page, write
 
