@@ -1,15 +1,12 @@
 """Claims of the paper: questions asked before any run, and the answers of the runs.
 
-claim     a sentence and all that decides it        terms     its metrics, comparisons, tuning, plot
-evidence  the claim as registered, and its runs     tables    what those runs measured
-answer    what one comparison says                  verdict   what all of them say together
-decision  from evidence to verdict                  tuning    which settings are best for an arm
+claim     a sentence and all that decides it        terms    its metrics, comparisons, tuning, plot
+evidence  the claim as registered, and its runs     verdict  what the comparisons say, and together
+decision  from evidence to verdict                  tuning   which settings are best for an arm
 study     registers, tunes, runs, decides: the only one that needs torch
 """
 
 from .claim import SCALES as SCALES
 from .claim import Claim as Claim
-from .terms import Comparison as Comparison
 from .terms import Metric as Metric
-from .terms import Plot as Plot
 from .terms import Tuning as Tuning

@@ -15,8 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from ..errors import UserError
-from .fields import check_choice, checked, overrides, wrong
-from .terms import Comparison, Metric, Plot, Tuning
+from .terms import Comparison, Metric, Plot, Tuning, check_choice, checked, overrides, wrong
 
 SCALES = ("smoke", "laptop", "gpu")
 """smoke: does it run? laptop: an answer from two cores; gpu: the data sets of the literature."""
@@ -33,10 +32,7 @@ class Claim:
         section: Where the paper says it.
         expected: The verdict expected before any run, and why.
         cost: The minutes that it should take, on two cores or on one GPU.
-        scale: smoke | laptop | gpu.
         common: Overrides of all arms.
-        arms: The overrides of each arm.
-        seeds: The number of networks of each arm, seeds 0, 1, …
         curve: A figure beside the one of the metrics.
     """
 
@@ -86,34 +82,37 @@ class Claim:
         if not NAME.fullmatch(name):
             raise UserError(f"a claim is named by letters, digits and _, got {name}")
         check_choice(name, "scale", SCALES, found["scale"])
-        if not isinstance(found["arms"], Mapping) or not found["arms"]:
-            raise wrong(name, "arms", "a name and overrides for each arm", found["arms"])
-        for arm in found["arms"]:
+        arms, tuning, curve = found["arms"], found["tuning"], found["curve"]
+        if not isinstance(arms, Mapping) or not arms:
+            raise wrong(name, "arms", "a name and overrides for each arm", arms)
+        for arm in arms:
             if not NAME.fullmatch(str(arm)):
                 raise wrong(name, "arms", "named by letters, digits and _", arm)
         if found["seeds"] < 1:
             raise wrong(name, "seeds", "at least 1", found["seeds"])
 
-        arms = {str(arm): overrides(each, name) for arm, each in found["arms"].items()}
+        arms = {str(arm): overrides(each, name) for arm, each in arms.items()}
         metrics = {str(k): Metric.read(v, str(k), name) for k, v in found["metrics"].items()}
-        comparisons = [
-            Comparison.read(each, name, list(arms), metrics) for each in found["comparisons"]
-        ]
+        comparisons = [Comparison.read(each, name, arms, metrics) for each in found["comparisons"]]
         if not any(each.role == "decides" for each in comparisons):
             raise wrong(name, "comparisons", "at least one that decides", "none")
-        if found["tuning"]:
-            _check_margins(comparisons, metrics, name)
-        curve = found["curve"]
-        read = {
+        # All seeds of an arm share the settings chosen for it, so that their spread does not show
+        # how lucky the choice was. Without a margin luck alone decides one claim in six.
+        for each in comparisons if tuning else ():
+            least = 1.0 if metrics[each.metric].log else 0.0
+            if each.expects in ("greater", "less") and each.margin <= least:
+                told = f"above {least:g} where arms are tuned: a lucky choice must not decide"
+                raise wrong(name, "comparisons.margin", told, each.margin)
+        found |= {
             "common": overrides(found["common"], name),
             "arms": arms,
-            "tuning": found["tuning"] and Tuning.read(found["tuning"], name),
+            "tuning": tuning and Tuning.read(tuning, name),
             "metrics": metrics,
             "comparisons": comparisons,
             "curve": None if curve is None else Plot.read(curve, name, list(arms)),
         }
 
-        return cls(**found | read)
+        return cls(**found)
 
     @property
     def written(self) -> dict[str, Any]:
@@ -132,19 +131,3 @@ class Claim:
         text = json.dumps(decisive, sort_keys=True)
 
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _check_margins(
-    comparisons: Sequence[Comparison], metrics: Mapping[str, Metric], claim: str
-) -> None:
-    """Checks that comparisons of tuned arms have a margin.
-
-    All seeds of an arm share the settings chosen for it, so that their spread does not show how
-    lucky the choice was. A margin covers that; without one, luck alone decides one claim in six.
-    """
-
-    for each in comparisons:
-        least = 1.0 if metrics[each.metric].log else 0.0
-        if each.expects in ("greater", "less") and each.margin <= least:
-            told = f"above {least:g} where arms are tuned: a lucky choice must not decide"
-            raise wrong(claim, "comparisons.margin", told, each.margin)

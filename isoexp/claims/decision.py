@@ -9,22 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from .answer import Answer, decide
+from ..statistics import bounds
 from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
-from .verdict import Verdict, conclude
-
-LEVEL = 0.95
-"""The level of all intervals."""
+from .verdict import Answer, Verdict, conclude, decide
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A comparison with its answer.
+    """A comparison with its answer and its contrast by seed, without the missing ones.
 
-    Arguments:
-        answer: The answer; in logarithms, if the metric is compared by ratios.
-        values: The contrast by seed, without missing ones, in logarithms likewise.
+    Both are in logarithms, if the metric is compared by ratios.
     """
 
     comparison: Comparison
@@ -34,28 +29,16 @@ class Answered:
     missing: Sequence[Missing]
 
     @property
-    def log(self) -> bool:
-        """True if it is of ratios."""
-
-        return self.metric.log
-
-    @property
     def interval(self) -> tuple[float, float, float]:
         """The estimate and the ends of its interval; ratios instead of logarithms."""
 
-        found = self.answer.estimate, self.answer.low, self.answer.high
-        if not self.log:
-            return found
-        with np.errstate(over="ignore"):  # of two seeds, bounds may be beyond all numbers
-            estimate, low, high = (float(np.exp(each)) for each in found)
-
-        return estimate, low, high
+        return bounds(self.answer, self.metric.log)
 
     @property
     def expected(self) -> str:
         """The expectation, with the smallest effect that counts."""
 
-        return expectation(self.comparison.expects, self.comparison.margin, self.log)
+        return expectation(self.comparison.expects, self.comparison.margin, self.metric.log)
 
     @property
     def contrast(self) -> str:
@@ -80,15 +63,31 @@ class Answered:
 
         return f"{told}; asked was {self.expected}"
 
+    @property
+    def written(self) -> dict[str, Any]:
+        """The comparison and its answer as plain values; infinite bounds are None."""
+
+        asked, answer = self.comparison, self.answer
+        bounds = zip(("estimate", "low", "high"), self.interval, strict=True)
+
+        return {
+            **{key: getattr(asked, key) for key in ("contrast", "metric", "expects", "margin")},
+            "role": asked.role,
+            "verdict": answer.verdict,
+            "n": answer.n,
+            **{key: value if isfinite(value) else None for key, value in bounds},
+            "ratio": self.metric.log,
+            "words": answer.words,
+        }
+
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict on a claim, with all that it rests on; complete if no number is missing."""
+    """The verdict on a claim, with all that it rests on."""
 
     evidence: Evidence
     answers: Sequence[Answered]
     verdict: Verdict
-    complete: bool
 
     @property
     def missing(self) -> list[Missing]:
@@ -98,7 +97,7 @@ class Decision:
 
     @property
     def written(self) -> dict[str, Any]:
-        """The decision as plain values, for verdict.json; infinite bounds are None."""
+        """The decision as plain values, for verdict.json."""
 
         claim = self.evidence.claim
         return {
@@ -106,8 +105,8 @@ class Decision:
             "scale": claim.scale,
             "verdict": self.verdict.verdict,
             "because": self.verdict.words,
-            "complete": self.complete,
-            "comparisons": [_written(each) for each in self.answers],
+            "complete": not self.missing,
+            "comparisons": [each.written for each in self.answers],
         }
 
 
@@ -119,48 +118,24 @@ def decided(evidence: Evidence) -> Decision:
     """
 
     claim = evidence.claim
-    contrasts = [evidence.contrast(each) for each in claim.comparisons]
-    values = [each[np.isfinite(each)] for each, _ in contrasts]
-    metrics = [claim.metrics[each.metric] for each in claim.comparisons]
-    margins = [
-        log(each.margin) if metric.log else each.margin
-        for each, metric in zip(claim.comparisons, metrics, strict=True)
-    ]
-    answers = decide(values, [each.expects for each in claim.comparisons], margins, LEVEL)
-    gaps = [missing for _, missing in contrasts]
-    answers = [
-        replace(answer, verdict="inconclusive", words=_gap(missing, claim.seeds))
-        if missing
-        else answer
-        for answer, missing in zip(answers, gaps, strict=True)
-    ]
-    verdict = conclude(answers, [each.role for each in claim.comparisons])
-    columns = claim.comparisons, answers, values, metrics, gaps
-    answered = [Answered(*each) for each in zip(*columns, strict=True)]
+    asked, gaps = [], []
+    for comparison in claim.comparisons:
+        values, missing = evidence.contrast(comparison)
+        ratio, margin = claim.metrics[comparison.metric].log, comparison.margin
+        values = values[np.isfinite(values)]
+        asked.append((values, comparison.expects, log(margin) if ratio else margin))
+        gaps.append(missing)
 
-    return Decision(evidence, answered, verdict, complete=not any(gaps))
+    answered = []
+    parts = zip(claim.comparisons, decide(asked), asked, gaps, strict=True)
+    for comparison, answer, (values, *_), missing in parts:
+        if missing:
+            arms = ", ".join(dict.fromkeys(each.arm for each in missing))
+            told = f"{len(missing)} numbers are missing, of {arms} with {claim.seeds} seeds each"
+            words = f"{told}: {missing[0].reason}"
+            answer = replace(answer, verdict="inconclusive", words=words)
+        metric = claim.metrics[comparison.metric]
+        answered.append(Answered(comparison, answer, values, metric, missing))
+    verdict = conclude([(each.answer, each.comparison.role) for each in answered])
 
-
-def _gap(missing: Sequence[Missing], seeds: int) -> str:
-    arms = ", ".join(dict.fromkeys(each.arm for each in missing))
-    first = missing[0].reason
-
-    return f"{len(missing)} numbers are missing, of {arms} with {seeds} seeds each: {first}"
-
-
-def _written(answered: Answered) -> dict[str, Any]:
-    asked, answer = answered.comparison, answered.answer
-    bounds = zip(("estimate", "low", "high"), answered.interval, strict=True)
-
-    return {
-        "contrast": asked.contrast,
-        "metric": asked.metric,
-        "expects": asked.expects,
-        "margin": asked.margin,
-        "role": asked.role,
-        "verdict": answer.verdict,
-        "n": answer.n,
-        **{key: value if isfinite(value) else None for key, value in bounds},
-        "ratio": answered.log,
-        "words": answer.words,
-    }
+    return Decision(evidence, answered, verdict)

@@ -8,14 +8,19 @@
 A claim that is changed is another one, and is registered beside the first.
 """
 
-__all__ = ["Evidence", "Missing", "earlier", "find_evidence", "register"]
+__all__ = [
+    "Evidence", "Missing", "earlier", "find_evidence", "matching", "number_of", "register",
+    "results",
+]  # fmt: skip
 
+import operator
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,9 +28,81 @@ from ..errors import UserError
 from ..store.files import files_below, read_json, write_json
 from ..store.run import Run, status
 from ..store.study import Study
+from ..store.tables import read_table
 from .claim import Claim
-from .tables import Tables
 from .terms import Comparison, Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONDITION = re.compile(r"(>=|<=|>|<|!=)\s*(.+)")
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "!=": operator.ne,
+}  # fmt: skip
+
+
+def results(run: Run, of: str) -> Any:
+    """Reads the summary of a run, its metrics, or the table of a probe; None if there is none."""
+
+    if of == "summary":
+        return run.summary
+    path = run.folder / ("metrics.parquet" if of == "metrics" else f"probes/{of}.parquet")
+
+    return read_table(path) if path.is_file() else None
+
+
+def number_of(found: Any, metric: Metric) -> float | None:
+    """Returns a metric of a summary or of the rows of a table; None if no row counts."""
+
+    if metric.of == "summary":
+        return found.get(metric.column)
+    if found is None or metric.column not in found:
+        return None
+
+    def taken(where: Mapping[str, Any]) -> float | None:
+        column = matching(found, where)[metric.column].to_numpy(dtype=float)
+        column = column[~np.isnan(column)]
+        if not len(column):
+            return None
+        if metric.take in ("first", "last"):
+            return float(column[0 if metric.take == "first" else -1])
+        return float(getattr(np, metric.take)(column))
+
+    value = taken(metric.where)
+    if not metric.minus or value is None:
+        return value
+    other = taken({**metric.where, **metric.minus})
+
+    return None if other is None else value - other
+
+
+def matching(frame: "pd.DataFrame", where: Mapping[str, Any]) -> Any:
+    """Selects the rows that have what `where` asks of their columns.
+
+    It asks for a value, one of a list of values, or a condition like ">= 1". Numbers are equal if
+    they differ by rounding only: an α of 10 may have come out as 9.999….
+    """
+
+    rows: Any = frame
+    for name, wanted in where.items():
+        if name not in rows:
+            return rows.iloc[:0]
+        column = rows[name]
+        condition = CONDITION.fullmatch(wanted) if isinstance(wanted, str) else None
+        if condition:
+            sign, value = condition.groups()
+            kept = OPERATORS[sign](column, float(value) if column.dtype.kind in "if" else value)
+        else:
+            kept = np.zeros(len(rows), dtype=bool)
+            for value in wanted if isinstance(wanted, list) else [wanted]:
+                if column.dtype.kind == "f" and not isinstance(value, str):
+                    kept |= np.isclose(column, float(value), rtol=1e-6, atol=0.0)
+                else:
+                    kept |= (column == value).to_numpy(dtype=bool)
+        rows = rows[kept]
+
+    return rows
 
 
 @dataclass(frozen=True)
@@ -64,6 +141,12 @@ class Evidence:
         """The claim, the time of its registration, the versions and the code of that time."""
 
         return read_json(self.folder / "claim.json")
+
+    @property
+    def registered(self) -> float:
+        """The time of the registration; 0 if it is not known."""
+
+        return float(self.registration.get("registered") or 0.0)
 
     @cached_property
     def found(self) -> dict[str, Any]:
@@ -104,15 +187,14 @@ class Evidence:
 
         study = Study.of(self.study)
         arms = (self.found.get("trials") or {}).values()
-        found = [study.find(identity) for identities in arms for identity in identities]
 
-        return [run for run in found if run is not None]
+        return [run for own in arms for identity in own if (run := study.find(identity))]
 
     @cached_property
-    def tables(self) -> Tables:
-        """The tables of the runs."""
+    def results(self) -> Callable[[Run, str], Any]:
+        """The function `results`, which reads each of them once."""
 
-        return Tables()
+        return cache(results)
 
     def values(self, name: str) -> tuple[dict[str, np.ndarray], list[Missing]]:
         """Returns a metric of each arm by seed, NaN where it is missing, and the reasons why."""
@@ -133,15 +215,14 @@ class Evidence:
         """
 
         values, missing = self.values(comparison.metric)
-        weights = comparison.weights
-        log = self.claim.metrics[comparison.metric].log
+        weights, against = comparison.weights, comparison.against
         with np.errstate(divide="ignore", invalid="ignore"):
-            each = {arm: np.log(values[arm]) if log else values[arm] for arm in weights}
-            against = np.log(comparison.against) if log and comparison.against else 0.0
-        total = sum(weight * each[arm] for arm, weight in weights.items())
-        total = np.asarray(total, dtype=float) - (against if log else comparison.against)
+            if self.claim.metrics[comparison.metric].log:
+                values = {arm: np.log(each) for arm, each in values.items()}
+                against = np.log(against) if against else 0.0
+        total = sum(weight * values[arm] for arm, weight in weights.items())
 
-        return total, [each for each in missing if each.arm in weights]
+        return np.asarray(total) - against, [each for each in missing if each.arm in weights]
 
     def _number(self, metric: Metric, run: Run | None) -> float | str:
         """Returns a metric of a run, or the reason why it has none."""
@@ -152,16 +233,15 @@ class Evidence:
         found = status(state)
         if found != "completed":
             return f"{found}: {state['reason']}" if state.get("reason") else found
-        if metric.of == "summary":
-            value = self.tables.summary(run).get(metric.column)
-            reason = f"its summary has no {metric.column}"
-        else:
-            value = self.tables.number(run, metric)
-            reason = f"{metric.of} has no {metric.column} like that"
+        value = number_of(self.results(run, metric.of), metric)
         if value is None or not np.isfinite(value):
             probe = metric.column.split("/")[1] if "/" in metric.column else metric.of
-            told = (state.get("unmeasured") or {}).get(probe)
-            return f"not measured: {told or reason}"
+            reason = (
+                f"its summary has no {metric.column}"
+                if metric.of == "summary"
+                else f"{metric.of} has no {metric.column} like that"
+            )
+            return f"not measured: {(state.get('unmeasured') or {}).get(probe) or reason}"
         if metric.log and value <= 0:
             return f"{metric.column} is {value:g}, and ratios are of what is above 0"
 
@@ -183,7 +263,7 @@ def find_evidence(root: Path) -> list[Evidence]:
     """Returns the last registration of each claim below a folder, in the order of their names."""
 
     last: dict[tuple[Path, str], Evidence] = {}
-    for evidence in sorted(_registrations(root), key=_registered, reverse=True):
+    for evidence in sorted(_registrations(root), key=lambda e: e.registered, reverse=True):
         last.setdefault((evidence.study, evidence.claim.name), evidence)
 
     return [last[key] for key in sorted(last)]
@@ -200,7 +280,3 @@ def earlier(root: Path, evidence: Evidence) -> list[Evidence]:
 
 def _registrations(root: Path) -> list[Evidence]:
     return [Evidence(path.parent) for path in files_below(root, "claim.json")]
-
-
-def _registered(evidence: Evidence) -> float:
-    return float(evidence.registration.get("registered", 0.0))

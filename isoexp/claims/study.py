@@ -15,14 +15,13 @@ from ..errors import UserError, did_you_mean, one_line
 from ..experiment.job import Job, completed, prepare_all
 from ..store.files import write_json
 from ..store.provenance import provenance
-from ..store.run import Run
 from ..store.study import Study
 from ..sweep import FINAL
 from ..sweep.plan import labelled
 from .claim import Claim
 from .decision import Decision, decided
 from .evidence import Evidence, register
-from .tuning import TUNING_SEED, Selection, choose, combinations, scored
+from .tuning import TUNING_SEED, Selection, choose, combinations
 
 
 def claim_files(folders: Sequence[Path] = ()) -> dict[str, Path]:
@@ -55,7 +54,6 @@ class ClaimStudy:
     """The runs that decide a claim.
 
     Arguments:
-        folder: The folder of its runs.
         overrides: Overrides of all runs: where they are put, and how they are done.
         folders: Folders of the user's own choices.
         shared: Parts of folders' names that its runs have in common.
@@ -78,9 +76,7 @@ class ClaimStudy:
         study = cls(claim, Path(), overrides, folders)
         first = [study._jobs(arm, {}, [0])[0] for arm in claim.arms]
 
-        shared = labelled(first)[0].shared
-
-        return replace(study, folder=first[0].settings.study, shared=shared)
+        return replace(study, folder=first[0].settings.study, shared=labelled(first)[0].shared)
 
     def register(self) -> Evidence:
         """Writes the claim down, unless it was before."""
@@ -110,13 +106,16 @@ class ClaimStudy:
         """The jobs of the tuning that have not come to their end; to diverge is an end, too."""
 
         listed = Study.of(self.folder)
+
+        def ended(identity: str) -> bool:
+            run = listed.find(identity)
+            state = run.state if run else {}
+            final = str(state.get("reason")).startswith(FINAL)
+            return state.get("state") == "completed" or (state.get("state") == "failed" and final)
+
         jobs = [job for found in self.tuning_jobs.values() for _, own in found for job in own]
 
-        return [
-            job
-            for job in jobs
-            if not all(_ended(listed.find(each)) for each in job.identities.values())
-        ]
+        return [job for job in jobs if not all(map(ended, job.identities.values()))]
 
     def tune(self) -> dict[str, Selection]:
         """Selects the settings of each arm, by the scores of its candidates.
@@ -130,16 +129,21 @@ class ClaimStudy:
             return {}
         listed = Study.of(self.folder)
         for arm, tried in self.tuning_jobs.items():
-            summaries = [_summaries(listed, jobs) for _, jobs in tried]
-            selection = choose(
-                tuning,
-                [
-                    scored(values, own, tuning.metric)
-                    for (values, _), own in zip(tried, summaries, strict=True)
-                ],
-            )
+            ended = []
+            for values, jobs in tried:
+                runs = [listed.find(each) for job in jobs for each in job.identities.values()]
+                ended.append(
+                    (values, [run.summary if run and completed(run) else None for run in runs])
+                )
+            selection = choose(tuning, ended)
             if selection is None:
-                self._check_metric(arm, [each for own in summaries for each in own])
+                for summary in (each for _, own in ended for each in own):
+                    if summary is not None and tuning.metric not in summary:
+                        there = ", ".join(key for key in summary if key.startswith("valid/"))
+                        raise UserError(
+                            f"claim {self.claim.name}: tuning.metric must be of the arm {arm}, got "
+                            f"{tuning.metric}; it has {there}"
+                        )
                 raise UserError(
                     f"claim {self.claim.name}: networks of the arm {arm} must train with some "
                     f"values of {', '.join(tuning.grid)}, got failures with all of them: "
@@ -186,19 +190,14 @@ class ClaimStudy:
         return decision
 
     def _written(self, arm: str) -> list[str]:
-        """Returns the overrides of an arm as the claim has them."""
-
         return [*self.claim.common, *self.claim.arms[arm]]
 
     def _chosen(self, arm: str, tuned: Mapping[str, Selection]) -> Mapping[str, Any]:
         """Returns the settings of an arm beside its overrides: the tuned, or the only ones."""
 
-        if arm in tuned:
-            return tuned[arm].chosen
-        if self.claim.tuning is None:
-            return {}
+        only = combinations(self.claim.tuning, self._written(arm))[0]
 
-        return combinations(self.claim.tuning, self._written(arm))[0]
+        return tuned[arm].chosen if arm in tuned else only
 
     def _jobs(
         self, arm: str, values: Mapping[str, Any], seeds: Sequence[int], probed: bool = True
@@ -217,37 +216,6 @@ class ClaimStudy:
         except UserError as error:
             raise UserError(f"claim {self.claim.name}: arm {arm}: {error}") from error
 
-    def _check_metric(self, arm: str, found: Sequence[Mapping[str, Any] | None]) -> None:
-        """Checks that networks that were trained have the metric that they are tuned by."""
-
-        assert self.claim.tuning is not None
-        for summary in found:
-            if summary is not None and self.claim.tuning.metric not in summary:
-                there = ", ".join(key for key in summary if key.startswith("valid/"))
-                raise UserError(
-                    f"claim {self.claim.name}: tuning.metric must be of the arm {arm}, got "
-                    f"{self.claim.tuning.metric}; it has {there}"
-                )
-
-
-def _ended(run: Run | None) -> bool:
-    """Tells whether a run is completed, or has failed in a way that it would again."""
-
-    if run is None:
-        return False
-    state = run.state
-    final = str(state.get("reason")).startswith(FINAL)
-
-    return state.get("state") == "completed" or (state.get("state") == "failed" and final)
-
 
 def _overrides(values: Mapping[str, Any]) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
-
-
-def _summaries(listed: Study, jobs: Sequence[Job]) -> list[Mapping[str, Any] | None]:
-    """Returns the final numbers of each run of jobs; None of those not completed."""
-
-    found = [listed.find(each) for job in jobs for each in job.identities.values()]
-
-    return [run.summary if run and completed(run) else None for run in found]

@@ -3,40 +3,39 @@
 A contrast of arms is Σ w_a m_{a,s}, one number for each seed s.
 """
 
-__all__ = ["EXPECTATIONS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "expectation"]
+__all__ = [
+    "EXPECTATIONS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "check_choice", "checked",
+    "expectation", "overrides", "wrong",
+]  # fmt: skip
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from math import isfinite
 from typing import Any, Self
 
 from ..errors import UserError, did_you_mean
-from .fields import check_choice, checked, wrong
 
 TAKES = ("mean", "median", "min", "max", "sum", "first", "last")
 """The ways in which rows of a table become one number."""
 
 EXPECTATIONS = {
-    "greater": "above 0 by at least {:g}",
-    "less": "below 0 by at least {:g}",
-    "equal": "equal to 0 within ±{:g}",
-    "within": "every value within ±{:g}",
-    "beyond": "every value beyond ±{:g}",
+    "greater": ("above 0 by at least {:g}", "above 1 by a factor of at least {:g}"),
+    "less": ("below 0 by at least {:g}", "below 1 by a factor of at least {:g}"),
+    "equal": ("equal to 0 within ±{:g}", "within a factor of {:g} of 1"),
+    "within": ("every value within ±{:g}", "every value within a factor of {:g} of 1"),
+    "beyond": ("every value beyond ±{:g}", "every value beyond a factor of {:g} of 1"),
 }
-"""The expectations of a contrast, each as it is said of a margin."""
-
-RATIOS = {
-    "greater": "above 1 by a factor of at least {:g}",
-    "less": "below 1 by a factor of at least {:g}",
-    "equal": "within a factor of {:g} of 1",
-    "within": "every value within a factor of {:g} of 1",
-    "beyond": "every value beyond a factor of {:g} of 1",
-}
-"""The same of ratios."""
+"""The expectations of a contrast, each as it is said of a margin, and of a ratio's."""
 
 ROLES = ("decides", "control", "beside")
 """A comparison is for the verdict, for the trust in it (it must be supported), or the reader."""
+
+KINDS: dict[Any, tuple[Any, str]] = {
+    str: (str, "a text"), bool: (bool, "true or false"),
+    int: (int, "a whole number"), float: ((int, float), "a number"),
+}  # fmt: skip
+"""The classes of values of a simple type, and its name for the reader."""
 
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s+)?([a-zA-Z]\w*)")
 
@@ -44,9 +43,58 @@ TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s+)?([a-zA-Z]\w*)")
 def expectation(expects: str, margin: float, log: bool = False) -> str:
     """Puts an expectation into words; of a ratio, if the contrast is one of logarithms."""
 
-    told = (RATIOS if log else EXPECTATIONS)[expects].format(margin)
+    told = EXPECTATIONS[expects][log].format(margin)
 
     return told.removesuffix(" by a factor of at least 1" if log else " by at least 0")
+
+
+def checked(cls: Any, node: Any, defaults: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Returns the fields of a dataclass that a node gives.
+
+    Raises:
+        UserError: If one is unknown, missing, or of another type.
+    """
+
+    if not isinstance(node, Mapping):
+        raise UserError(f"{where} must have keys of its own, got {node!r}")
+    hints = {field.name: field.type for field in fields(cls) if field.default is MISSING}
+    for key in node:
+        if key not in hints:
+            near = did_you_mean(str(key), hints) or f"; it has {', '.join(hints)}"
+            raise UserError(f"{where}: there is no key {key}{near}")
+    found = {**defaults, **node}
+    for key, hint in hints.items():
+        if key not in found:
+            raise UserError(f"{where}: {key} may not be left out")
+        value = found[key]
+        kind, told = KINDS.get(hint, (object, ""))
+        if told and (not isinstance(value, kind) or isinstance(value, bool) != (hint is bool)):
+            raise UserError(f"{where}: {key} must be {told}, got {value!r}")
+
+    return {key: found[key] for key in hints}
+
+
+def overrides(node: Any, claim: str) -> list[str]:
+    """Returns the overrides that a node gives, in a list or as one text."""
+
+    found = node.split() if isinstance(node, str) else node
+    if not isinstance(found, Sequence) or not all(isinstance(each, str) for each in found):
+        raise wrong(claim, "overrides", "like activation=tanh", node)
+
+    return list(found)
+
+
+def check_choice(claim: str, key: str, choices: Collection[str], given: Any) -> None:
+    """Checks that a value is one of several."""
+
+    if given not in choices:
+        raise wrong(claim, key, f"one of {', '.join(choices)}", given)
+
+
+def wrong(claim: str, key: str, told: str, given: Any) -> UserError:
+    """Returns the error of a key that must be something else than it is."""
+
+    return UserError(f"claim {claim}: {key} must be {told}, got {given!r}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +108,6 @@ class Metric:
         minus: If given, the number of the rows that have this instead is subtracted.
         take: mean | median | min | max | sum | first | last of those rows.
         log: Whether it is compared by ratios: contrasts are of its natural logarithm.
-        words: Its name for the reader.
     """
 
     of: str
@@ -92,7 +139,6 @@ class Comparison:
 
     Arguments:
         contrast: As it is written: iso_tanh - tanh.
-        metric: The name of the metric m.
         expects: greater | less | equal | within | beyond.
         margin: The smallest effect that counts; of a logarithm, as a ratio above one.
         role: decides | control | beside.
@@ -110,23 +156,31 @@ class Comparison:
 
     @property
     def weights(self) -> dict[str, float]:
-        """The weight w_a of each arm."""
+        """The weight w_a of each arm in "a - b", "0.5 a + 0.5 b - c"; {} if it is no contrast."""
 
-        return _weights(self.contrast) or {}
+        weights: dict[str, float] = {}
+        place = 0
+        while match := TERM.match(self.contrast, place):
+            sign, size, arm = match.groups()
+            if (place and not sign) or arm in weights:
+                return {}
+            weights[arm] = float(size or 1) * (-1 if sign == "-" else 1)
+            place = match.end()
+
+        return {} if self.contrast[place:].strip() else weights
 
     @classmethod
     def read(
-        cls, node: Any, claim: str, arms: Sequence[str], metrics: Mapping[str, Metric]
+        cls, node: Any, claim: str, arms: Collection[str], metrics: Mapping[str, Metric]
     ) -> Self:
         """Reads a comparison; its arms and its metric must be there."""
 
         where = f"claim {claim}: comparisons"
         defaults = {"role": "decides", "against": 0.0, "words": ""}
         found = cls(**checked(cls, node, defaults, where))
-        weights = _weights(found.contrast)
-        if not weights:
+        if not found.weights:
             raise wrong(claim, "comparisons.contrast", "like iso_tanh - tanh", found.contrast)
-        for arm in weights:
+        for arm in found.weights:
             if arm not in arms:
                 near = did_you_mean(arm, arms)
                 raise UserError(f"{where}: there is no arm {arm} in {found.contrast!r}{near}")
@@ -135,11 +189,12 @@ class Comparison:
             raise UserError(f"{where}: there is no metric {found.metric}{near}")
         check_choice(claim, "comparisons.expects", EXPECTATIONS, found.expects)
         check_choice(claim, "comparisons.role", ROLES, found.role)
-        least = 1.0 if metrics[found.metric].log else 0.0
+        ratio = metrics[found.metric].log
+        least = 1.0 if ratio else 0.0
         if not (isfinite(found.margin) and found.margin >= least):
-            told = f"at least {least:g}" + (", being of a ratio" if least else "")
+            told = f"at least {least:g}" + (", being of a ratio" if ratio else "")
             raise wrong(claim, "comparisons.margin", told, found.margin)
-        if metrics[found.metric].log and found.against < 0:
+        if ratio and found.against < 0:
             raise wrong(claim, "comparisons.against", "positive, being of a ratio", found.against)
         if found.expects == "equal" and found.margin == least:
             raise UserError(f"{where}: nothing is known to be equal to a margin of {least:g}")
@@ -161,12 +216,6 @@ class Tuning:
     grid: Mapping[str, Sequence[Any]]
     metric: str
     seeds: int
-
-    @property
-    def sign(self) -> int:
-        """1 if larger values of the metric are better, else −1."""
-
-        return -1 if self.metric.endswith("/loss") else 1
 
     @classmethod
     def read(cls, node: Any, claim: str) -> Self:
@@ -192,7 +241,6 @@ class Plot:
     Arguments:
         of: metrics, or the name of a probe's table; its rows of one x are averaged.
         where: The rows that count, as of a metric.
-        log_x: Whether the x axis is logarithmic.
     """
 
     of: str
@@ -213,18 +261,3 @@ class Plot:
                 raise wrong(claim, "curve.arms", f"of {', '.join(arms)}", arm)
 
         return plot
-
-
-def _weights(contrast: str) -> dict[str, float] | None:
-    """Returns the weight of each arm in "a - b", "0.5 a + 0.5 b - c"; None if it is not one."""
-
-    weights: dict[str, float] = {}
-    place = 0
-    while match := TERM.match(contrast, place):
-        sign, size, arm = match.groups()
-        if (place and not sign) or arm in weights:
-            return None
-        weights[arm] = float(size or 1) * (-1 if sign == "-" else 1)
-        place = match.end()
-
-    return weights if not contrast[place:].strip() else None

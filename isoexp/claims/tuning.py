@@ -4,7 +4,7 @@ The grid is the same for all arms, and so is the number of networks. They have s
 so that what was lucky in the choice is not met again in the comparison.
 """
 
-__all__ = ["TUNING_SEED", "Candidate", "Selection", "choose", "combinations", "scored"]
+__all__ = ["TUNING_SEED", "Candidate", "Selection", "choose", "combinations"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,13 @@ TUNING_SEED = 1_000_000
 """The first seed of networks that are trained to tune; claims themselves begin at 0."""
 
 
+Tried = tuple[Mapping[str, Any], Sequence[Mapping[str, Any] | None]]
+"""A combination, and the summaries of its networks; None of those that failed."""
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """One combination of a grid, as it did.
-
-    Arguments:
-        values: The value of each setting.
-        score: The mean of the metric over its networks; None if one of them has failed.
-        networks: The number of its networks.
-        failed: The number of those that failed.
-    """
+    """One combination of a grid, and its mean score; None if one of its networks has failed."""
 
     values: Mapping[str, Any]
     score: float | None
@@ -37,37 +34,42 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The settings chosen for an arm, of all candidates tried.
-
-    Arguments:
-        edges: The settings chosen at an end of their grid: the best may lie beyond.
-    """
+    """The settings chosen for an arm; the best may lie beyond those at an edge of their grid."""
 
     chosen: Mapping[str, Any]
     edges: Sequence[str]
     tried: Sequence[Candidate]
 
 
-def combinations(tuning: Tuning, overrides: Sequence[str]) -> list[dict[str, Any]]:
+def combinations(tuning: Tuning | None, overrides: Sequence[str]) -> list[dict[str, Any]]:
     """Returns all combinations of the settings that an arm's overrides leave open."""
 
     set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
-    grid = {key: values for key, values in tuning.grid.items() if key not in set_by_arm}
+    grid = tuning.grid if tuning else {}
+    grid = {key: values for key, values in grid.items() if key not in set_by_arm}
 
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
-def choose(tuning: Tuning, candidates: Sequence[Candidate]) -> Selection | None:
-    """Chooses the best candidate, the first of equals; None if networks of all have failed.
+def choose(tuning: Tuning, tried: Sequence[Tried]) -> Selection | None:
+    """Chooses the best combination, the first of equals; None if networks of all have failed.
 
     One whose networks did not all end is not chosen: a rate at which training diverges now and
     then is not a good one, however well the rest does.
     """
 
+    candidates = []
+    for values, summaries in tried:
+        scores = [None if each is None else each.get(tuning.metric) for each in summaries]
+        known = [score for score in scores if score is not None]
+        failed = len(scores) - len(known)
+        score = None if failed or not known else fmean(known)
+        candidates.append(Candidate(values, score, len(scores), failed))
     whole = [each for each in candidates if each.score is not None]
     if not whole:
         return None
-    best = max(whole, key=lambda each: tuning.sign * (each.score or 0.0))
+    sign = -1 if tuning.metric.endswith("/loss") else 1
+    best = max(whole, key=lambda each: sign * (each.score or 0.0))
     edges = [
         key
         for key, value in best.values.items()
@@ -75,15 +77,3 @@ def choose(tuning: Tuning, candidates: Sequence[Candidate]) -> Selection | None:
     ]
 
     return Selection(best.values, edges, candidates)
-
-
-def scored(
-    values: Mapping[str, Any], summaries: Sequence[Mapping[str, Any] | None], metric: str
-) -> Candidate:
-    """Scores a combination by the summaries of its networks, None of those that failed."""
-
-    scores = [None if each is None else each.get(metric) for each in summaries]
-    known = [score for score in scores if score is not None]
-    failed = len(scores) - len(known)
-
-    return Candidate(values, None if failed or not known else fmean(known), len(scores), failed)

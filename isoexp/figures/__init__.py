@@ -24,13 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-CAPTION: dict[str, Any] = {
-    "fontsize": 6, "color": "0.4", "family": "monospace", "ha": "center", "va": "top",
-}  # fmt: skip
-
 KEY = b"isoexp.figure"
-
-MARGIN_INCHES = 0.1
 
 Draw = Callable[["pd.DataFrame", "Figure"], None]
 
@@ -51,7 +45,8 @@ def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
         if caption:  # below the figure as it is laid out
             _lay_out(figure)
             wrapped = textwrap.fill(caption, width=int(18 * figure.get_figwidth()))
-            figure.text(0.5, -0.01, wrapped, **CAPTION)
+            look = {"fontsize": 6, "color": "0.4", "family": "monospace"}
+            figure.text(0.5, -0.01, wrapped, ha="center", va="top", **look)
 
     return figure
 
@@ -66,7 +61,7 @@ def save(how: Draw, table: "pd.DataFrame", path: Path, caption: str = "") -> Non
         figure = draw(how, table, caption)
         _lay_out(figure)
         # Measured here and not by savefig, which draws all of it once more for that.
-        box = figure.get_tightbbox().padded(MARGIN_INCHES)
+        box = figure.get_tightbbox().padded(0.1)  # inches
         content = io.BytesIO()
         figure.savefig(content, format="png", bbox_inches=box)
     write_bytes(path, content.getvalue())
@@ -112,11 +107,9 @@ def find(name: str) -> Callable[..., Any]:
 
 
 def undrawn(run: Path, again: bool = False) -> dict[Path, str | None]:
-    """Returns the drawer of each table that has rows and no figure yet, None where none is known.
+    """Returns the drawer of each table that has rows, in the folder of a run; None where unknown.
 
-    Arguments:
-        run: The folder of a run.
-        again: Whether to return the tables that have a figure, too.
+    Tables that have a figure are returned only if again.
     """
 
     found = {}
@@ -130,7 +123,7 @@ def undrawn(run: Path, again: bool = False) -> dict[Path, str | None]:
 
 
 def missing(run: Path) -> list[Path]:
-    """Returns the tables in the folder of a run that lack their figure."""
+    """Returns the tables in the folder of a run that lack the figure that they could have."""
 
     return [path for path, named in undrawn(run).items() if named]
 
@@ -157,8 +150,6 @@ def draw_beside(path: Path, caption: str, named: str | None = None) -> str | Non
 
 
 def _footer(path: Path) -> Any:
-    """Reads the number of rows and the metadata of a table; None if it cannot be read."""
-
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -8,16 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import COLORS, CONTROL, short, title, trained, untrained
+from .style import COLORS, CONTROL, legend, short, title, trained, untrained
 
 MAPS = {
     "orthogonal": "orthogonal",
-    "signed": "signed permutation",
-    "signed_turned": "… in a random basis",
-    "permutation": "permutation",
-    "permutation_turned": "… in a random basis",
+    "signed": "signed permutation", "signed_turned": "… in a random basis",
+    "permutation": "permutation", "permutation_turned": "… in a random basis",
     "identity": "identity",
-}
+}  # fmt: skip
 """The names of maps, the best at the top."""
 
 
@@ -45,9 +43,16 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
         column[1].set_xlabel("share that is nearest to itself", fontsize=8)
     for axes in grid[:, 0]:
         axes.set_yticks(range(len(MAPS)), list(MAPS.values()))
-    grid[0, 0].invert_yaxis()
+    first, grey = grid[0, 0], CONTROL["color"]
+    first.invert_yaxis()
 
-    _legend(figure, table)
+    first.plot([], [], "o", color=COLORS[0], markersize=5, label="trained")
+    if "translation" in set(table["measure"]):
+        first.plot([], [], "D", color=COLORS[1], markersize=5, label="words, without known pairs")
+    first.plot([], [], color=grey, linewidth=6, label="shuffled")
+    if len(before):
+        first.plot([], [], "o", markerfacecolor="none", markeredgecolor=grey, label="untrained")
+    legend(first, "lower center", ncols=4)
     figure.suptitle(title(table, "Agreement of twins (App. F.2)", "samples a half"), fontsize=10)
 
 
@@ -59,18 +64,5 @@ def _show(axes: Axes, rows: pd.DataFrame, measure: str, marker: str, color: str 
     at = [list(MAPS).index(name) for name in part.index]
     if color is not None:
         axes.hlines(at, part["control_low"], part["control_high"], color=CONTROL["color"], lw=6)
-    face = color or "none"
-    edge = color or CONTROL["color"]
-    axes.plot(part["value"], at, marker, markerfacecolor=face, markeredgecolor=edge, markersize=5)
-
-
-def _legend(figure: Figure, table: pd.DataFrame) -> None:
-    axes = figure.axes[0]
-    grey = CONTROL["color"]
-    axes.plot([], [], "o", color=COLORS[0], markersize=5, label="trained")
-    if "translation" in set(table["measure"]):
-        axes.plot([], [], "D", color=COLORS[1], markersize=5, label="words, without known pairs")
-    axes.plot([], [], color=grey, linewidth=6, label="shuffled")
-    if len(untrained(table)):
-        axes.plot([], [], "o", markerfacecolor="none", markeredgecolor=grey, label="untrained")
-    figure.legend(fontsize=7, loc="outside lower center", ncols=4)
+    look = {"markerfacecolor": color or "none", "markeredgecolor": color or CONTROL["color"]}
+    axes.plot(part["value"], at, marker, **look, markersize=5)

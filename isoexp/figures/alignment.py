@@ -27,7 +27,17 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
 
     for row, (layer, rows) in enumerate(layers):
         coordinates, sweep = (figure.add_subplot(grid[row, column]) for column in (0, 1))
-        _draw_coordinates(coordinates, rows)
+        unit = rows[rows["measure"] == "coordinate"]
+        random = unit[unit["basis"] == "random"]
+        t = np.asarray(random["at"])
+        width = 2 / len(t)
+        coordinates.plot(t, random["null"] / width, **CONTROL, label="null, exact")
+        _draw_band(coordinates, t, random, width)
+        for basis, (label, color) in BASES.items():
+            part = unit[unit["basis"] == basis]
+            if len(part):
+                coordinates.step(t, part["value"] / width, color=color, where="mid", label=label)
+        coordinates.set(xlabel="x̂·b̂", xlim=(-1, 1), ylim=(0, None), ylabel="density")
         _draw_sweep(sweep, rows)
         _draw_planes(figure, grid[row, 2], rows)
         coordinates.set_title(f"{short(layer)}: coordinates", fontsize=9)
@@ -38,30 +48,10 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     figure.suptitle(title(table, "Alignment (Secs. 1, 2.3)", "samples"), fontsize=10)
 
 
-def _draw_coordinates(axes: Axes, rows: Any) -> None:
-    """Draws the density of x̂·b̂ in each basis."""
-
-    rows = rows[rows["measure"] == "coordinate"]
-    random = rows[rows["basis"] == "random"]
-    t = np.asarray(random["at"])
-    width = 2 / len(t)
-
-    axes.plot(t, random["null"] / width, **CONTROL, label="null, exact")
-    _draw_band(axes, t, random, width)
-    for basis, (label, color) in BASES.items():
-        part = rows[rows["basis"] == basis]
-        if len(part):
-            axes.step(t, part["value"] / width, color=color, where="mid", label=label)
-    axes.set(xlabel="x̂·b̂", xlim=(-1, 1), ylim=(0, None), ylabel="density")
-
-
 def _draw_sweep(axes: Axes, rows: Any) -> None:
-    """Draws SRM(θ) / SRM₀ in each basis, of the widest spotlight, and dotted of the narrowest."""
-
     rows = rows[rows["measure"] == "spotlight"]
     if not len(rows):
         return
-
     narrow, level = rows["null"].min(), rows["null"].max()
     axes.axhline(1.0, **CONTROL)
     for null, style in ((narrow, ":"), (level, "-")):
@@ -108,8 +98,6 @@ def _draw_planes(figure: Figure, place: Any, rows: Any) -> None:
 
 
 def _draw_band(axes: Axes, at: Any, random: Any, unit: float) -> None:
-    """Draws the random bases, mean and standard deviation."""
-
     mean, sd = (np.asarray(random[column]) / unit for column in ("value", "value_sd"))
     axes.fill_between(at, mean - sd, mean + sd, color=COLORS[0], alpha=0.25, linewidth=0)
     axes.plot(at, mean, color=COLORS[0], label="Haar-random bases, ± s.d.")

@@ -1,21 +1,22 @@
-"""Figures of arms: networks that differ by more than their seed, side by side."""
+"""Figures of arms, side by side: every seed a dot, or the mean over seeds as a curve."""
 
-__all__ = ["curves", "dots", "svg"]
+__all__ = ["curves", "dots", "draw_curves", "draw_dots", "over_seeds", "svg"]
 
 import io
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from ..statistics import mean_interval
 from .style import COLORS, STYLES, default_settings, legend
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -30,16 +31,66 @@ SPREAD = 0.25
 BESIDE = 0.4
 """The reach of an axis beyond the means for the sake of intervals, of the means' range."""
 
+POINTS = 200
+"""Places at which a curve is drawn, at most."""
+
 SETTINGS: dict[Any, str] = {"svg.fonttype": "none", "svg.hashsalt": "isoexp"}
 """Letters stay letters, and the same numbers give the same file."""
 
 
-def dots(table: "pd.DataFrame", figure: "Figure") -> None:
+Panel = tuple[str, bool, Iterable[tuple[str, np.ndarray]]]
+"""A metric, whether it is compared by ratios, and its arms with their values by seed."""
+
+
+def dots(panels: Iterable[Panel]) -> bytes | None:
+    """Draws every finite value as a dot, beside the mean of its arm; None if there is none."""
+
+    rows = [
+        (metric, log, arm, value, *mean_interval(values, log))
+        for metric, log, arms in panels
+        for arm, values in arms
+        for value in values[np.isfinite(values)]
+    ]
+    columns = pd.Index(["metric", "log", "arm", "value", "mean", "low", "high"])
+
+    return svg(draw_dots, pd.DataFrame(rows, columns=columns)) if rows else None
+
+
+def curves(parts: Sequence[pd.DataFrame], x: str, log_x: bool, log_y: Iterable[str]) -> bytes:
+    """Draws a panel for each `panel` and a curve for each `arm` of tables from `over_seeds`.
+
+    The x axis is named x; of the panels in log_y the y axis is logarithmic.
+    """
+
+    table = pd.concat(parts).assign(x_name=x, log_x=log_x)
+
+    return svg(draw_curves, table.assign(log_y=table["panel"].isin([*log_y])))
+
+
+def over_seeds(tables: Iterable[pd.DataFrame], x: str, y: str) -> pd.DataFrame:
+    """Averages a column y at each value of a column x: x, mean, low, high.
+
+    Rows of one x are averaged within a seed first; a seed that lacks a column is passed over.
+    """
+
+    seeds: list[Any] = []
+    for table in tables:
+        if x in table and y in table:
+            # An α of 10 may have come out as 9.999… in one of them.
+            place: Any = table[x].map(lambda value: float(f"{value:.6g}"))
+            values: Any = table[y]
+            seeds.append(values.groupby(place).mean().dropna())
+    wide: Any = pd.concat(seeds, axis=1).sort_index() if seeds else pd.DataFrame()
+    thinned = wide.iloc[:: max(1, -(-len(wide) // POINTS))]
+    rows = [(float(x), *mean_interval(own)) for x, own in thinned.astype(float).iterrows()]
+
+    return pd.DataFrame(rows, columns=pd.Index(["x", "mean", "low", "high"]))
+
+
+def draw_dots(table: pd.DataFrame, figure: "Figure") -> None:
     """Draws a panel a metric: every seed a dot, the mean with its interval, arm by arm.
 
-    Arguments:
-        table: metric, log, arm, value, mean, low and high; a row a seed.
-        figure: An empty figure.
+    The table has metric, log, arm, value, mean, low and high; a row a seed.
     """
 
     arms = list(dict.fromkeys(table["arm"]))
@@ -53,8 +104,15 @@ def dots(table: "pd.DataFrame", figure: "Figure") -> None:
     for axes, (metric, part) in zip(grid, metrics, strict=False):
         for place, (arm, color) in enumerate(zip(arms, cycle(COLORS), strict=False)):
             own = part[part["arm"] == arm]
-            if len(own):
-                _arm(axes, own, place, color, raster)
+            if not len(own):
+                continue
+            mean, low, high = (float(own[key].iloc[0]) for key in ("mean", "low", "high"))
+            if np.isfinite(low) and np.isfinite(high):
+                axes.plot([low, high], [place, place], color="black", linewidth=1.2)
+            axes.plot([mean], [place], "|", color="black", markersize=11, markeredgewidth=1.2)
+            # Spread, so that equal ones are seen.
+            around = np.linspace(-SPREAD, SPREAD, len(own)) if len(own) > 1 else np.zeros(1)
+            axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
         if part["log"].any() and (part["value"] > 0).all():
             _be_logarithmic(axes)
         axes.set_xlabel(_plain(metric), fontsize=8)
@@ -68,12 +126,10 @@ def dots(table: "pd.DataFrame", figure: "Figure") -> None:
     first.set_ylim(len(arms) - 0.5, -0.5)
 
 
-def curves(table: "pd.DataFrame", figure: "Figure") -> None:
+def draw_curves(table: pd.DataFrame, figure: "Figure") -> None:
     """Draws a panel a column: the mean over seeds of each arm, with its interval.
 
-    Arguments:
-        table: panel, arm, x, mean, low and high; x_name, and log_x and log_y of the axes.
-        figure: An empty figure.
+    The table has panel, arm, x, mean, low and high; x_name, and log_x and log_y of the axes.
     """
 
     arms = list(dict.fromkeys(table["arm"]))
@@ -87,9 +143,8 @@ def curves(table: "pd.DataFrame", figure: "Figure") -> None:
             style = STYLES[place // len(COLORS) % len(STYLES)]
             axes.plot(own["x"], own["mean"], style, color=color, label=_plain(arm), lw=1.4)
             bounded = own[np.isfinite(own["low"]) & np.isfinite(own["high"])]
-            axes.fill_between(
-                bounded["x"], bounded["low"], bounded["high"], color=color, alpha=0.15, lw=0
-            )
+            band = (bounded[key] for key in ("x", "low", "high"))
+            axes.fill_between(*band, color=color, alpha=0.15, lw=0)
         axes.set_xlabel(_plain(part["x_name"].iloc[0]), fontsize=9)
         axes.set_ylabel(_plain(panel), fontsize=9)
         axes.tick_params(labelsize=8)
@@ -101,14 +156,14 @@ def curves(table: "pd.DataFrame", figure: "Figure") -> None:
     legend(grid[0], "right upper", fontsize=8, frameon=False)
 
 
-def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") -> bytes:
-    """Draws a table, by `dots` or `curves`, as an SVG that loads nothing from elsewhere."""
+def svg(how: Callable[[pd.DataFrame, "Figure"], None], table: pd.DataFrame) -> bytes:
+    """Draws a table, by one of the two above, as an SVG that loads nothing from elsewhere."""
 
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     content = io.BytesIO()
-    with default_settings(SETTINGS), warnings.catch_warnings():
+    with default_settings(**SETTINGS), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that a font has not: the reader's may
         figure = Figure(dpi=150, layout="constrained")
         FigureCanvasSVG(figure)
@@ -116,31 +171,16 @@ def svg(how: Callable[["pd.DataFrame", "Figure"], None], table: "pd.DataFrame") 
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(content, format="svg", metadata=nothing)
 
-    return _small(content.getvalue().decode()).encode()
-
-
-def _small(drawing: str) -> str:
-    """Rounds an SVG to hundredths of a point, and drops comments and indents: half the letters."""
-
+    # Half the letters: no comments, no indents, hundredths of a point.
+    drawing = content.getvalue().decode()
     drawing = re.sub(r"<!DOCTYPE[^>]*>|<!--.*?-->", "", drawing, flags=re.DOTALL)
     drawing = re.sub(r">\s+<", ">\n<", drawing)
     hundredths = lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", re.sub(r"\s+", " ", tag[0]))
 
-    return re.sub(r"<[^>]*>", hundredths, drawing)
+    return re.sub(r"<[^>]*>", hundredths, drawing).encode()
 
 
-def _arm(axes: "Axes", own: "pd.DataFrame", place: int, color: str, raster: bool) -> None:
-    """Draws the mean of an arm, and above it the dots, spread so that equal ones are seen."""
-
-    around = np.linspace(-SPREAD, SPREAD, len(own)) if len(own) > 1 else np.zeros(1)
-    mean, low, high = (float(own[key].iloc[0]) for key in ("mean", "low", "high"))
-    if np.isfinite(low) and np.isfinite(high):
-        axes.plot([low, high], [place, place], color="black", linewidth=1.2)
-    axes.plot([mean], [place], "|", color="black", markersize=11, markeredgewidth=1.2)
-    axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
-
-
-def _bounds(part: "pd.DataFrame", log: bool) -> tuple[float, float]:
+def _bounds(part: pd.DataFrame, log: bool) -> tuple[float, float]:
     """Chooses the ends of an axis: intervals of few seeds may be far wider than all means."""
 
     forth, back = (np.log, np.exp) if log else (np.asarray, np.asarray)

@@ -4,7 +4,6 @@ __all__ = ["draw"]
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import COLORS, CONTROL, name_layers, title, trained, untrained
@@ -17,13 +16,23 @@ ERRORS = (
     ("relative_error", "o", COLORS[0], "where f commutes"),
 )
 
+WIDTHS = ((-0.2, "width", CONTROL["color"]), (0.2, "effective_width", COLORS[0]))
+
 
 def draw(table: pd.DataFrame, figure: Figure) -> None:
     """Draws the widths of layers, what they need of them, and the error after compression."""
 
     widths, errors = figure.subplots(1, 2)
     rows = trained(table)
-    _draw_widths(widths, rows)
+    for shift, column, color in WIDTHS:
+        at = np.arange(len(rows)) + shift
+        widths.bar(at, rows[column], 0.4, color=color, label=column.replace("_", " "))
+        for x, width in zip(at, rows[column], strict=True):
+            widths.annotate(str(width), (x, width), ha="center", va="bottom", fontsize=7)
+    kept = rows["compressed_parameters"].sum() / rows["parameters"].sum()
+    widths.set(ylabel="features")
+    widths.margins(y=0.12)
+    widths.set_title(f"{100 * kept:.3g} % of the parameters kept", fontsize=9)
 
     for part, style, what in ((rows, {}, ""), (untrained(table), CONTROL, ", untrained")):
         for column, marker, color, label in ERRORS:
@@ -40,16 +49,3 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
         axes.set_xlim(-0.6, len(rows) - 0.4)
         axes.legend(fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)
     figure.suptitle(title(table, "Compression (Ganev et al. 2021)", "samples"))
-
-
-def _draw_widths(axes: Axes, rows: pd.DataFrame) -> None:
-    bars = ((-0.2, "width", CONTROL["color"]), (0.2, "effective_width", COLORS[0]))
-    for shift, column, color in bars:
-        at = np.arange(len(rows)) + shift
-        axes.bar(at, rows[column], 0.4, color=color, label=column.replace("_", " "))
-        for x, width in zip(at, rows[column], strict=True):
-            axes.annotate(str(width), (x, width), ha="center", va="bottom", fontsize=7)
-    kept = rows["compressed_parameters"].sum() / rows["parameters"].sum()
-    axes.set(ylabel="features")
-    axes.margins(y=0.12)
-    axes.set_title(f"{100 * kept:.3g} % of the parameters kept", fontsize=9)

@@ -2,32 +2,31 @@
 
 __all__ = ["draw"]
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import COLORS, CONTROL, title, trained
 
-SYMMETRY = {
-    "geodesic": ({"color": COLORS[0], "linewidth": 2.4}, "a rotation"),
-    "permutation geodesic": ({"color": COLORS[1], "linewidth": 1.0}, "a permutation"),
+PANELS = {
+    "to copies of itself (Eqn 15)": {
+        "geodesic": ({"color": COLORS[0], "linewidth": 2.4}, "a rotation"),
+        "permutation geodesic": ({"color": COLORS[1], "linewidth": 1.0}, "a permutation"),
+    },
+    "to a twin of another seed": {
+        "raw": (CONTROL, "as it is"),
+        "permutation": ({"color": COLORS[1]}, "permuted"),
+        "signed": ({"color": COLORS[4]}, "permuted ±"),
+        "orthogonal": ({"color": COLORS[0]}, "rotated"),
+    },
 }
-STRAIGHT = {
-    "raw": (CONTROL, "as it is"),
-    "permutation": ({"color": COLORS[1]}, "permuted"),
-    "signed": ({"color": COLORS[4]}, "permuted ±"),
-    "orthogonal": ({"color": COLORS[0]}, "rotated"),
+"""The paths of each panel, each with its style and its end."""
+
+LEGEND = {
+    "title": "end of the path, barrier (test)",
+    "fontsize": 7,
+    "title_fontsize": 7,
+    "ncols": 2,
 }
-
-PANELS = (
-    (SYMMETRY, "to copies of itself (Eqn 15)"),
-    (STRAIGHT, "to a twin of another seed"),
-)
-
-Styles = Mapping[str, tuple[Mapping[str, Any], str]]
 
 
 def draw(table: pd.DataFrame, figure: Figure) -> None:
@@ -36,32 +35,21 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     rows = trained(table)
     rows = rows.loc[rows["layer"] == "all"]
     paths, splits = set(rows["path"]), set(rows["split"])
-    panels = [(styles, what) for styles, what in PANELS if paths & set(styles)]
+    panels = {what: styles for what, styles in PANELS.items() if paths & set(styles)}
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-    for axes, (styles, what) in zip(grid, panels, strict=True):
-        _draw_paths(rows, axes, styles)
+    for axes, (what, styles) in zip(grid, panels.items(), strict=True):
+        for path, (style, label) in styles.items():
+            for split, line in (("test", "-"), ("train", ":")):
+                part = rows[(rows["path"] == path) & (rows["split"] == split)]
+                over = part.groupby("draw")["barrier"].first().mean()
+                named = f"{label}, {over:.2g}" if split == "test" and len(part) else None
+                for _, each in part.groupby("draw", sort=False):
+                    axes.plot(each["t"], each["loss"], line, **style, label=named)
+                    named = None
         axes.set_xlabel("t")
         axes.set_title(what, fontsize=9)
-        axes.legend(
-            fontsize=7,
-            title="end of the path, barrier (test)",
-            title_fontsize=7,
-            loc="upper center",
-            bbox_to_anchor=(0.5, -0.18),
-            ncols=2,
-        )
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), **LEGEND)
 
     grid[0].set_ylabel("loss (train: dotted)" if "train" in splits else "loss")
     grid[0].set_ylim(bottom=0)
     figure.suptitle(title(table, "Connectivity (Sec. 2.2)", "samples"))
-
-
-def _draw_paths(rows: pd.DataFrame, axes: Axes, styles: Styles) -> None:
-    for path, (style, label) in styles.items():
-        for split, line in (("test", "-"), ("train", ":")):
-            part = rows[(rows["path"] == path) & (rows["split"] == split)]
-            over = part.groupby("draw")["barrier"].first().mean()
-            named = f"{label}, {over:.2g}" if split == "test" and len(part) else None
-            for _, each in part.groupby("draw", sort=False):
-                axes.plot(each["t"], each["loss"], line, **style, label=named)
-                named = None

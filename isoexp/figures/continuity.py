@@ -22,12 +22,10 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     before = untrained(table)
 
     for color, (factor, rows) in colored(table, "factor"):
-        own = before[before["factor"] == factor]
-        for axes, shown in ((decoded, _r2), (between, _interpolation), (angles, _angle)):
-            for part, how in ((rows, "o-"), (own, ":")):
-                layers, y = shown(part)
-                x = [places.index(layer) for layer in layers]
-                axes.plot(x, y, how, color=color, markersize=3, label=factor)
+        for part, how in ((rows, "o-"), (before[before["factor"] == factor], ":")):
+            for axes, shown in zip((decoded, between, angles), _shown(part), strict=True):
+                x = [places.index(layer) for layer in shown.index]
+                axes.plot(x, shown, how, color=color, markersize=3, label=factor)
 
     decoded.set(ylabel="R² of a linear decoder", ylim=(min(-0.05, decoded.get_ylim()[0]), 1.05))
     between.axhline(1, **CONTROL)
@@ -67,21 +65,14 @@ def _draw_levels(axes: Axes, table: pd.DataFrame) -> None:
     axes.set(xlabel="levels m", ylabel="resultant ρ of decoded values", ylim=(0, None))
 
 
-def _r2(rows: Any) -> tuple[Any, Any]:
-    rows = rows[rows["measure"] == "decode_r2"]
+def _shown(rows: Any) -> tuple[Any, Any, Any]:
+    decoded, between, angles = (
+        rows[rows["measure"] == measure].set_index("layer")
+        for measure in ("decode_r2", "interpolation_error", "limit_angle_rad")
+    )
+    off = (between["at"] - 0.5).abs()
+    half = between[off == off.min()]
+    half = half[~half.index.duplicated()]  # of λ = 1/3 and 2/3, one
+    angles = angles[angles["basis"] == "standard"]
 
-    return rows["layer"], rows["value"]
-
-
-def _interpolation(rows: Any) -> tuple[Any, Any]:
-    rows = rows[rows["measure"] == "interpolation_error"]
-    half = rows[(rows["at"] - 0.5).abs() == (rows["at"] - 0.5).abs().min()]
-    half = half.drop_duplicates("layer")  # of λ = 1/3 and 2/3, one
-
-    return half["layer"], half["value"] / half["null"]
-
-
-def _angle(rows: Any) -> tuple[Any, Any]:
-    rows = rows[(rows["measure"] == "limit_angle_rad") & (rows["basis"] == "standard")]
-
-    return rows["layer"], rows["value"] - rows["null"]
+    return decoded["value"], half["value"] / half["null"], angles["value"] - angles["null"]

@@ -4,14 +4,11 @@ __all__ = ["draw"]
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import COLORS, CONTROL, name_layers, title, trained
 
 FORMS = {"own": COLORS[0], "tanh": COLORS[1], "relu": CONTROL["color"]}
-
-PASSES = {"forward": "forward", "both": "forward and back"}
 
 
 def draw(table: pd.DataFrame, figure: Figure) -> None:
@@ -21,8 +18,13 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     *timed, kept = figure.subplots(1, 3)
     rows = trained(table)
 
-    for axes, (way, what) in zip(timed, PASSES.items(), strict=True):
-        _draw_times(axes, rows.loc[rows["pass"] == way])
+    passes = {"forward": "forward", "both": "forward and back"}
+    for axes, (way, what) in zip(timed, passes.items(), strict=True):
+        for i, (form, color) in enumerate(FORMS.items()):
+            part = rows[(rows["form"] == form) & (rows["pass"] == way)]
+            at = np.arange(len(part)) + 0.15 * (i - 1)
+            axes.vlines(at, 1e3 * part["time_low_s"], 1e3 * part["time_high_s"], color=color)
+            axes.plot(at, 1e3 * part["time_s"], "o", color=color, markersize=5, label=form)
         axes.set_title(what, fontsize=9)
         axes.set_ylim(bottom=0)
     timed[0].set_ylabel("time, median and quartiles (ms)")
@@ -40,13 +42,3 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
         name_layers(axes, layers)
         axes.set_xlim(-0.6, len(layers) - 0.4)
     figure.suptitle(title(table, "Cost (Sec. 4.1)", "vectors"), fontsize=10)
-
-
-def _draw_times(axes: Axes, rows: pd.DataFrame) -> None:
-    """Draws a point a layer and form, and a line from the lower to the upper quartile."""
-
-    for i, (form, color) in enumerate(FORMS.items()):
-        part = rows[rows["form"] == form]
-        at = np.arange(len(part)) + 0.15 * (i - 1)
-        axes.vlines(at, 1e3 * part["time_low_s"], 1e3 * part["time_high_s"], color=color)
-        axes.plot(at, 1e3 * part["time_s"], "o", color=color, markersize=5, label=form)

@@ -9,11 +9,9 @@ from matplotlib.figure import Figure
 from .style import COLORS, CONTROL, UNTRAINED, title, trained, untrained
 
 SHARES = {
-    "accuracy": "accuracy",
-    "linear_accuracy": "accuracy of L",
-    "agreement": "same decision",
-    "undecided": "undecided",
-}
+    "accuracy": "accuracy", "linear_accuracy": "accuracy of L",
+    "agreement": "same decision", "undecided": "undecided",
+}  # fmt: skip
 
 ANGLES = {"angle_mean_rad": "mean", "angle_max_rad": "largest"}
 

@@ -4,7 +4,6 @@ __all__ = ["draw"]
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import COLORS, CONTROL, UNTRAINED, legend, name_layers, title, trained, untrained
@@ -26,7 +25,27 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     figure.set_figwidth(max(1.4 * figure.get_figwidth(), 4 + 0.45 * sum(counts)))
     grid = figure.subplots(1, 2, sharey=True, width_ratios=counts)
     for axes, part, what in zip(grid, panels, PANELS.values(), strict=True):
-        _draw_errors(part, axes)
+        rows, control = trained(part), untrained(part)
+        layers = list(dict.fromkeys(rows["layer"]))
+        groups = list(dict.fromkeys(rows["group"]))
+        at = np.arange(len(layers))
+        points = {"fmt": "o", "markersize": 4, "elinewidth": 1}
+        for i, (group, color) in enumerate(zip(groups, COLORS, strict=False)):
+            for own, shift, face, label in (
+                (rows, -0.04, color, f"g from {group}"),
+                (control, 0.04, "white", None),
+            ):
+                shown = own.loc[own["group"] == group]
+                if len(shown) == len(layers):
+                    look = {"color": color, "markerfacecolor": face, "label": label, **points}
+                    place = at + 0.24 * (i - 1) + shift
+                    axes.errorbar(place, shown["error_mean"], shown["error_sd"], **look)
+        if len(control):
+            hollow = {"color": "0.4", "markerfacecolor": "white", "markersize": 4}
+            axes.plot([], [], "o", **hollow, label=UNTRAINED)
+        rounding = rows.loc[rows["group"] == groups[0], "rounding"]
+        axes.hlines(rounding, at - 0.42, at + 0.42, **CONTROL, label="rounding")
+        name_layers(axes, layers, rotation=30, ha="right")
         axes.set_title(what, fontsize=9)
 
     threshold = np.nanmin(np.asarray(table["rounding"]), initial=1e-3) / 10
@@ -36,28 +55,3 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     legend(grid[0], "right center")
     heading = title(table, "Equivariance (Eqn 12, corrected)", "vectors a layer")
     figure.suptitle(heading, fontsize=10)
-
-
-def _draw_errors(table: pd.DataFrame, axes: Axes) -> None:
-    rows, control = trained(table), untrained(table)
-    layers = list(dict.fromkeys(rows["layer"]))
-    groups = list(dict.fromkeys(rows["group"]))
-    at = np.arange(len(layers))
-    points = {"fmt": "o", "markersize": 4, "elinewidth": 1}
-
-    for i, (group, color) in enumerate(zip(groups, COLORS, strict=False)):
-        for part, shift, face, label in (
-            (rows, -0.04, color, f"g from {group}"),
-            (control, 0.04, "white", None),
-        ):
-            shown = part.loc[part["group"] == group]
-            if len(shown) == len(layers):
-                look = {"color": color, "markerfacecolor": face, "label": label, **points}
-                place = at + 0.24 * (i - 1) + shift
-                axes.errorbar(place, shown["error_mean"], shown["error_sd"], **look)
-    if len(control):
-        hollow = {"color": "0.4", "markerfacecolor": "white", "markersize": 4}
-        axes.plot([], [], "o", **hollow, label=UNTRAINED)
-    rounding = rows.loc[rows["group"] == groups[0], "rounding"]
-    axes.hlines(rounding, at - 0.42, at + 0.42, **CONTROL, label="rounding")
-    name_layers(axes, layers, rotation=30, ha="right")

@@ -11,12 +11,10 @@ from matplotlib.figure import Figure
 from .style import COLORS, CONTROL, title, trained
 
 KINDS = {
-    "random": "in a random direction",
-    "across": "across the orbit",
-    "tangent": "along its tangent",
-    "orbit": "along the orbit",
-}
-MARKERS = {"random": "o", "across": "s", "tangent": "^", "orbit": "D"}
+    "random": ("in a random direction", "o"), "across": ("across the orbit", "s"),
+    "tangent": ("along its tangent", "^"), "orbit": ("along the orbit", "D"),
+}  # fmt: skip
+"""The names and markers of perturbations."""
 
 
 def draw(table: pd.DataFrame, figure: Figure) -> None:
@@ -31,12 +29,12 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     grid = figure.subplots(1, len(panels), squeeze=False)[0]
 
     for axes, (column, label) in zip(grid, panels.items(), strict=True):
-        for (kind, name), color in zip(KINDS.items(), COLORS, strict=False):
+        for (kind, (name, marker)), color in zip(KINDS.items(), COLORS, strict=False):
             part = rows[rows["kind"] == kind]
             if len(part):
                 means: Any = part.groupby("size")[column].mean()
-                marker = {"marker": MARKERS[kind], "markersize": 4, "markerfacecolor": "none"}
-                axes.plot(means.index, means, color=color, label=name, **marker)
+                look = {"color": color, "markersize": 4, "markerfacecolor": "none"}
+                axes.plot(means.index, means, marker=marker, label=name, **look)
         axes.set(xscale="log", xlabel="perturbation ‖δ‖ / ‖θ‖", ylabel=label)
         if column == "returned":
             axes.set_ylim(-0.05, 1.05)

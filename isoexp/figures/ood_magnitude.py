@@ -2,7 +2,6 @@
 
 __all__ = ["draw"]
 
-from collections.abc import Mapping
 from itertools import cycle
 
 import numpy as np
@@ -27,7 +26,15 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     figure.set_figwidth(1.75 * figure.get_figwidth())
     panels = figure.subplots(1, 3)
     measure = "loss" if np.isnan(np.asarray(answers["accuracy"])).all() else "accuracy"
-    _draw_whole(answers.loc[whole], panels[0], measure, colors)
+    for site, rows in trained(answers.loc[whole]).groupby("site", sort=False):
+        label = f"{short(site)} scaled"
+        panels[0].plot(rows["scale"], rows[measure], color=colors[str(site)], label=label)
+    control = untrained(answers.loc[whole]).query("site == 'input'")
+    if len(control):
+        label = "untrained, input scaled"
+        panels[0].plot(control["scale"], control[measure], "--", **CONTROL, label=label)
+    panels[0].set_ylabel(f"test {measure}")
+    panels[0].set_title("all of the vector scaled", fontsize=9)
     _draw_features(answers.loc[~whole], panels[1], measure, colors)
     _draw_correlations(trained(behind), panels[2], colors)
 
@@ -42,25 +49,11 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
             axes.set_yscale("log")
         else:
             axes.set_ylim(-0.03, 1.03)
-    what = "Out-of-distribution magnitude (Sec. 2.1)"
-    figure.suptitle(title(table, what, "samples"), fontsize=10)
+    heading = title(table, "Out-of-distribution magnitude (Sec. 2.1)", "samples")
+    figure.suptitle(heading, fontsize=10)
 
 
-def _draw_whole(table: pd.DataFrame, axes: Axes, measure: str, colors: Mapping[str, str]) -> None:
-    for site, rows in trained(table).groupby("site", sort=False):
-        label = f"{short(site)} scaled"
-        axes.plot(rows["scale"], rows[measure], color=colors[str(site)], label=label)
-    control = untrained(table).query("site == 'input'")
-    if len(control):
-        label = "untrained, input scaled"
-        axes.plot(control["scale"], control[measure], "--", **CONTROL, label=label)
-    axes.set_ylabel(f"test {measure}")
-    axes.set_title("all of the vector scaled", fontsize=9)
-
-
-def _draw_features(
-    table: pd.DataFrame, axes: Axes, measure: str, colors: Mapping[str, str]
-) -> None:
+def _draw_features(table: pd.DataFrame, axes: Axes, measure: str, colors: dict[str, str]) -> None:
     """Draws each feature in each layer, on the samples of its class alone."""
 
     every = trained(table)
@@ -75,7 +68,7 @@ def _draw_features(
     axes.set_title("one feature scaled, same colours", fontsize=9)
 
 
-def _draw_correlations(table: pd.DataFrame, axes: Axes, colors: Mapping[str, str]) -> None:
+def _draw_correlations(table: pd.DataFrame, axes: Axes, colors: dict[str, str]) -> None:
     """Draws Spearman's ρ between the change of deflection and of loss, with its 95 % interval."""
 
     for layer, rows in table.groupby("layer", sort=False):

@@ -4,7 +4,6 @@ __all__ = ["draw"]
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .style import CONTROL, colored, legend, short, title, untrained
@@ -23,8 +22,21 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
 
     figure.set_size_inches(7.2, 6.0)
     grid = figure.subplots(2, 2, sharex=True).flat
+    control = untrained(table).query("rays == 'data_own'")
     for axes, (column, what) in zip(grid, PANELS.items(), strict=True):
-        _draw_lines(axes, table, column)
+        for color, (layer, rows) in colored(table, "layer"):
+            for kind, style in (("random", "-"), ("data", "--")):
+                part = rows[rows["rays"] == kind]
+                label = short(layer) if kind == "random" else None
+                axes.plot(part["alpha"], part[column], style, color=color, label=label)
+            own = rows[rows["rays"] == "data_own"]
+            axes.plot(own["alpha"], own[column], "o", color=color, markersize=5)
+        for style, kind in (("-", "random rays"), ("--", "data rays"), ("o", "data as it is")):
+            axes.plot([], [], style, color=CONTROL["color"], label=kind)
+        if len(control):
+            axes.plot(
+                control["alpha"], control[column], "x", **CONTROL, label="untrained, as it is"
+            )
         axes.set_xscale("log")
         axes.set_title(what, fontsize=9)
         if column == "pair_mean_rad":
@@ -38,21 +50,3 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
     largest = np.nanmax(np.asarray(table["theta_max_rad"]), initial=0.0)
     what = f"Refraction (Eqns 3–7), θ at most {largest:.2g} rad"
     figure.suptitle(title(table, what, "rays a point"), fontsize=10)
-
-
-def _draw_lines(axes: Axes, table: pd.DataFrame, column: str) -> None:
-    """Draws a line a layer for random rays, one for the data's directions, a dot for the data."""
-
-    for color, (layer, rows) in colored(table, "layer"):
-        for kind, style in (("random", "-"), ("data", "--")):
-            part = rows[rows["rays"] == kind]
-            label = short(layer) if kind == "random" else None
-            axes.plot(part["alpha"], part[column], style, color=color, label=label)
-        own = rows[rows["rays"] == "data_own"]
-        axes.plot(own["alpha"], own[column], "o", color=color, markersize=5)
-    for style, what in (("-", "random rays"), ("--", "data rays"), ("o", "data as it is")):
-        axes.plot([], [], style, color=CONTROL["color"], label=what)
-
-    control = untrained(table).query("rays == 'data_own'")
-    if len(control):
-        axes.plot(control["alpha"], control[column], "x", **CONTROL, label="untrained, as it is")

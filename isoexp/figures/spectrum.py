@@ -30,8 +30,14 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
             axes.legend(fontsize=7)
 
     activations = table.loc[table["of"] == "activations"]
+    activations = activations.drop(columns="network", errors="ignore")  # shown in their course
     for axes, (measure, what) in zip(grid[:, 1:].flat, COURSES.items(), strict=True):
-        _draw_course(axes, activations.loc[activations["measure"] == measure])
+        course = activations.loc[activations["measure"] == measure]
+        for color, (_, rows) in colored(course, "layer"):
+            steps = rows["step"] if "step" in rows else np.zeros(len(rows))
+            axes.plot(steps, rows["value"], ".-", color=color)
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xlabel("update")
         axes.set_title(what, fontsize=9)
     grid[1, 2].set_yscale("log")
     for axes in (*grid[0, 1:], grid[1, 1]):
@@ -55,14 +61,3 @@ def _draw_values(axes: Axes, table: pd.DataFrame) -> None:
     top = float(np.nanmax(np.asarray(table["value"]), initial=0.0)) or 1.0
     low = float(np.nanmin(np.asarray(table["value"]), initial=top))
     axes.set(yscale="log", xlabel="k", ylim=(max(low, 1e-4 * top) / 1.5, 1.5 * top))
-
-
-def _draw_course(axes: Axes, table: pd.DataFrame) -> None:
-    """Draws a number over the updates, a line a layer; a dot, where there was one network only."""
-
-    for color, (_, rows) in colored(table.drop(columns="network", errors="ignore"), "layer"):
-        steps = rows["step"] if "step" in rows else np.zeros(len(rows))
-        axes.plot(steps, rows["value"], ".-", color=color)
-
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set_xlabel("update")

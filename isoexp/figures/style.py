@@ -1,24 +1,13 @@
 """The common parts of figures: settings, colours, which rows they show, names and titles."""
 
 __all__ = [
-    "COLORS",
-    "CONTROL",
-    "STYLES",
-    "UNTRAINED",
-    "colored",
-    "default_settings",
-    "legend",
-    "name_layers",
-    "short",
-    "title",
-    "trained",
-    "untrained",
-]
+    "COLORS", "CONTROL", "STYLES", "UNTRAINED", "colored", "default_settings", "legend",
+    "name_layers", "short", "title", "trained", "untrained",
+]  # fmt: skip
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -36,12 +25,12 @@ UNTRAINED = "untrained"
 
 
 @contextmanager
-def default_settings(changes: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None]:
+def default_settings(**changes: Any) -> Iterator[None]:
     """Sets matplotlib to its defaults and changes of them: a user's matplotlibrc has no say."""
 
     from matplotlib import style
 
-    with style.context(["default", dict(changes)]):
+    with style.context(["default", changes]):
         yield
 
 
@@ -79,9 +68,8 @@ def name_layers(axes: "Axes", layers: Sequence[object], every: int = 1, **text: 
 def legend(axes: Any, loc: str, **settings: Any) -> None:
     """Puts the legend of one of a figure's axes outside of all of them."""
 
-    handles, labels = axes.get_legend_handles_labels()
     settings = {"fontsize": 7, "ncols": 1, **settings}
-    axes.figure.legend(handles, labels, loc=f"outside {loc}", **settings)
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc=f"outside {loc}", **settings)
 
 
 def title(table: "pd.DataFrame", what: str, unit: str) -> str:

@@ -1,16 +1,32 @@
-"""The answers of a claim: its verdict in a line, and the table of its comparisons."""
+"""The answers of a claim and what they rest on, comparisons and arms, in tables and figures."""
 
-__all__ = ["comparisons_table", "effects", "line", "outcome"]
+__all__ = [
+    "arms_table", "comparisons_table", "curve_figure", "effects", "line", "metrics_figure",
+    "outcome", "tuning_table",
+]  # fmt: skip
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 
-from ..claims.answer import NULL
+import numpy as np
+
+from ..claims import Metric
 from ..claims.decision import Answered, Decision
-from .cells import code, count, number, p_value, ranged, text, verdict
-from .document import Cell, Column, Table
+from ..claims.evidence import Evidence, matching
+from ..claims.verdict import LEVEL, NULL
+from ..figures.arms import curves, dots, over_seeds
+from ..statistics import bounds, mean_interval
+from .cells import code, count, estimate, interval, measured, number, ranged, text, verdict
+from .document import Cell, Column, Figure, Row, Table, numbers
 
 SHOWN = 2
 """Effects that the table of claims shows of one."""
+
+TOLD = 6
+"""Arms that the text beside a figure names."""
+
+Values = Mapping[str, Mapping[str, np.ndarray]]
+"""Of each metric the values of each arm by seed, NaN where they are missing."""
 
 
 def outcome(decision: Decision) -> str:
@@ -18,39 +34,38 @@ def outcome(decision: Decision) -> str:
 
     found = decision.verdict.verdict
     margins = {
-        number(each.comparison.margin) + (" as a ratio" if each.log else "")
+        number(each.comparison.margin) + (" as a ratio" if each.metric.log else "")
         for each in _deciding(decision)
         if each.answer.verdict == NULL
     }
+    if found == NULL and len(margins) == 1:
+        return f"no effect larger than {margins.pop()}"
 
-    return (
-        f"no effect larger than {margins.pop()}" if found == NULL and len(margins) == 1 else found
-    )
+    return found
 
 
 def line(decision: Decision) -> str:
     """Gives the reason of the verdict in one line."""
 
     controls = [
-        each
+        _told(each)
         for each in decision.answers
         if each.comparison.role == "control" and each.answer.verdict != "supported"
     ]
     if controls:
-        told = "; ".join(_told(each) for each in controls)
+        told = "; ".join(controls)
         return f"a control did not show what it must, so that the rest means nothing yet. {told}."
     found, deciding = decision.verdict.verdict, _deciding(decision)
-    telling = [each for each in deciding if each.answer.verdict == found]
+    telling = [_told(each) for each in deciding if each.answer.verdict == found]
     if not telling:
-        null = [each for each in deciding if each.answer.verdict == NULL]
-        held = len(deciding) - len(null)
-        shown = "; ".join(_told(each) for each in null[:SHOWN])
+        null = [_told(each) for each in deciding if each.answer.verdict == NULL]
+        held, shown = len(deciding) - len(null), "; ".join(null[:SHOWN])
         return f"the comparisons disagree: {held} of {len(deciding)} are as expected, but {shown}."
     if found == "supported" and len(telling) > SHOWN:
         return f"all {len(telling)} comparisons that decide are as expected."
     more = f"; and {len(telling) - SHOWN} more, below" if len(telling) > SHOWN else ""
 
-    return "; ".join(_told(each) for each in telling[:SHOWN]) + f"{more}."
+    return "; ".join(telling[:SHOWN]) + f"{more}."
 
 
 def effects(decision: Decision, shown: int = SHOWN) -> Cell:
@@ -61,10 +76,10 @@ def effects(decision: Decision, shown: int = SHOWN) -> Cell:
     """
 
     first = decision.verdict.verdict
-    told = []
-    for each in sorted(_deciding(decision), key=lambda each: each.answer.verdict != first):
-        found = ranged(each.interval, each.log).text
-        told.append(f"{each.question}: {found}, n = {each.answer.n}")
+    told = [
+        f"{each.question}: {ranged(each.interval, each.metric.log).text}, n = {each.answer.n}"
+        for each in sorted(_deciding(decision), key=lambda each: each.answer.verdict != first)
+    ]
     more = [f"and {len(told) - shown} more"] if len(told) > shown else []
 
     return Cell("\n".join(told[:shown] + more), ("; ".join(told),))
@@ -74,67 +89,143 @@ def comparisons_table(decision: Decision, name: str) -> Table:
     """Makes the table of comparisons; a column that none of them has is left out."""
 
     rows = [_row(place, each) for place, each in enumerate(decision.answers, start=1)]
-    kept = [
-        place
-        for place, (column, _) in enumerate(rows[0])
-        if column.head not in OPTIONAL or any(row[place][1].values[0] is not None for row in rows)
-    ]
-    levels = {each.answer.level for each in decision.answers}
+    kept = [head for head in rows[0] if any(row[head].values[0] is not None for row in rows)]
     caption = (
-        "The comparisons. Intervals have the level of "
-        f"{' and '.join(f'{100 * each:g} %' for each in sorted(levels))}, each by itself; what is "
+        f"The comparisons. Intervals have the level of {100 * LEVEL:g} %, each by itself; what is "
         "asked of every network has the worst value and the range of all. p-values are two-sided, "
         "of the mean being zero (of ratios: one); Holm counts all comparisons of the claim. Sign "
         "flips show in brackets the smallest p that so many seeds can reach."
     )
 
-    return Table(
-        name,
-        caption,
-        [rows[0][place][0] for place in kept],
-        [[row[place][1] for place in kept] for row in rows],
+    return Table.of(name, caption, [{head: row[head] for head in kept} for row in rows])
+
+
+def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
+    """Makes the table of arms: their overrides, their tuned settings, their metrics."""
+
+    claim = evidence.claim
+    rows: list[Row] = []
+    for arm, overrides in claim.arms.items():
+        row: Row = {"arm": code(arm), "words": code(" ".join(overrides))}
+        if claim.tuning is not None:
+            tuned = evidence.tuned.get(arm) or {}
+            chosen = [f"{key}={value}" for key, value in (tuned.get("chosen") or {}).items()]
+            edges = ", ".join(tuned.get("edges") or ()) or "no"
+            row["tuned to"] = code(" ".join(chosen))
+            row["at the end of its grid"] = text(edges if chosen else "")
+        for key, metric in claim.metrics.items():
+            own = values[key][arm]
+            cell = estimate(mean_interval(own, metric.log), int(np.isfinite(own).sum()))
+            row[measured(_titled(metric), key)] = cell
+        rows.append(row)
+
+    caption = "The arms, and the mean of each metric over seeds with its 95 % t interval."
+    if any(metric.log for metric in claim.metrics.values()):
+        caption += " What is compared by ratios has its geometric mean."
+
+    return Table.of(name, caption, rows)
+
+
+def tuning_table(evidence: Evidence, name: str) -> Table | None:
+    """Makes the table of scores, settings by arm; None if no arm was tuned."""
+
+    tuning, tuned = evidence.claim.tuning, evidence.tuned
+    if tuning is None or not tuned:
+        return None
+    scores: dict[str, dict[str, Cell]] = {}
+    for arm, each in tuned.items():
+        for tried in each["tried"]:
+            settings = " ".join(f"{key}={value}" for key, value in tried["values"].items())
+            failed = f"{tried['failed']} of {tried['networks']} failed" if tried["failed"] else ""
+            told, best = failed or number(tried["score"]), tried["values"] == each["chosen"]
+            cell = Cell(told + " (best)" * best, (tried["score"],), kind="best" * best)
+            scores.setdefault(settings, {})[arm] = cell
+    caption = (
+        f"Tuning: the mean {tuning.metric} of {tuning.seeds} networks of other seeds, for each "
+        "combination of the grid. The best of each arm is what was compared."
     )
-
-
-OPTIONAL = ("p (t)", "p (Holm)", "p (sign flips)", "d_z", "p (equivalence)", "seeds needed")
-
-
-def _row(place: int, answered: Answered) -> Sequence[tuple[Column, Cell]]:
-    """Makes the columns of a comparison, each with its cell."""
-
-    asked, answer = answered.comparison, answered.answer
-    what = f"{answered.metric.words}, as a ratio" if answered.log else answered.metric.words
-    effect = answer.effect
-    spread = (effect.estimate, effect.low, effect.high) if effect else None
-    needed = answer.seeds_needed
-
-    return [
-        (Column("", ("comparison",), number=True), count(place)),
-        (Column("contrast"), code(answered.contrast)),
-        (Column("of"), text(asked.words or what)),
-        (Column("verdict"), verdict(answer.verdict)),
-        (Column("role"), text(asked.role)),
-        (Column("expected"), text(answered.expected)),
-        (
-            Column("estimate", ("estimate", "low", "high"), number=True),
-            ranged(answered.interval),
-        ),
-        (Column("n", number=True), count(answer.n)),
-        (Column("p (t)", number=True), p_value(answer.p)),
-        (Column("p (Holm)", number=True), p_value(answer.p_holm)),
-        (
-            Column("p (sign flips)", ("p (sign flips)", "smallest p"), number=True),
-            p_value(answer.p_permutation, answer.p_permutation_smallest)
-            if answer.p_permutation is not None
-            else Cell("–", (None, None)),
-        ),
-        (Column("d_z", ("d_z", "d_z low", "d_z high"), number=True), ranged(spread)),
-        (Column("p (equivalence)", number=True), p_value(answer.p_equivalence)),
-        (
-            Column("seeds needed", number=True),
-            Cell("–" if needed is None else str(needed), (needed,)),
-        ),
+    columns = [Column("settings"), *map(numbers, tuned)]
+    rows = [
+        [code(settings), *(own.get(arm, text("")) for arm in tuned)]
+        for settings, own in scores.items()
     ]
+
+    return Table(name, caption, columns, rows)
+
+
+def metrics_figure(evidence: Evidence, values: Values, name: str) -> Figure | None:
+    """Draws the metrics, every seed a dot; None if nothing was measured."""
+
+    metrics = evidence.claim.metrics
+    svg = dots(  # titles in lines that fit below a panel
+        (textwrap.fill(_titled(m), 44), m.log, values[key].items()) for key, m in metrics.items()
+    )
+    if svg is None:
+        return None
+    alt = "Dots by arm."
+    for key, m in metrics.items():
+        means = [
+            f"{arm} {interval(*mean_interval(own, m.log))}" for arm, own in values[key].items()
+        ]
+        alt += f" {m.words}: {_several(means)}."
+    caption = "Every dot is a network; the bar is the mean over seeds with its 95 % t interval."
+    if any(metric.log for metric in metrics.values()):
+        caption += " Logarithmic axes, geometric means: of what is compared by ratios."
+
+    return Figure(name, svg, alt, caption)
+
+
+def curve_figure(evidence: Evidence, name: str) -> Figure | None:
+    """Draws the plot that a claim asks for; None if it asks for none, or has no rows."""
+
+    plot = evidence.claim.curve
+    if plot is None:
+        return None
+    parts, ends = [], []
+    for arm in plot.arms:
+        runs = [run for run in evidence.runs[arm].values() if run and run.status == "completed"]
+        frames = [evidence.results(run, plot.of) for run in runs]
+        found = [matching(frame, plot.where) for frame in frames if frame is not None]
+        part = over_seeds(found, plot.x, plot.y)
+        if len(part):
+            parts.append(part.assign(arm=arm, panel=plot.y))
+            first, last = (number(part["mean"].iloc[place], 3) for place in (0, -1))
+            ends.append(f"{arm} from {first} to {last}")
+    if not parts:
+        return None
+    x = np.concatenate([part["x"].to_numpy(dtype=float) for part in parts])
+    reach = f"from {number(x.min(), 3)} to {number(x.max(), 3)}"
+    alt = f"{plot.y} against {plot.x}, {reach}: {_several(ends)}."
+    conditions = ", ".join(f"{key} {value}" for key, value in plot.where.items())
+    of = f"the table of {plot.of}" + (f" where {conditions}" if conditions else "")
+    caption = f"{plot.y} in {of}: the mean over seeds of each arm with its 95 % t interval."
+
+    return Figure(name, curves(parts, plot.x, plot.log_x, log_y=()), alt, caption)
+
+
+def _row(place: int, answered: Answered) -> Row:
+    asked, answer, metric = answered.comparison, answered.answer, answered.metric
+    effect, flips = answer.effect, answer.p_permutation
+    reached = "" if flips is None else f" (≥ {number(answer.p_permutation_smallest, 2)})"
+
+    return {
+        numbers("", "comparison"): count(place),
+        "contrast": code(answered.contrast),
+        "of": text(asked.words or metric.words + (", as a ratio" if metric.log else "")),
+        "verdict": verdict(answer.verdict),
+        "role": text(asked.role),
+        "expected": text(answered.expected),
+        numbers("estimate", "estimate", "low", "high"): ranged(answered.interval),
+        numbers("n"): count(answer.n),
+        numbers("p (t)"): count(answer.p, 2),
+        numbers("p (Holm)"): count(answer.p_holm, 2),
+        numbers("p (sign flips)", "p (sign flips)", "smallest p"): Cell(
+            number(flips, 2) + reached, (flips, answer.p_permutation_smallest)
+        ),
+        numbers("d_z", "d_z", "d_z low", "d_z high"): ranged(effect and bounds(effect)),
+        numbers("p (equivalence)"): count(answer.p_equivalence, 2),
+        numbers("seeds needed"): count(answer.seeds_needed),
+    }
 
 
 def _deciding(decision: Decision) -> list[Answered]:
@@ -149,3 +240,13 @@ def _told(answered: Answered) -> str:
     needed = answered.answer.seeds_needed
 
     return answered.line + (f"; about {needed} seeds would tell" if needed else "")
+
+
+def _titled(metric: Metric) -> str:
+    return f"{metric.words} ({metric.unit})" if metric.unit else metric.words
+
+
+def _several(told: Sequence[str]) -> str:
+    more = f"; {len(told) - TOLD} more in the table" if len(told) > TOLD else ""
+
+    return "; ".join(told[:TOLD]) + more

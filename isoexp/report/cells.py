@@ -1,36 +1,19 @@
 """Cells: numbers, intervals, times and names, for a reader and for a program."""
 
 __all__ = [
-    "code",
-    "count",
-    "day",
-    "estimate",
-    "interval",
-    "measured",
-    "minutes",
-    "moment",
-    "number",
-    "of_mean",
-    "p_value",
-    "ranged",
-    "plural",
-    "slug",
-    "text",
-    "verdict",
-]
+    "code", "count", "difference", "estimate", "interval", "measured", "minutes", "moment",
+    "number", "plural", "ranged", "slug", "text", "verdict",
+]  # fmt: skip
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from math import inf, isfinite, isnan, nan
-from typing import Any
+from math import inf, isfinite, isnan
 
 import numpy as np
 
-from ..statistics import mean
-from .document import Cell, Column
-
-MINUTE = 60.0
+from ..statistics import bounds, welch
+from .document import Cell, Column, numbers
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -47,33 +30,21 @@ def number(value: float | None, digits: int = 4) -> str:
 def interval(estimate: float, low: float, high: float) -> str:
     """Writes an estimate with its interval: 0.93 [0.91, 0.95]."""
 
-    if isnan(estimate):
-        return "–"
-
-    return f"{number(estimate)} [{number(low)}, {number(high)}]"
+    return "–" if isnan(estimate) else f"{number(estimate)} [{number(low)}, {number(high)}]"
 
 
 def measured(head: str, name: str) -> Column:
     """Makes the column of an estimate, its interval and n."""
 
-    return Column(head, (f"{name} mean", f"{name} low", f"{name} high", f"{name} n"), number=True)
+    return numbers(head, f"{name} mean", f"{name} low", f"{name} high", f"{name} n")
 
 
-def of_mean(values: Sequence[float] | np.ndarray, log: bool = False) -> tuple[float, float, float]:
-    """Returns the mean of the finite values and its 95 % t interval; geometric, if log."""
+def difference(a: np.ndarray, b: np.ndarray, log: bool = False) -> Cell:
+    """Makes the cell of the difference of means B − A, of logarithms B / A."""
 
-    found = np.asarray(values, dtype=float)
-    found = found[np.isfinite(found)]
-    if not len(found) or (log and found.min() <= 0):
-        return nan, nan, nan
-    student = mean(np.log(found) if log else found).interval()
-    triple = student.estimate, student.low, student.high
-    if not log:
-        return triple
-    with np.errstate(over="ignore"):
-        a, b, c = (float(np.exp(each)) for each in triple)
+    known = len(a) and len(b)
 
-    return a, b, c
+    return ranged(bounds(welch(b, a).interval(), log) if known else None, log)
 
 
 def estimate(triple: Sequence[float], n: int) -> Cell:
@@ -91,32 +62,22 @@ def ranged(triple: Sequence[float] | None, log: bool = False) -> Cell:
     return Cell(f"{'× ' if log else ''}{interval(*triple)}", triple)
 
 
-def count(value: int) -> Cell:
-    """Makes the cell of a count."""
+def count(value: float | None, digits: int = 4) -> Cell:
+    """Makes the cell of a count, or of another number that stands alone."""
 
-    return Cell(str(value), (value,))
+    return Cell(number(value, digits), (value,))
 
 
-def text(value: str, **how: Any) -> Cell:
+def text(value: str) -> Cell:
     """Makes the cell of a text."""
 
-    return Cell(value or "–", (value,), **how)
+    return Cell(value or "–", (value,))
 
 
 def code(value: str) -> Cell:
     """Makes the cell of code."""
 
     return Cell(value or "–", (value,), kind="code" if value else "")
-
-
-def p_value(p: float | None, smallest: float | None = None) -> Cell:
-    """Makes the cell of a p-value, and of the smallest that its test can reach."""
-
-    told = number(p, 2)
-    if p is not None and smallest is not None:
-        told += f" (≥ {number(smallest, 2)})"
-
-    return Cell(told, (p, smallest) if smallest is not None else (p,))
 
 
 def verdict(outcome: str) -> Cell:
@@ -128,22 +89,13 @@ def verdict(outcome: str) -> Cell:
 def moment(time_s: float | None) -> str:
     """Writes a time: 2026-11-22 09:43 UTC."""
 
-    if not time_s:
-        return "–"
-
-    return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def day(time_s: float | None) -> str:
-    """Writes the day of a time: 2026-11-22."""
-
-    return moment(time_s).partition(" ")[0]
+    return f"{datetime.fromtimestamp(time_s, UTC):%Y-%m-%d %H:%M UTC}" if time_s else "–"
 
 
 def minutes(time_s: float) -> str:
     """Writes a duration in minutes."""
 
-    found = time_s / MINUTE
+    found = time_s / 60
     if not isfinite(found):
         return "–"
 

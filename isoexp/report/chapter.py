@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 from ..claims.decision import Decision, decided
 from ..claims.evidence import Evidence, earlier
-from .answers import comparisons_table, line, outcome
-from .arms import arms_table, curve_figure, metrics_figure, tuning_table
+from . import answers
 from .cells import code, moment, plural, text
-from .document import Block, Column, Command, Facts, Paragraph, Section, Table
+from .document import Block, Command, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
 from .origin import TimeSpent, commit, origin, time_spent
 
 SMOKE = "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
-
-MISSING_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -41,23 +38,22 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
     blocks: list[Block | None] = [
         Paragraph(SMOKE, kind="warning") if claim.scale == "smoke" else None,
         Paragraph(claim.claim),
-        Paragraph(line(decision), verdict=outcome(decision)),
+        Paragraph(answers.line(decision), verdict=answers.outcome(decision)),
         Facts(
             [
                 ("section of the paper", claim.section),
                 ("expected before any run", claim.expected),
-                ("registered", _registered(evidence, runs)),
-                *_earlier(evidence),
+                *_registrations(evidence, runs),
                 ("cost", f"{spent.told(claim.scale)}, measured; {claim.cost:g} min was expected"),
             ]
         ),
         Command(command(decision)),
-        metrics_figure(evidence, values, f"{anchor}-metrics"),
-        curve_figure(evidence, f"{anchor}-curve"),
-        comparisons_table(decision, f"{anchor}-comparisons"),
-        arms_table(evidence, values, f"{anchor}-arms"),
-        tuning_table(evidence, f"{anchor}-tuning"),
-        _missing(decision, f"{anchor}-missing"),
+        answers.metrics_figure(evidence, values, f"{anchor}-metrics"),
+        answers.curve_figure(evidence, f"{anchor}-curve"),
+        answers.comparisons_table(decision, f"{anchor}-comparisons"),
+        answers.arms_table(evidence, values, f"{anchor}-arms"),
+        answers.tuning_table(evidence, f"{anchor}-tuning"),
+        _missing_table(decision, f"{anchor}-missing"),
         Facts(
             [
                 ("seeds", f"{claim.seeds} of each arm"),
@@ -81,51 +77,43 @@ def command(decision: Decision) -> str:
     return f"isoexp reproduce {claim.name}{scale}"
 
 
-def _registered(evidence: Evidence, runs: Sequence[Entry]) -> str:
-    """Says when a claim was registered, and whether that was before its runs."""
+def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Says when a claim was registered, whether before its runs, and its other registrations."""
 
-    time_s = float(evidence.registration.get("registered") or 0.0)
+    time_s = evidence.registered
     started = [each.started for each in runs if each.started]
     before = sum(each < time_s for each in started)
-    told = f"{moment(time_s)}, with {evidence.claim.identity[:8]} for what decides"
+    told = f"{moment(time_s)}, with {evidence.claim.identity[:8]} for what decides; "
     if not started:
-        return f"{told}; no run was started yet"
-    if before:
-        return (
-            f"{told}; {before} of its {plural(len(started), 'run')} had been started before, so "
-            "that what they show may have been known"
+        told += "no run was started yet"
+    elif before:
+        told += (
+            f"{before} of its {plural(len(started), 'run')} had been started before, so that what "
+            "they show may have been known"
         )
-
-    return f"{told}; before its first run, {moment(min(started))}"
-
-
-def _earlier(evidence: Evidence) -> list[tuple[str, str]]:
-    """Names the other registrations of a claim, if there are any."""
-
+    else:
+        told += f"before its first run, {moment(min(started))}"
+    facts = [("registered", told)]
     others = earlier(evidence.study / "claims", evidence)
-    if not others:
-        return []
-    told = ", ".join(
-        f"{other.folder.name} of {moment(other.registration.get('registered'))}" for other in others
-    )
+    if others:
+        told = ", ".join(f"{each.folder.name} of {moment(each.registered)}" for each in others)
+        changed = f"{told}: it was changed, and its verdict is of the last"
+        facts.append(("registered otherwise, too", changed))
 
-    return [
-        ("registered otherwise, too", f"{told}: it was changed, and its verdict is of the last")
-    ]
+    return facts
 
 
-def _missing(decision: Decision, name: str) -> Table | None:
-    """Makes the table of missing numbers; None if none is."""
-
+def _missing_table(decision: Decision, name: str) -> Table | None:
     found = decision.missing
     if not found:
         return None
-    rows = [[code(each.arm), text(str(each.seed)), text(each.reason)] for each in found]
+    rows: list[Row] = [
+        {"arm": code(each.arm), "seed": text(str(each.seed)), "why": text(each.reason)}
+        for each in found
+    ]
     caption = (
         f"What is missing: {plural(len(found), 'number')}. A comparison that would need one of "
         "them is inconclusive: what rests on the rest would compare those that survived."
     )
 
-    return Table(
-        name, caption, [Column("arm"), Column("seed"), Column("why")], rows, shown=MISSING_SHOWN
-    )
+    return Table.of(name, caption, rows, shown=50)

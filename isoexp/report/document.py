@@ -6,23 +6,13 @@ Everything here is plain text; what renders it escapes it.
 """
 
 __all__ = [
-    "Block",
-    "Cell",
-    "Column",
-    "Command",
-    "Document",
-    "Facts",
-    "Figure",
-    "Paragraph",
-    "Section",
-    "Table",
-    "figures",
-    "tables",
-]
+    "Block", "Cell", "Column", "Command", "Document", "Facts", "Figure", "Paragraph", "Row",
+    "Section", "Table", "blocks", "numbers",
+]  # fmt: skip
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -47,7 +37,6 @@ class Column:
     """A column of a table.
 
     Arguments:
-        head: The heading for a reader.
         names: The names for a program, one for each value of a cell; the head unless given.
         number: Whether it is set to the right.
     """
@@ -57,13 +46,21 @@ class Column:
     number: bool = False
 
 
+def numbers(head: str, *names: str) -> Column:
+    """Makes a column of numbers."""
+
+    return Column(head, names, number=True)
+
+
+Row = dict[Column | str, Cell]
+"""A cell for each column; a column may be named by its head."""
+
+
 @dataclass(frozen=True)
 class Table:
-    """A table; the first cell of a row names it.
+    """A table and the name of its files; the first cell of a row names it.
 
-    Arguments:
-        name: The name of its files.
-        shown: The number of rows for a reader; the files have all of them.
+    A reader is shown the first rows, if `shown` is given; the files have all of them.
     """
 
     name: str
@@ -71,6 +68,14 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     shown: int | None = None
+
+    @classmethod
+    def of(cls, name: str, caption: str, rows: Sequence[Row], shown: int | None = None) -> Self:
+        """Makes a table of rows that have the same columns, one row at least."""
+
+        columns = [Column(head) if isinstance(head, str) else head for head in rows[0]]
+
+        return cls(name, caption, columns, [list(row.values()) for row in rows], shown)
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,11 @@ Block = Paragraph | Command | Facts | Table | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A section, which links lead to by its anchor; its own sections follow its blocks."""
+    """A section, which links lead to by its anchor."""
 
     title: str
     anchor: str
     blocks: Sequence[Block]
-    sections: Sequence["Section"] = ()
 
 
 @dataclass(frozen=True)
@@ -128,19 +132,9 @@ class Document:
     sections: Sequence[Section]
 
 
-def tables(document: Document) -> Iterator[Table]:
-    """Yields the tables of a document, in its order."""
+def blocks(document: Document) -> Iterator[Block]:
+    """Yields the blocks of a document in its order, those of its sections included."""
 
-    return (block for block in _blocks(document) if isinstance(block, Table))
-
-
-def figures(document: Document) -> Iterator[Figure]:
-    """Yields the figures of a document, in its order."""
-
-    return (block for block in _blocks(document) if isinstance(block, Figure))
-
-
-def _blocks(part: Document | Section) -> Iterator[Block]:
-    yield from part.blocks
-    for section in part.sections:
-        yield from _blocks(section)
+    yield from document.blocks
+    for section in document.sections:
+        yield from section.blocks

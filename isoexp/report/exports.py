@@ -7,13 +7,14 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from .document import Cell, Column, Table
+from .document import Table
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "[": "{[}", "]": "{]}",
+    "[": "{[}", "]": "{]}", "–": "--", "—": "---", "…": r"\ldots{}",
+    "\N{COMBINING CIRCUMFLEX ACCENT}": "",
 }  # fmt: skip
 """Characters that mean something in LaTeX; a bracket after a line break is an argument of it."""
 
@@ -26,11 +27,7 @@ SYMBOLS = {
     "φ": r"\varphi", "ψ": r"\psi", "ω": r"\omega",
 }  # fmt: skip
 
-PLAIN = {"–": "--", "—": "---", "…": r"\ldots{}", "\N{COMBINING CIRCUMFLEX ACCENT}": ""}
-
-LATEX = str.maketrans(
-    SPECIAL | PLAIN | {sign: f"\\ensuremath{{{name}}}" for sign, name in SYMBOLS.items()}
-)
+LATEX = str.maketrans(SPECIAL | {sign: f"\\ensuremath{{{name}}}" for sign, name in SYMBOLS.items()})
 
 
 def csv_text(table: Table) -> str:
@@ -38,15 +35,15 @@ def csv_text(table: Table) -> str:
 
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([name for column in table.columns for name in column.names or (column.head,)])
+    names = [column.names or (column.head,) for column in table.columns]
+    writer.writerow([name for own in names for name in own])
     for row in table.rows:
-        writer.writerow(
-            [
-                value
-                for column, cell in zip(table.columns, row, strict=True)
-                for value in _values(column, cell)
-            ]
-        )
+        told: list[Any] = []
+        for own, cell in zip(names, row, strict=True):
+            values = list(cell.values) or ["; ".join(cell.text.splitlines())]
+            known = ["" if value is None or value != value else value for value in values]
+            told += (known + [""] * len(own))[: len(own)]
+        writer.writerow(told)
 
     return file.getvalue()
 
@@ -83,13 +80,3 @@ def _row(texts: Sequence[str]) -> str:
     told = (escape("; ".join(each.splitlines())) for each in texts)
 
     return f"    {' & '.join(told)} \\\\"
-
-
-def _values(column: Column, cell: Cell) -> list[Any]:
-    """Returns the values of a cell, one for each name of its column."""
-
-    values = list(cell.values) or ["; ".join(cell.text.splitlines())]
-    width = len(column.names or (column.head,))
-    told = ["" if value is None or value != value else value for value in values]
-
-    return (told + [""] * width)[:width]

@@ -4,23 +4,12 @@ __all__ = ["html"]
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 from .cells import slug
-from .document import (
-    Block,
-    Cell,
-    Column,
-    Command,
-    Document,
-    Facts,
-    Figure,
-    Paragraph,
-    Section,
-    Table,
-)
+from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, Section, Table
 
 LONG = 36
 """Texts of more letters are set in several lines."""
@@ -32,6 +21,10 @@ def html(document: Document) -> str:
     """Writes a report as HTML."""
 
     title = escape(document.title)
+    contents = [
+        f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>'
+        for section in document.sections
+    ]
     parts = [
         "<!doctype html>",
         '<html lang="en">',
@@ -45,10 +38,10 @@ def html(document: Document) -> str:
         "<body>",
         '<a class="skip" href="#main">To the results</a>',
         f"<header><h1>{title}</h1></header>",
-        *_contents(document.sections),
+        *(['<nav aria-label="Contents"><ol>', *contents, "</ol></nav>"] if contents else []),
         '<main id="main">',
         *(line for block in document.blocks for line in _block(block)),
-        *(line for section in document.sections for line in _section(section, 2)),
+        *(line for section in document.sections for line in _section(section)),
         "</main>",
         "<footer><p>Made by isoexp report from the files of the runs alone.</p></footer>",
         "</body>",
@@ -58,30 +51,19 @@ def html(document: Document) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _contents(sections: Sequence[Section]) -> Iterator[str]:
-    if not sections:
-        return
-    yield '<nav aria-label="Contents"><ol>'
-    for section in sections:
-        yield f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>'
-    yield "</ol></nav>"
-
-
-def _section(section: Section, level: int) -> Iterator[str]:
+def _section(section: Section) -> Iterator[str]:
     heading = f"{section.anchor}-heading"
     yield f'<section id="{section.anchor}" aria-labelledby="{heading}">'
-    yield f'<h{level} id="{heading}">{escape(section.title)}</h{level}>'
+    yield f'<h2 id="{heading}">{escape(section.title)}</h2>'
     for block in section.blocks:
         yield from _block(block)
-    for inner in section.sections:
-        yield from _section(inner, level + 1)
     yield "</section>"
 
 
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph(text, kind, verdict):
-            front = f"{_badge(verdict)}: " if verdict else ""
+            front = f"{_badge(verdict, escape(verdict))}: " if verdict else ""
             how = ' class="warning" role="note"' if kind == "warning" else ""
             yield f"<p{how}>{front}{escape(text)}</p>"
         case Command(text):
@@ -103,14 +85,16 @@ def _block(block: Block) -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     label = f"{table.name}-caption"
     rows = table.rows[: table.shown]
-    kinds = [
-        _kind(table.columns[place], [row[place] for row in rows])
-        for place in range(len(table.columns))
-    ]
+    kinds = []
+    for place, column in enumerate(table.columns):  # numbers to the right, long texts in lines
+        lines = [line for row in rows for line in row[place].text.splitlines()]
+        long = ' class="long"' if max(map(len, lines), default=0) > LONG else ""
+        kinds.append(' class="number"' if column.number else long)
     yield f"{_scroll(label)}<table>"
     yield f'<caption><span id="{label}">{escape(table.caption)}</span></caption>'
+    parts = r"(?<=[/_.,=])(?=\w)"  # of a name that may be broken: probe/refraction/theta_max_rad
     heads = "".join(
-        f'<th scope="col"{kind}>{_breakable(escape(column.head))}</th>'
+        f'<th scope="col"{kind}>{re.sub(parts, "<wbr>", escape(column.head))}</th>'
         for column, kind in zip(table.columns, kinds, strict=True)
     )
     yield f"<thead><tr>{heads}</tr></thead>"
@@ -130,16 +114,6 @@ def _scroll(label: str) -> str:
     return f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">'
 
 
-def _kind(column: Column, cells: Sequence[Cell]) -> str:
-    """Sets a column: numbers to the right, long texts in lines of some length."""
-
-    if column.number:
-        return ' class="number"'
-    longest = max((len(line) for cell in cells for line in cell.text.splitlines()), default=0)
-
-    return ' class="long"' if longest > LONG else ""
-
-
 def _cell(cell: Cell) -> str:
     told = "<br>".join(escape(line) for line in cell.text.splitlines())
     if cell.kind == "code":
@@ -150,13 +124,7 @@ def _cell(cell: Cell) -> str:
     return f'<a href="#{cell.link}">{told}</a>' if cell.link else told
 
 
-def _breakable(told: str) -> str:
-    """Lets a name be broken between its parts: probe/refraction/theta_max_rad."""
+def _badge(verdict: str, told: str) -> str:
+    kind = slug(verdict.partition(" larger")[0])
 
-    return re.sub(r"(?<=[/_.,=])(?=\w)", "<wbr>", told)
-
-
-def _badge(verdict: str, told: str | None = None) -> str:
-    kind = " ".join(("verdict", slug(verdict.partition(" larger")[0])))
-
-    return f'<strong class="{kind}">{escape(verdict) if told is None else told}</strong>'
+    return f'<strong class="verdict {kind}">{told}</strong>'

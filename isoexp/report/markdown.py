@@ -3,19 +3,9 @@
 __all__ = ["escape", "fenced", "markdown", "of_table"]
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from .document import (
-    Block,
-    Cell,
-    Command,
-    Document,
-    Facts,
-    Figure,
-    Paragraph,
-    Section,
-    Table,
-)
+from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, Table
 
 SPECIAL = re.compile(r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """Characters with a meaning; _ inside a word and [0.1, 0.2] have none."""
@@ -31,7 +21,8 @@ def markdown(document: Document) -> str:
     for block in document.blocks:
         lines += _block(block)
     for section in document.sections:
-        lines += _section(section, 2)
+        lines += [f'<a id="{section.anchor}"></a>', "", f"## {escape(section.title)}", ""]
+        lines += [line for block in section.blocks for line in _block(block)]
 
     return "\n".join(lines).rstrip() + "\n"
 
@@ -64,15 +55,6 @@ def of_table(table: Table, linked: bool = True) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (heads, rules, *rows)]
 
 
-def _section(section: Section, level: int) -> Iterator[str]:
-    yield from (f'<a id="{section.anchor}"></a>', "")
-    yield from (f"{'#' * level} {escape(section.title)}", "")
-    for block in section.blocks:
-        yield from _block(block)
-    for inner in section.sections:
-        yield from _section(inner, level + 1)
-
-
 def _block(block: Block) -> Sequence[str]:
     match block:
         case Paragraph(text, kind, verdict):
@@ -83,12 +65,8 @@ def _block(block: Block) -> Sequence[str]:
         case Facts(facts):
             return [*(f"- {escape(term)}: {escape(told)}" for term, told in facts), ""]
         case Figure(name, _, alt, caption):
-            return [
-                f"![{_linking(escape(alt))}](figures/{name}.svg)",
-                "",
-                f"*{escape(caption)}*",
-                "",
-            ]
+            image = f"![{_linking(escape(alt))}](figures/{name}.svg)"
+            return [image, "", f"*{escape(caption)}*", ""]
         case Table():
             files = f"[csv](tables/{block.name}.csv), [tex](tables/{block.name}.tex)"
             return [f"*{escape(block.caption)}* {files}", "", *of_table(block), ""]

@@ -23,13 +23,7 @@ LOOKED_AT = 100
 
 @dataclass(frozen=True)
 class TimeSpent:
-    """The time that runs took, by their own clocks.
-
-    Arguments:
-        busy_s: The time of one worker that does them all.
-        first: When the first was started, if any.
-        last: When the last was over.
-    """
+    """The time that one worker would take for runs; when the first began and the last ended."""
 
     busy_s: float
     first: float | None
@@ -38,31 +32,32 @@ class TimeSpent:
     def told(self, scale: str = "laptop") -> str:
         """Says it in minutes: on two cores, each of which does a run; of a gpu on one GPU."""
 
-        on_gpu = scale == "gpu"
-        where = "one GPU" if on_gpu else f"{CORES} cores"
+        if scale == "gpu":
+            return f"{minutes(self.busy_s)} min on one GPU"
 
-        return f"{minutes(self.busy_s / (1 if on_gpu else CORES))} min on {where}"
+        return f"{minutes(self.busy_s / CORES)} min on {CORES} cores"
 
 
 def time_spent(found: Iterable[Entry]) -> TimeSpent:
-    """Adds up the time of runs, failed ones included."""
+    """Adds up the time of runs, failed ones included, by their own clocks."""
 
-    units: dict[str, list[Entry]] = {}
+    units: dict[str, list[tuple[float, float, int]]] = {}
     for each in found:
         if each.started and each.ended:
-            units.setdefault(each.unit, []).append(each)
+            units.setdefault(each.unit, []).append((each.started, each.ended, each.mates))
 
     busy = 0.0
-    for mates in units.values():
-        span = max(e.ended or 0.0 for e in mates) - min(e.started or 0.0 for e in mates)
+    for own in units.values():
+        started, ended, mates = zip(*own, strict=True)
         # Others of the unit may belong to another claim: theirs is their part.
-        busy += max(0.0, span) * min(1.0, len(mates) / max(e.mates for e in mates))
+        busy += max(0.0, max(ended) - min(started)) * min(1.0, len(own) / max(mates))
+    timed = [each for own in units.values() for each in own]
 
-    timed = [each for mates in units.values() for each in mates]
-    first = min((e.started for e in timed if e.started), default=None)
-    last = max((e.ended for e in timed if e.ended), default=None)
-
-    return TimeSpent(busy, first, last)
+    return TimeSpent(
+        busy,
+        min((started for started, *_ in timed), default=None),
+        max((ended for _, ended, _ in timed), default=None),
+    )
 
 
 def origin(found: Sequence[Entry]) -> list[tuple[str, str]]:
@@ -74,14 +69,20 @@ def origin(found: Sequence[Entry]) -> list[tuple[str, str]]:
     facts = [each for each in facts if each]
     if not facts:
         return []
-
+    told: dict[str, dict[str, None]] = {"versions": {}, "code": {}, "platform": {}, "device": {}}
+    for each in facts:
+        versions = (each.get("versions") or {}).items()
+        device = each.get("device_name") or each.get("device") or ""
+        threads = plural(int(each.get("threads") or 1), "thread")
+        told["versions"][", ".join(f"{name} {version}" for name, version in versions)] = None
+        told["code"][commit(each.get("code"))] = None
+        told["platform"][str(each.get("platform", ""))] = None
+        told["device"][f"{device}, {threads} each"] = None
     seen = f", by {plural(len(facts), 'run')} of {len(timed)}" if step > 1 else ""
 
     return [
-        ("versions" + seen, _distinct(_versions(each) for each in facts)),
-        ("code", _distinct(commit(each.get("code")) for each in facts)),
-        ("platform", _distinct(str(each.get("platform", "")) for each in facts)),
-        ("device", _distinct(_device(each) for each in facts)),
+        (term + (seen if term == "versions" else ""), "; also ".join(filter(None, values)))
+        for term, values in told.items()
     ]
 
 
@@ -92,17 +93,3 @@ def commit(known: Mapping[str, Any] | None) -> str:
         return "installed, no repository"
 
     return str(known.get("commit"))[:12] + (" and uncommitted changes" if known.get("diff") else "")
-
-
-def _versions(facts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {told}" for name, told in (facts.get("versions") or {}).items())
-
-
-def _device(facts: Mapping[str, Any]) -> str:
-    device = facts.get("device_name") or facts.get("device") or ""
-
-    return f"{device}, {plural(int(facts.get('threads') or 1), 'thread')} each"
-
-
-def _distinct(values: Iterable[str]) -> str:
-    return "; also ".join(dict.fromkeys(value for value in values if value))

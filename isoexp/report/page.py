@@ -18,7 +18,7 @@ from ..store.files import write_bytes
 from .answers import effects, outcome
 from .cells import code, count, minutes, moment, plural, slug, text, verdict
 from .chapter import SMOKE, Chapter, chapter
-from .document import Block, Cell, Column, Document, Paragraph, Section, Table, figures, tables
+from .document import Block, Cell, Column, Document, Figure, Paragraph, Row, Table, blocks, numbers
 from .entries import Entry, by_study, entries
 from .exports import csv_text, latex
 from .html import html
@@ -55,66 +55,61 @@ def page(roots: Sequence[Path]) -> Page:
         told = ", ".join(map(str, roots))
         raise UserError(f"a report needs runs, got none below {told}: isoexp train makes them")
 
-    chapters = _chapters(sorted(claims.values(), key=lambda e: (e.claim.name, e.study)))
+    taken: set[str] = set()
+    chapters = _chapters(sorted(claims.values(), key=lambda e: (e.claim.name, e.study)), taken)
     known = {run.run.folder.resolve() for each in chapters for run in each.runs}
     rest = by_study(run for run in runs if run.run.folder.resolve() not in known)
     studies = by_study(runs)
-    taken = {each.section.anchor for each in chapters}
-    sweeps = [_sweep(study, rest[study], len(studies[study]), taken) for study in rest]
+    sections = [each.section for each in chapters]
+    for study, left in rest.items():
+        name = study.resolve().name
+        whole = len(left) == len(studies[study])
+        title = f"Study {name}" if whole else f"Other runs of {name}"
+        sections.append(sweep(title, left, _anchor(["study", name], taken)))
 
     title = f"Report of {' and '.join(root.resolve().name for root in roots)}"
-    blocks: list[Block] = []
+    first: list[Block] = []
     if any(each.decision.evidence.claim.scale == "smoke" for each in chapters):
-        blocks.append(Paragraph(SMOKE, kind="warning"))
+        first.append(Paragraph(SMOKE, kind="warning"))
     if chapters:
-        blocks += [Paragraph(HOW), _verdicts(chapters)]
-    blocks.append(_studies(studies, chapters))
-    sections = [*(each.section for each in chapters), *sweeps]
+        first += [Paragraph(HOW), _verdicts(chapters)]
+    first.append(_studies(studies, chapters))
 
-    return Page(Document(title, blocks, sections), chapters)
+    return Page(Document(title, first, sections), chapters)
 
 
 def write(document: Document, folder: Path) -> Path:
     """Writes a report into a folder; returns its page."""
 
-    for figure in figures(document):
-        write_bytes(folder / "figures" / f"{figure.name}.svg", figure.svg)
-    for table in tables(document):
-        write_bytes(folder / "tables" / f"{table.name}.csv", csv_text(table).encode())
-        write_bytes(folder / "tables" / f"{table.name}.tex", latex(table).encode())
+    for block in blocks(document):
+        if isinstance(block, Figure):
+            write_bytes(folder / "figures" / f"{block.name}.svg", block.svg)
+        if isinstance(block, Table):
+            write_bytes(folder / "tables" / f"{block.name}.csv", csv_text(block).encode())
+            write_bytes(folder / "tables" / f"{block.name}.tex", latex(block).encode())
     write_bytes(folder / "report.md", markdown(document).encode())
     write_bytes(folder / "index.html", html(document).encode())
 
     return folder / "index.html"
 
 
-def _chapters(claims: Sequence[Evidence]) -> list[Chapter]:
+def _chapters(claims: Sequence[Evidence], taken: set[str]) -> list[Chapter]:
     """Writes the chapters of claims; a claim in several studies names its study."""
 
     often = Counter(each.claim.name for each in claims)
-    taken: set[str] = set()
     found = []
     for each in claims:
         several = often[each.claim.name] > 1
-        anchor = _anchor(
-            [each.study.name, each.claim.name] if several else [each.claim.name], taken
-        )
-        title = f"{each.claim.title} ({each.study.name})" if several else each.claim.title
+        anchor = _anchor([each.study.name] * several + [each.claim.name], taken)
+        title = each.claim.title + (f" ({each.study.name})" if several else "")
         # From the folder anew: what was read of one claim is not kept while others are read.
         found.append(chapter(Evidence(each.folder), anchor, title))
 
     return found
 
 
-def _sweep(study: Path, runs: Sequence[Entry], of: int, taken: set[str]) -> Section:
-    name = study.resolve().name
-    title = f"Study {name}" if len(runs) == of else f"Other runs of {name}"
-
-    return sweep(title, runs, _anchor(["study", name], taken))
-
-
 def _anchor(parts: Sequence[str], taken: set[str]) -> str:
-    """Makes an anchor that is not taken yet."""
+    """Makes an anchor that is not taken yet, and takes it."""
 
     stem = anchor = slug(*parts)
     n = 1
@@ -127,55 +122,47 @@ def _anchor(parts: Sequence[str], taken: set[str]) -> str:
 
 
 def _verdicts(chapters: Sequence[Chapter]) -> Table:
-    studies = {each.decision.evidence.study for each in chapters}
-    columns = [Column("claim"), Column("section"), Column("verdict"), Column("effect")]
-    columns += [Column("cost"), *([Column("study")] if len(studies) > 1 else [])]
-    rows = []
+    several = len({each.decision.evidence.study for each in chapters}) > 1
+    rows: list[Row] = []
     for each in chapters:
         claim = each.decision.evidence.claim
-        row = [
-            Cell(claim.title, (claim.name,), link=each.section.anchor),
-            text(claim.section),
-            verdict(outcome(each.decision)),
-            effects(each.decision),
-            Cell(each.spent.told(claim.scale), (each.spent.busy_s,)),
-        ]
-        rows.append(row + ([text(each.decision.evidence.study.name)] if len(studies) > 1 else []))
+        row: Row = {
+            "claim": Cell(claim.title, (claim.name,), link=each.section.anchor),
+            "section": text(claim.section),
+            "verdict": verdict(outcome(each.decision)),
+            "effect": effects(each.decision),
+            "cost": Cell(each.spent.told(claim.scale), (each.spent.busy_s,)),
+        }
+        if several:
+            row["study"] = text(each.decision.evidence.study.name)
+        rows.append(row)
     caption = (
         "Verdicts. Effects are those that decide, with 95 % intervals over seeds; × marks ratios."
     )
 
-    return Table("verdicts", caption, columns, rows)
+    return Table.of("verdicts", caption, rows)
 
 
 def _studies(studies: dict[Path, list[Entry]], chapters: Sequence[Chapter]) -> Table:
     claims = Counter(each.decision.evidence.study.resolve() for each in chapters)
-    rows: list[Sequence[Cell]] = []
+    columns = [
+        Column("study"), numbers("claims"), numbers("runs"), numbers("completed"), Column("others"),
+        Column("first started"), Column("last ended"), numbers("minutes of one worker"),
+    ]  # fmt: skip
+    rows = []
     for study, runs in studies.items():
         spent = time_spent(runs)
         failed = Counter(run.status for run in runs if not run.completed)
         left = ", ".join(f"{n} {status}" for status, n in sorted(failed.items())) or "none"
+        done = len(runs) - failed.total()
         rows.append(
             [
                 code(study.resolve().name),
-                count(claims[study.resolve()]),
-                count(len(runs)),
-                count(len(runs) - failed.total()),
-                text(left),
-                text(moment(spent.first)),
-                text(moment(spent.last)),
+                *map(count, (claims[study.resolve()], len(runs), done)),
+                *map(text, (left, moment(spent.first), moment(spent.last))),
                 Cell(minutes(spent.busy_s), (spent.busy_s / 60,)),
             ]
         )
     total = sum(len(runs) for runs in studies.values())
-    heads = ("claims", "runs", "completed")
-    columns = [
-        Column("study"),
-        *(Column(head, number=True) for head in heads),
-        Column("others"),
-        Column("first started"),
-        Column("last ended"),
-        Column("minutes of one worker", number=True),
-    ]
 
     return Table("studies", f"Studies: {plural(total, 'run')} in all.", columns, rows)

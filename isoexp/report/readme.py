@@ -8,9 +8,9 @@ from pathlib import Path
 from ..errors import UserError, one_line
 from ..store.files import write_bytes
 from .answers import effects, outcome
-from .cells import code, day, minutes, text, verdict
+from .cells import code, minutes, moment, text, verdict
 from .chapter import Chapter, command
-from .document import Cell, Column, Table
+from .document import Row, Table, numbers
 from .markdown import escape, of_table
 from .origin import CORES
 
@@ -49,36 +49,29 @@ def rewrite(path: Path, chapters: Sequence[Chapter]) -> None:
 def lines(chapters: Sequence[Chapter]) -> list[str]:
     """Writes the claims as a table, with the day and the versions they were measured by."""
 
-    heads = ("claim", "command", f"minutes on {CORES} cores", "verdict", "effect measured")
-    columns = [Column(head, number=head.startswith("minutes")) for head in heads]
-    rows = [_row(each) for each in chapters]
-    ended = max((each.spent.last or 0.0 for each in chapters), default=0.0)
+    rows: list[Row] = []
+    for each in chapters:
+        decision, busy_s = each.decision, each.spent.busy_s
+        claim = decision.evidence.claim
+        took = f"{minutes(busy_s)} on a GPU" if claim.scale == "gpu" else minutes(busy_s / CORES)
+        smoke = " (smoke: means nothing)" if claim.scale == "smoke" else ""
+        rows.append(
+            {
+                "claim": text(f"{claim.title} ({claim.section})"),
+                "command": code(command(decision)),
+                numbers(f"minutes on {CORES} cores"): text(took),
+                "verdict": verdict(outcome(decision) + smoke),
+                "effect measured": effects(decision, shown=1),
+            }
+        )
+    ended = moment(max(each.spent.last or 0.0 for each in chapters)).partition(" ")[0]
     known = [each.decision.evidence.registration.get("versions") or {} for each in chapters]
     versions = {p: dict.fromkeys(each[p] for each in known if each.get(p)) for p in PACKAGES}
     told = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items() if found)
     intervals = "95 % t intervals over seeds; × marks ratios"
 
     return [
-        *of_table(Table("claims", "", columns, rows), linked=False),
+        *of_table(Table.of("claims", "", rows), linked=False),
         "",
-        escape(f"Measured until {day(ended)} with {told}; {intervals}."),
-    ]
-
-
-def _row(chapter: Chapter) -> list[Cell]:
-    claim, decision = chapter.decision.evidence.claim, chapter.decision
-    gpu = claim.scale == "gpu"
-    took = (
-        f"{minutes(chapter.spent.busy_s)} on a GPU"
-        if gpu
-        else minutes(chapter.spent.busy_s / CORES)
-    )
-    smoke = " (smoke: means nothing)" if claim.scale == "smoke" else ""
-
-    return [
-        text(f"{claim.title} ({claim.section})"),
-        code(command(decision)),
-        text(took),
-        verdict(outcome(decision) + smoke),
-        effects(decision, shown=1),
+        escape(f"Measured until {ended} with {told}; {intervals}."),
     ]

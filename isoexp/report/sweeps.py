@@ -1,21 +1,21 @@
 """The chapter of a study without a claim: its groups side by side, their curves, what failed."""
 
-__all__ = ["failures_table", "sweep"]
+__all__ = ["sweep"]
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..claims.tables import Tables
-from .cells import code, count, interval, measured, of_mean, plural, text
-from .differences import effects_table
-from .document import Block, Cell, Column, Facts, Figure, Paragraph, Section, Table
-from .entries import Entry
-from .groups import RunGroup, best, grouped, scores
+from ..claims.evidence import results
+from ..figures.arms import curves, dots, over_seeds
+from ..statistics import bounds, hedges_unpaired, identical, mean_interval
+from .cells import code, count, difference, interval, measured, plural, ranged, text
+from .document import Block, Cell, Facts, Figure, Paragraph, Row, Section, Table, numbers
+from .entries import Entry, RunGroup, best, grouped, scores
 from .origin import origin, time_spent
-from .plots import curves, dots, over_seeds
 
 SHOWN = 50
 """Groups that a table shows."""
@@ -29,45 +29,56 @@ CURVES = 6
 SEEDS = 50
 """Seeds that a curve is from, at most: each is a file to be read."""
 
+EFFECTS = 100
+"""Effects that a table shows."""
+
+LEAST = 3
+"""Runs that a group must have for an effect size: the spread of two is chance."""
+
 
 def sweep(title: str, runs: Sequence[Entry], anchor: str) -> Section:
     """Writes the chapter of a study; the names of its files begin with the anchor."""
 
     groups = grouped(runs)
-    spent = time_spent(runs)
     done = sum(run.completed for run in runs)
     told = f"{plural(len(runs), 'run')} in {plural(len(groups), 'group')}, {done} completed"
+    told += f"; {time_spent(runs).told()}. A group is what differs by its seed alone."
     same = {k: v for k, v in runs[0].settings.items() if k not in groups[0].settings}
+    # The main score is on the test split, if there is one.
+    score = next(iter(scores(groups, "test") or scores(groups, "valid")), None)
     blocks: list[Block | None] = [
-        Paragraph(f"{told}; {spent.told()}. A group is what differs by its seed alone."),
-        _dots(groups, f"{anchor}-scores"),
+        Paragraph(told),
+        _dots(groups, score, f"{anchor}-scores") if score else None,
         _curves(groups, f"{anchor}-curves"),
         *_tables(groups, anchor),
-        _effects(groups, f"{anchor}-effects"),
-        failures_table(runs, f"{anchor}-failed"),
+        _effects(groups, score, f"{anchor}-effects") if score and len(groups) <= DRAWN else None,
+        _failures(runs, f"{anchor}-failed"),
         Facts([("the same in all", ", ".join(f"{k}={v}" for k, v in same.items())), *origin(runs)]),
     ]
 
     return Section(title, anchor, [block for block in blocks if block is not None])
 
 
-def failures_table(runs: Sequence[Entry], name: str) -> Table | None:
+def _failures(runs: Sequence[Entry], name: str) -> Table | None:
     """Makes the table of runs without final numbers and the reasons; None if all have them."""
 
-    left = [run for run in runs if not run.completed]
-    unmeasured = [(run, probe, why) for run in runs for probe, why in run.unmeasured.items()]
+    left = [(run, run.status, run.reason) for run in runs if not run.completed]
+    unmeasured = [
+        (run, f"not measured by {probe}", why)
+        for run in runs
+        for probe, why in run.unmeasured.items()
+    ]
     if not left and not unmeasured:
         return None
-    rows = [[code(run.run.folder.name), text(run.status), text(run.reason)] for run in left]
-    rows += [
-        [code(run.run.folder.name), text(f"not measured by {probe}"), text(why)]
-        for run, probe, why in unmeasured
+    rows: list[Row] = [
+        {"run": code(run.run.folder.name), "state": text(state), "why": text(why)}
+        for run, state, why in left + unmeasured
     ]
-    what = f"{plural(len(left), 'run')} without final numbers"
-    caption = f"{what}, and {plural(len(unmeasured), 'probe')} that could not measure."
-    columns = [Column("run"), Column("state"), Column("why")]
+    caption = f"{plural(len(left), 'run')} without final numbers"
+    if unmeasured:
+        caption += f", and {plural(len(unmeasured), 'probe')} that could not measure"
 
-    return Table(name, caption if unmeasured else f"{what}.", columns, rows, SHOWN)
+    return Table.of(name, f"{caption}.", rows, SHOWN)
 
 
 def _tables(groups: Sequence[RunGroup], anchor: str) -> list[Table]:
@@ -81,43 +92,39 @@ def _tables(groups: Sequence[RunGroup], anchor: str) -> list[Table]:
     finals = [*scores(groups, "test"), *scores(groups, "valid")]
     finals += [name for name in ("train_time_s", "parameters") if name in there]
     shown = groups if len(groups) <= SHOWN else best(groups, len(groups))
-    more = (
-        f" The {SHOWN} best on the validation split of {len(groups):,}; the files have all. The "
-        "best of many look better than they are: choose, then train seeds that were not looked at."
-        if len(groups) > SHOWN
-        else ""
-    )
-    means = f"the mean over seeds with its 95 % t interval.{more}"
-    found = [_table(shown, finals, f"{anchor}-groups", f"Final numbers: {means}", True)]
-    for probe, names in own.items():
-        caption = f"What {probe} measured: {means}"
-        found.append(_table(shown, names, f"{anchor}-{probe}", caption, False))
+    means = "the mean over seeds with its 95 % t interval."
+    if len(groups) > SHOWN:
+        means += (
+            f" The {SHOWN} best on the validation split of {len(groups):,}; the files have all. "
+            "The best of many look better than they are: choose, then train seeds that were not "
+            "looked at."
+        )
 
-    return found
+    def rows(names: Sequence[str], counted: bool = False) -> list[Row]:
+        found = []
+        for group in shown:
+            row, done = dict(group.cells), len(group.completed)
+            if counted:
+                left = len(group.runs) - done
+                row |= {numbers("completed"): count(done), numbers("not"): count(left)}
+            for name in names:
+                cell = _mean(group.values(name), done)
+                row[measured(name.removeprefix("probe/"), name)] = cell
+            found.append(row)
+        return found
 
+    counted = rows(finals, counted=True)
 
-def _table(
-    groups: Sequence[RunGroup], names: Sequence[str], file: str, caption: str, counted: bool
-) -> Table:
-    columns = [Column(name) for name in groups[0].settings] or [Column("group")]
-    if counted:
-        columns += [Column("completed", number=True), Column("not", number=True)]
-    columns += [measured(name.removeprefix("probe/"), name) for name in names]
-    rows = []
-    for group in groups:
-        row = [code(value) for value in group.settings.values()] or [text("all")]
-        if counted:
-            done = len(group.completed)
-            row += [count(done), count(len(group.runs) - done)]
-        rows.append(row + [_mean(group.values(name), len(group.completed)) for name in names])
-
-    return Table(file, caption, columns, rows, SHOWN)
+    return [Table.of(f"{anchor}-groups", f"Final numbers: {means}", counted, SHOWN)] + [
+        Table.of(f"{anchor}-{probe}", f"What {probe} measured: {means}", rows(names), SHOWN)
+        for probe, names in own.items()
+    ]
 
 
 def _mean(values: np.ndarray, completed: int) -> Cell:
     """Makes the cell of a mean; it says n where that is not the number of completed runs."""
 
-    triple = of_mean(values)
+    triple = mean_interval(values)
     same = len(values) and np.ptp(values) == 0 and float(values[0]).is_integer()
     told = f"{values[0]:g}" if same else interval(*triple)
     n = f" (n = {len(values)})" if len(values) != completed else ""
@@ -125,30 +132,41 @@ def _mean(values: np.ndarray, completed: int) -> Cell:
     return Cell(f"{told}{n}", (*triple, len(values)))
 
 
-def _effects(groups: Sequence[RunGroup], name: str) -> Table | None:
-    """Makes the table of effects on the main score; None of groups that are too many for it."""
+def _effects(groups: Sequence[RunGroup], score: str, name: str) -> Table | None:
+    """Makes the table of effect sizes of one setting; None if no pair of groups has any."""
 
-    score = _main(groups)
+    rows: list[Row] = []
+    for a, b in combinations(groups, 2):
+        differ = [key for key, value in a.settings.items() if b.settings[key] != value]
+        x, y = a.values(score), b.values(score)
+        if len(differ) != 1 or min(len(x), len(y)) < LEAST or identical(x) or identical(y):
+            continue
+        (key,) = differ
+        rows.append(
+            {
+                "setting": code(key),
+                "A": code(a.settings[key]),
+                "B": code(b.settings[key]),
+                "at": code(" ".join(f"{k}={v}" for k, v in a.settings.items() if k != key)),
+                "n": text(f"{len(x)} and {len(y)}"),
+                numbers("B − A", "difference", "low", "high"): difference(x, y),
+                numbers("g", "g", "g low", "g high"): ranged(bounds(hedges_unpaired(y, x))),
+            }
+        )
+    caption = (
+        f"The effect of one setting on {score}: B − A with its 95 % interval by Welch, and Hedges' "
+        "g, the same in pooled standard deviations of a run, with its 95 % interval by the "
+        "noncentral t law. Each stands by itself: of many, one in twenty is off by chance."
+    )
 
-    return effects_table(groups, score, name) if score and len(groups) <= DRAWN else None
+    return Table.of(name, caption, rows, EFFECTS) if rows else None
 
 
-def _main(groups: Sequence[RunGroup]) -> str | None:
-    """Returns the main score, on the test split if there is one."""
-
-    return next(iter(scores(groups, "test") or scores(groups, "valid")), None)
-
-
-def _dots(groups: Sequence[RunGroup], name: str) -> Figure | None:
-    """Draws the main score of groups; None if there is none."""
-
-    score = _main(groups)
-    if score is None:
-        return None
+def _dots(groups: Sequence[RunGroup], score: str, name: str) -> Figure | None:
     drawn = groups if len(groups) <= DRAWN else best(groups, DRAWN)
     values = [(group.label, group.values(score)) for group in drawn]
     svg = dots([(score, False, values)])
-    told = [f"{label} {interval(*of_mean(own))}, n = {len(own)}" for label, own in values]
+    told = [f"{label} {interval(*mean_interval(own))}, n = {len(own)}" for label, own in values]
     few = f" The {DRAWN} best of {len(groups):,} groups." if len(groups) > DRAWN else ""
     caption = f"{score}: every dot is a network, the bar the mean with its 95 % t interval.{few}"
     alt = f"Dots of {score} by group. {'; '.join(told[:CURVES])}."
@@ -160,12 +178,11 @@ def _curves(groups: Sequence[RunGroup], name: str) -> Figure | None:
     """Draws loss and score on the validation split over training; None without any."""
 
     drawn = groups if len(groups) <= CURVES else best(groups, CURVES)
-    tables = Tables()
     frames = {
         group.label: [
             frame
             for run in group.completed[:SEEDS]
-            if (frame := tables.frame(run.run, "metrics")) is not None
+            if (frame := results(run.run, "metrics")) is not None
         ]
         for group in drawn
     }

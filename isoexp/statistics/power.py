@@ -12,6 +12,7 @@ Two One-Sided Tests Procedure in Bioequivalence (1990).
 
 __all__ = ["seeds_for_difference", "seeds_for_equivalence"]
 
+from bisect import bisect_left
 from collections.abc import Callable
 from math import isfinite, sqrt
 
@@ -33,7 +34,6 @@ def seeds_for_difference(
 
     Arguments:
         spread: The standard deviation of the values.
-        margin: The effect to be found.
         level: 1 − α, of the test.
         power: The share of studies that find it.
 
@@ -41,13 +41,9 @@ def seeds_for_difference(
         ValueError: If the margin is not above 0, or the spread is below 0 or not finite.
     """
 
-    return _least(
-        lambda n: _passes(n, spread, margin, (1 + level) / 2),
-        spread,
-        margin,
-        power,
-        f"noncentral t power of a two-sided t test, for a mean of {margin:g} at s = {spread:g}",
-    )
+    what = f"noncentral t power of a two-sided t test, for a mean of {margin:g} at s = {spread:g}"
+
+    return _least(lambda passes: passes, spread, margin, (1 + level) / 2, power, what)
 
 
 def seeds_for_equivalence(
@@ -58,27 +54,21 @@ def seeds_for_equivalence(
     It takes the arguments, and raises the errors, of `seeds_for_difference`.
     """
 
-    return _least(
-        lambda n: max(0.0, 2 * _passes(n, spread, margin, level) - 1),
-        spread,
-        margin,
-        power,
-        f"noncentral t power of TOST within {margin:g}, for a mean of 0 at s = {spread:g}",
-    )
+    what = f"noncentral t power of TOST within {margin:g}, for a mean of 0 at s = {spread:g}"
 
-
-def _passes(n: int, spread: float, margin: float, quantile: float) -> float:
-    """Returns how often t exceeds a quantile of its law, if the mean is the margin."""
-
-    df = min(n - 1, LARGEST_DF)
-    shift = min(sqrt(n) * margin / spread, LARGEST_SHIFT) if spread else LARGEST_SHIFT
-
-    return 1 - float(nctdtr(df, shift, stdtrit(df, quantile)))
+    return _least(lambda passes: max(0.0, 2 * passes - 1), spread, margin, level, power, what)
 
 
 def _least(
-    power_of: Callable[[int], float], spread: float, margin: float, power: float, method: str
+    power_of: Callable[[float], float],
+    spread: float,
+    margin: float,
+    quantile: float,
+    power: float,
+    method: str,
 ) -> SampleSize:
+    """Returns the least n of a power that follows from P(T > t(quantile))."""
+
     if not (margin > 0 and isfinite(margin)):
         raise ValueError(f"the margin must be above 0, got {margin:g}: no n finds an effect of 0")
     if not (spread >= 0 and isfinite(spread)):
@@ -86,11 +76,14 @@ def _least(
     if not 0 < power < 1:
         raise ValueError(f"the power must be between 0 and 1, got {power:g}")
 
-    low, high = 1, 2  # one value has no power, ever
-    while power_of(high) < power:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if power_of(middle) < power else (low, middle)
+    def found(n: int) -> float:
+        df = min(n - 1, LARGEST_DF)
+        shift = min(sqrt(n) * margin / spread, LARGEST_SHIFT) if spread else LARGEST_SHIFT
+        return power_of(1 - float(nctdtr(df, shift, stdtrit(df, quantile))))
 
-    return SampleSize(high, power_of(high), method)
+    enough = 2  # one value has no power, ever
+    while found(enough) < power:
+        enough *= 2
+    n = bisect_left(range(enough), power, lo=enough // 2 + 1, key=found)
+
+    return SampleSize(n, found(n), method)

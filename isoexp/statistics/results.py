@@ -1,21 +1,22 @@
 """Results of statistics, and the check of what they are from: finite numbers, one a seed."""
 
-__all__ = ["Estimate", "PValue", "SampleSize", "finite"]
+__all__ = ["Estimate", "PValue", "SampleSize", "Values", "bounds", "finite"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+Values = Sequence[float] | np.ndarray
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimate from n values and its interval, from low to high; ±∞ where nothing bounds it.
+    """An estimate from n values, its interval (±∞ where nothing bounds it), and its method.
 
-    Arguments:
-        level: The share of such intervals that hold the true value.
-        method: The estimator and its interval, in words.
+    A share `level` of such intervals holds the true value.
     """
 
     n: int
@@ -28,12 +29,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class PValue:
-    """The p-value of a test of n values.
-
-    Arguments:
-        smallest: The least p that this test can reach with so many values.
-        method: The test and its null hypothesis, in words.
-    """
+    """The p-value of a test of n values, and the smallest p that so many values can reach."""
 
     n: int
     p: float
@@ -43,19 +39,14 @@ class PValue:
 
 @dataclass(frozen=True)
 class SampleSize:
-    """The number of seeds n that would decide.
-
-    Arguments:
-        power: The share of studies of n seeds that decide.
-        method: The test and the effect it is for, in words.
-    """
+    """The number of seeds n that would decide, in a share `power` of studies."""
 
     n: int
     power: float
     method: str
 
 
-def finite(values: Sequence[float] | np.ndarray, name: str = "values") -> Float[np.ndarray, " n"]:
+def finite(values: Values, name: str = "values") -> Float[np.ndarray, " n"]:
     """Returns values as an array in double precision.
 
     Raises:
@@ -71,3 +62,15 @@ def finite(values: Sequence[float] | np.ndarray, name: str = "values") -> Float[
         raise ValueError(f"{name} must be finite, {told}: leave that seed out and say so")
 
     return array
+
+
+def bounds(found: Any, log: bool = False) -> tuple[float, float, float]:
+    """Returns an estimate and the ends of its interval; of logarithms as ratios, if log."""
+
+    triple = found.estimate, found.low, found.high
+    if not log:
+        return triple
+    with np.errstate(over="ignore"):  # of two seeds, bounds may be beyond all numbers
+        a, b, c = (float(np.exp(each)) for each in triple)
+
+    return a, b, c

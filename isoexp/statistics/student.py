@@ -11,17 +11,16 @@ Problem when Several Different Population Variances are Involved (1947); Schuirm
 the Two One-Sided Tests Procedure and the Power Approach (1987).
 """
 
-__all__ = ["Student", "identical", "mean", "welch"]
+__all__ = ["Student", "identical", "mean", "mean_interval", "welch"]
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, inf, sqrt
+from math import comb, inf, nan, sqrt
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtr, stdtrit
 
-from .results import Estimate, PValue, finite
+from .results import Estimate, PValue, Values, bounds, finite
 
 SAME = 1e-12
 """Values whose range is this part of the largest are one value, but for the rounding of sums."""
@@ -32,12 +31,8 @@ class Student:
     """An estimate whose error, in units of its standard error, has Student's law.
 
     Arguments:
-        n: The number of values.
-        estimate: The mean, or the difference of means.
-        error: Its standard error; 0 if the values have no spread, ∞ if one stands alone.
-        df: The degrees of freedom.
+        error: The standard error; 0 if the values have no spread, ∞ if one stands alone.
         rarity: The probability that chance alone puts values without spread on one side so.
-        method: The estimate in words.
     """
 
     n: int
@@ -89,7 +84,7 @@ class Student:
         return self.method + (", all of them identical" if self.error == 0 else "")
 
 
-def mean(values: Sequence[float] | np.ndarray) -> Student:
+def mean(values: Values) -> Student:
     """Estimates the mean of values.
 
     Raises:
@@ -99,7 +94,18 @@ def mean(values: Sequence[float] | np.ndarray) -> Student:
     return _mean(finite(values), "the mean of {} values")
 
 
-def welch(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> Student:
+def mean_interval(values: Values, log: bool = False) -> tuple[float, float, float]:
+    """Returns the mean of the finite values and its 95 % t interval; geometric, if log."""
+
+    found = np.asarray(values, dtype=float)
+    found = found[np.isfinite(found)]
+    if not len(found) or (log and found.min() <= 0):
+        return nan, nan, nan
+
+    return bounds(mean(np.log(found) if log else found).interval(), log)
+
+
+def welch(x: Values, y: Values) -> Student:
     """Estimates the difference of the means of two arms with seeds of their own.
 
     Raises:

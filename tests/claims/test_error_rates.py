@@ -9,8 +9,7 @@ three arms are compared with the first.
 import numpy as np
 import pytest
 
-from isoexp.claims.answer import decide
-from isoexp.claims.verdict import conclude
+from isoexp.claims.verdict import conclude, decide
 from isoexp.statistics import mean
 
 STUDIES, ARMS, SEEDS, TUNING = 2_000, 4, 10, 3
@@ -47,8 +46,8 @@ def verdicts(runs: np.ndarray, margin: float) -> tuple[list[str], list[set[str]]
 
     whole, parts = [], []
     for contrasts in runs[:, 1:] - runs[:, :1]:
-        answers = decide(list(contrasts), ["greater"] * 3, [margin] * 3)
-        whole.append(conclude(answers, ["decides"] * 3).verdict)
+        answers = decide([(each, "greater", margin) for each in contrasts])
+        whole.append(conclude([(each, "decides") for each in answers]).verdict)
         parts.append({each.verdict for each in answers})
 
     return whole, parts

@@ -9,8 +9,15 @@ import pytest
 
 from isoexp.claims import Claim, Metric
 from isoexp.claims.decision import decided
-from isoexp.claims.evidence import Evidence, earlier, find_evidence, register
-from isoexp.claims.tables import Tables, matching
+from isoexp.claims.evidence import (
+    Evidence,
+    earlier,
+    find_evidence,
+    matching,
+    number_of,
+    register,
+    results,
+)
 from isoexp.store.files import write_json
 from isoexp.store.run import Run
 from isoexp.store.tables import write_table
@@ -60,7 +67,9 @@ def run(tmp_path: Path) -> Run:
 
 def number(run: Run, **fields: Any) -> float | None:
     node = {"of": "ood", "column": "accuracy", **fields}
-    return Tables().number(run, Metric.read(node, "m", "c"))
+    metric = Metric.read(node, "m", "c")
+
+    return number_of(results(run, metric.of), metric)
 
 
 def test_rows_become_one_number_and_what_is_not_there_counts_for_nothing(run: Run) -> None:
@@ -136,5 +145,5 @@ def test_of_a_claim_that_was_changed_the_last_registration_counts(tmp_path: Path
     assert register(tmp_path / "study", claim(title="other words"), {}).folder == first.folder
     assert [each.folder for each in find_evidence(tmp_path)] == [second.folder]
     assert [each.folder for each in earlier(tmp_path, second)] == [first.folder]
-    assert not decided(second).complete
+    assert decided(second).missing
     assert decided(second).verdict.verdict == "inconclusive"

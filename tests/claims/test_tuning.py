@@ -1,7 +1,7 @@
 """Tuning: one grid for all, the best of what always trains, and a word where that is at an end."""
 
 from isoexp.claims import Tuning
-from isoexp.claims.tuning import choose, combinations, scored
+from isoexp.claims.tuning import choose, combinations
 
 RATES = [0.001, 0.01, 0.1]
 
@@ -21,10 +21,9 @@ def test_all_combinations_of_what_an_arm_leaves_open_are_tried() -> None:
 
 def tried(metric: str, *scores: list[float | None]) -> list:
     return [
-        scored(
+        (
             {"optimizer.lr": rate, "batch_size": 50},
             [None if score is None else {metric: score} for score in each],
-            metric,
         )
         for rate, each in zip(RATES, scores, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Tests for isoexp.claims.answer and verdict: each answer, and what answers say together."""
+"""Tests for isoexp.claims.verdict: each answer, and what answers say together."""
 
 from dataclasses import replace
 from math import isnan
@@ -6,8 +6,7 @@ from math import isnan
 import numpy as np
 import pytest
 
-from isoexp.claims.answer import NULL, Answer, decide
-from isoexp.claims.verdict import conclude
+from isoexp.claims.verdict import NULL, Answer, conclude, decide
 from isoexp.statistics import hedges, mean, seeds_for_equivalence, sign_flips
 
 NOISE = np.array([-1.2, -0.9, -0.5, -0.3, -0.1, 0.1, 0.3, 0.5, 0.9, 1.2])
@@ -15,7 +14,7 @@ NOISE = np.array([-1.2, -0.9, -0.5, -0.3, -0.1, 0.1, 0.3, 0.5, 0.9, 1.2])
 
 
 def answer(values, expects: str, margin: float = 0.0) -> Answer:
-    return decide([np.asarray(values, dtype=float)], [expects], [margin])[0]
+    return decide([(np.asarray(values, dtype=float), expects, margin)])[0]
 
 
 # --- one comparison -------------------------------------------------------------------------
@@ -94,7 +93,7 @@ def test_holm_counts_what_was_asked() -> None:
     sure, none = 0.6 + NOISE, np.array([])
     alone = answer(sure, "greater")
     found = decide(
-        [sure, none, NOISE, NOISE], ["greater", "greater", "less", "within"], [0.0, 0.0, 0.0, 2.0]
+        [(sure, "greater", 0), (none, "greater", 0), (NOISE, "less", 0), (NOISE, "within", 2)]
     )
 
     assert alone.p is not None
@@ -142,20 +141,22 @@ def test_no_seeds_are_named_where_none_would_help() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "expects", "margins", "told"),
+    ("asked", "told"),
     [
-        ([[1, np.nan]], ["greater"], [0], "values of comparison 1 must be finite, got nan"),
-        ([[1], [np.inf]], ["within"] * 2, [0, 0], "values of comparison 2 must be finite, got inf"),
-        ([[1, 2]], ["larger"], [0], "must expect one of greater, less, .*, got larger"),
-        ([[1, 2]], ["greater"], [-1], "margin of comparison 1 must be 0 or above, got -1"),
-        ([[1, 2]], ["greater"], [np.nan], "margin of comparison 1 must be 0 or above, got nan"),
-        ([[1, 2]], ["equal"], [0], "margin of comparison 1 must be above 0"),
-        ([[1, 2]], ["greater"], [], "got 1, 1 and 0"),
+        ([([1, np.nan], "greater", 0)], "values of comparison 1 must be finite, got nan"),
+        (
+            [([1], "within", 0), ([np.inf], "within", 0)],
+            "values of comparison 2 must be finite, got inf",
+        ),
+        ([([1, 2], "larger", 0)], "must expect one of greater, less, .*, got larger"),
+        ([([1, 2], "greater", -1)], "margin of comparison 1 must be 0 or above, got -1"),
+        ([([1, 2], "greater", np.nan)], "margin of comparison 1 must be 0 or above, got nan"),
+        ([([1, 2], "equal", 0)], "margin of comparison 1 must be above 0"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(values, expects, margins, told: str) -> None:
+def test_what_cannot_be_asked_is_refused(asked, told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        decide([np.array(each, dtype=float) for each in values], expects, margins)
+        decide([(np.array(values, dtype=float), *how) for values, *how in asked])
 
 
 # --- a claim --------------------------------------------------------------------------------
@@ -184,12 +185,12 @@ NONE, OPEN = answer(0.1 * NOISE, "greater", 0.5), answer(NOISE, "greater", 0.1)
     ],
 )
 def test_conclusion(answers, roles, verdict: str) -> None:
-    assert conclude(answers, roles).verdict == verdict
+    assert conclude(list(zip(answers, roles, strict=True))).verdict == verdict
 
 
 def test_conclusion_says_why() -> None:
-    failed = conclude([YES, replace(NO, words="as many as before")], ["decides", "control"])
-    null = conclude([YES, NONE], ["decides", "decides"])
+    failed = conclude([(YES, "decides"), (replace(NO, words="as many as before"), "control")])
+    null = conclude([(YES, "decides"), (NONE, "decides")])
 
     assert "control, comparison 2, did not show what it must" in failed.words
     assert "as many as before" in failed.words
@@ -198,13 +199,12 @@ def test_conclusion_says_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("roles", "told"),
+    ("role", "told"),
     [
-        (["beside"], "a comparison that decides"),
-        (["decide"], "one of decides, control, beside, got decide"),
-        ([], "got 1 and 0"),
+        ("beside", "a comparison that decides"),
+        ("decide", "one of decides, control, beside, got decide"),
     ],
 )
-def test_roles_are_checked(roles: list[str], told: str) -> None:
+def test_roles_are_checked(role: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
-        conclude([YES], roles)
+        conclude([(YES, role)])

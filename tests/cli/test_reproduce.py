@@ -168,7 +168,7 @@ def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: P
     decision = decided(Evidence(registered(copy)))
 
     assert decision.verdict.verdict == "inconclusive"
-    assert not decision.complete
+    assert decision.missing
     assert [(m.arm, m.seed, m.reason) for m in decision.missing] == [
         ("untrained", 1, "failed: diverged: the loss is nan")
     ]

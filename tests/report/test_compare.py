@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from isoexp.errors import UserError
-from isoexp.report.document import Document, Table, tables
+from isoexp.report.document import Document, Table, blocks
 from isoexp.report.folders import compare
 from isoexp.report.html import html
 from isoexp.report.markdown import markdown
@@ -21,7 +21,7 @@ BETTER = (0.90, 0.92, 0.91, 0.91)
 
 
 def the_table(found: Document, name: str) -> Table:
-    return next(table for table in tables(found) if table.name == name)
+    return next(b for b in blocks(found) if isinstance(b, Table) and b.name == name)
 
 
 def groups(study: Path, values: dict[str, list[float]]) -> Path:

@@ -8,8 +8,7 @@ from scipy import stats
 
 from isoexp.report import sweeps
 from isoexp.report.document import Figure, Section, Table
-from isoexp.report.entries import entries
-from isoexp.report.groups import best, grouped
+from isoexp.report.entries import best, entries, grouped
 from isoexp.report.sweeps import sweep
 
 from .studies import curve, failed, finished

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from isoexp.report.document import Paragraph, Table, tables
+from isoexp.report.document import Paragraph, Table, blocks
 from isoexp.report.html import html
 from isoexp.report.page import Page, page, write
 from isoexp.store.files import write_json
@@ -19,7 +19,7 @@ BETTER = (0.90, 0.92, 0.91, 0.91)
 
 
 def the_table(found: Page, name: str) -> Table:
-    return next(table for table in tables(found.document) if table.name == name)
+    return next(b for b in blocks(found.document) if isinstance(b, Table) and b.name == name)
 
 
 def column(table: Table, head: str) -> list[str]:
@@ -49,7 +49,7 @@ def test_every_verdict_stands_in_the_first_table(
     claimed(study, two_arms(study, A, b))
     found = page([study])
 
-    assert next(tables(found.document)).name == "verdicts"
+    assert next(b for b in blocks(found.document) if isinstance(b, Table)).name == "verdicts"
     verdicts = the_table(found, "verdicts")
     assert column(verdicts, "verdict") == [outcome]
     (effect,) = column(verdicts, "effect")

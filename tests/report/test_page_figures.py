@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from isoexp.figures.arms import curves, dots, svg
-from isoexp.report.arms import curve_figure, metrics_figure
+from isoexp.figures.arms import draw_curves, draw_dots, svg
+from isoexp.report.answers import curve_figure, metrics_figure
 from isoexp.report.html import html
 from isoexp.report.page import page, write
 
@@ -88,7 +88,7 @@ def test_every_seed_is_a_dot_and_every_arm_a_line(study: Path) -> None:
 def test_dots_of_ratios_have_a_logarithmic_axis_and_a_dollar_is_a_dollar() -> None:
     rows = [("$m$ & n", True, "a_$1", x, 1.0, 0.5, 2.0) for x in (0.5, 2.0)]
     names = pd.Index(["metric", "log", "arm", "value", "mean", "low", "high"])
-    drawn = svg(dots, pd.DataFrame(rows, columns=names)).decode()
+    drawn = svg(draw_dots, pd.DataFrame(rows, columns=names)).decode()
 
     assert "$m$ &amp; n" in drawn
     assert "a_$1" in drawn
@@ -101,7 +101,7 @@ def test_a_seed_alone_has_a_curve_on_a_logarithmic_axis() -> None:
     rows = [("p", "a", x, "x", False, True, x, -np.inf, np.inf) for x in (0.1, 1.0)]
     names = ["panel", "arm", "x", "x_name", "log_x", "log_y", "mean", "low", "high"]
 
-    assert b"<svg" in svg(curves, pd.DataFrame(rows, columns=pd.Index(names)))
+    assert b"<svg" in svg(draw_curves, pd.DataFrame(rows, columns=pd.Index(names)))
 
 
 def test_an_interval_of_two_seeds_does_not_hide_the_means() -> None:
@@ -109,6 +109,6 @@ def test_an_interval_of_two_seeds_does_not_hide_the_means() -> None:
 
     rows = [("p", "a", x, "x", False, False, x, x - 1e3, x + 1e3) for x in (0.0, 1.0)]
     names = ["panel", "arm", "x", "x_name", "log_x", "log_y", "mean", "low", "high"]
-    drawn = svg(curves, pd.DataFrame(rows, columns=pd.Index(names))).decode()
+    drawn = svg(draw_curves, pd.DataFrame(rows, columns=pd.Index(names))).decode()
 
     assert "1000" not in drawn

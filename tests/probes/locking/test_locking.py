@@ -319,7 +319,7 @@ def test_the_figure_shows_the_table(refitted: bool) -> None:
     assert len(figure.axes) == len(columns)
     for axes, column in zip(figure.axes, columns, strict=True):
         shown = {str(line.get_label()): np.asarray(line.get_ydata()) for line in axes.lines}
-        for kind, label in drawing.KINDS.items():
+        for kind, (label, _) in drawing.KINDS.items():
             part = table[table["kind"] == kind]
             means = [each[column].mean() for _, each in part.groupby("size")]
             np.testing.assert_array_equal(shown[label], means)

@@ -1,19 +1,18 @@
-"""The sign-flip test: how often chance gives the same differences signs as extreme as these.
+"""Tests without a law of the values: sign flips; and Holm's correction of several p-values.
 
-Exact where all signs can be counted; else p = (b + 1) / (m + 1), of m draws by a fixed generator, b
-of them at least as extreme. With n seeds no p is below 2 / 2ⁿ: 5 cannot reach 0.05.
+    sign flips    the share of all 2ⁿ signs whose sum is as extreme, or (b + 1) / (m + 1),
+                  b of m random ones; never below 2 / 2ⁿ: 5 seeds cannot reach 0.05
+    Holm          p̃₍ᵢ₎ = max_{j ≤ i} min(1, (m − j + 1) p₍ⱼ₎),    p₍₁₎ ≤ … ≤ p₍ₘ₎
 
 Source: Fisher, The Design of Experiments (1935); Phipson and Smyth, Permutation P-values Should
-Never Be Zero (2010).
+Never Be Zero (2010); Holm, A Simple Sequentially Rejective Multiple Test Procedure (1979).
 """
 
-__all__ = ["sign_flips"]
-
-from collections.abc import Sequence
+__all__ = ["holm", "sign_flips"]
 
 import numpy as np
 
-from .results import PValue, finite
+from .results import PValue, Values, finite
 
 EXACT = 20
 """The most values whose signs are flipped in every way: 2¹⁹ sums, by symmetry."""
@@ -21,7 +20,7 @@ EXACT = 20
 DRAWS = 9_999
 
 
-def sign_flips(values: Sequence[float] | np.ndarray) -> PValue:
+def sign_flips(values: Values) -> PValue:
     """Tests that values, or differences by seed, are symmetric about 0, by their mean.
 
     Raises:
@@ -49,3 +48,21 @@ def sign_flips(values: Sequence[float] | np.ndarray) -> PValue:
     smallest = float((sizes >= sizes.max() - slack).mean())
 
     return PValue(n, float((sizes >= observed).mean()), smallest, f"exact {what}")
+
+
+def holm(p: Values) -> tuple[float, ...]:
+    """Adjusts p-values: those below α hold together, with one false among them in α of studies.
+
+    Raises:
+        ValueError: If one is not between 0 and 1.
+    """
+
+    p = finite(p, "p-values")
+    if ((p < 0) | (p > 1)).any():
+        raise ValueError(f"p-values must be from 0 to 1, got {p.tolist()}")
+    m = len(p)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty(m)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, (m - np.arange(m)) * p[order]))
+
+    return tuple(adjusted.tolist())
