@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import isoexp as package
 from isoexp.cli import main
 from isoexp.config.groups import choices, describe
+from isoexp.store.history import starts
 from isoexp.store.run import Run
 from isoexp.store.study import runs_below
 
@@ -176,6 +178,36 @@ def test_ls_and_show(isoexp: Command) -> None:
         assert "metrics.parquet" in shown
 
 
+def test_show_tells_the_history_of_a_run(isoexp: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from isoexp.cli.progress import RunProgress
+    from isoexp.experiment import train
+
+    def interrupt(progress: object, step: int, steps: int) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "SAVE_EVERY_S", 0.0)
+        patch.setattr(train, "SAVE_SHARE", float("inf"))
+        patch.setattr(RunProgress, "_advance", interrupt)
+        assert isoexp("train", *QUICK, "activation=tanh").code == 130
+    assert isoexp("train", *QUICK, "activation=tanh").code == 0
+
+    (run,) = runs_below(Path("runs"))
+    first, second = starts(run.folder)
+    shown = isoexp("show", str(run.folder)).out.partition("\nhistory\n")[2].splitlines()[:3]
+    assert shown[0].endswith(", 1 thread, cpu, from update 0")
+    assert second["step"] > 0
+    went_on = f"from update {second['step']}; before: interrupted at {second['before']['step']}"
+    assert shown[1].endswith(f", 1 thread, cpu, {went_on}")
+    assert shown[2] == ""
+    for start, line in zip((first, second), shown, strict=False):
+        when = datetime.fromtimestamp(start["time"]).strftime("%Y-%m-%d %H:%M")
+        assert line.startswith(f"  {when}  {start['host']}, ")
+        assert not start["commit"] or f", commit {start['commit'][:7]}" in line
+        assert (" (changed), " in line) == bool(start["diff"])
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"columns": null, "words": null}'])
 def test_broken_files_among_the_runs_break_nothing(
     content: str, isoexp: Command, folder: Path
@@ -266,6 +298,9 @@ def test_wandb_mirrors_offline(isoexp: Command) -> None:
         ("audit opt", "optimizer="),
         ("fig", "figures"),
         ("figures --a", "--again"),
+        ("figures runs --con", "--config-dir"),
+        ("figures --al", "--allow"),
+        ("train --dr", "--dry-run"),
         ("train fig", "figures="),
         ("audit optimizer=m", "optimizer=muon"),
     ],

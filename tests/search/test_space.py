@@ -4,8 +4,7 @@ import pytest
 from optuna.trial import FixedTrial
 
 from isoexp.errors import UserError
-from isoexp.search import Choice, Interval
-from isoexp.search.space import parameters
+from isoexp.search.space import Choice, Interval, parameters
 
 SPACES = {
     "optimizer.lr=interval(0.1,0.5)": Interval("optimizer.lr", 0.1, 0.5),

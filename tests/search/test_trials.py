@@ -31,7 +31,7 @@ def finish(search: Search, stop_after: int | None = None) -> None:
             for asked in taken:
                 if told == stop_after:
                     return
-                trials.complete(asked, value(asked.overrides))
+                trials.tell(asked, value(asked.overrides))
                 told += 1
 
 
@@ -100,10 +100,10 @@ def test_what_failed_is_asked_for_anew_but_not_at_once(folder: Path) -> None:
     search = searched("search.trials=4")
     with Trials.opened(search) as trials:
         a, b, c, d = trials.take()
-        trials.fail(a, "a full disk")
-        trials.prune(b, "diverged")
-        trials.complete(c, 0.5)
-        trials.complete(d, 0.25)
+        trials.tell(a, reason="a full disk", failed=True)
+        trials.tell(b, reason="diverged")
+        trials.tell(c, 0.5)
+        trials.tell(d, 0.25)
 
         assert trials.take() == []
         assert [t.value for t in trials.told()] == [0.5, 0.25, None, None]
@@ -149,10 +149,10 @@ def test_importances_need_values_to_tell(folder: Path) -> None:
     with Trials.opened(search) as trials:
         taken = trials.take()
         for asked in taken[:9]:
-            trials.complete(asked, value(asked.overrides))
+            trials.tell(asked, value(asked.overrides))
         assert trials.importances() == {}
         for asked in taken[9:]:
-            trials.complete(asked, value(asked.overrides))
+            trials.tell(asked, value(asked.overrides))
         shares = trials.importances()
 
     assert shares["optimizer.lr"] > shares["batch_size"]
