@@ -41,12 +41,11 @@ complete -c isoexp -f -a '(__isoexp)'""",
 }
 
 
-@command("completion", "isoexp completion bash|zsh|fish: a script for your shell, to be sourced")
+@command("completion", "isoexp completion bash|zsh|fish: a script for your shell to source")
 def completion(options: Namespace) -> int:
     given = " ".join(options.arguments)
     if given not in SCRIPTS:
-        near = did_you_mean(given, SCRIPTS)
-        said = f"got {given or 'nothing'}{near}"
+        said = f"got {given or 'nothing'}{did_you_mean(given, SCRIPTS)}"
         raise UserError(f"isoexp completion takes one of bash, zsh, fish, {said}")
 
     print(SCRIPTS[given])

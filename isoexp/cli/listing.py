@@ -55,7 +55,9 @@ def ls(options: Namespace) -> int:
     return 0
 
 
-@command("show", "isoexp show RUN: its state, history, numbers and configuration; RUN as of probe")
+@command(
+    "show", "isoexp show RUN: all of one run, its folder or the 8 characters that end its name"
+)
 def show(options: Namespace) -> int:
     if len(options.arguments) != 1:
         raise UserError(

@@ -49,11 +49,7 @@ class SearchSettings:
 
     @classmethod
     def of(cls, node: Any) -> "SearchSettings":
-        """Checks the keys below search.
-
-        Raises:
-            UserError: If a key is unknown, missing, of the wrong type or out of range.
-        """
+        """Checks the keys below search."""
 
         metric = node.get("metric") if isinstance(node, Mapping) else None
         if str(metric).startswith(("test/", "probe/")):
@@ -170,11 +166,9 @@ class Search:
         """Returns the overrides with which isoexp train does a trial by itself."""
 
         aside = ("search.", "sweep.")
-        own = [
-            o for o in self.overrides if o != "probe=none" and not o.lstrip("+~").startswith(aside)
-        ]
+        own = [each for each in self.overrides if not each.lstrip("+~").startswith(aside)]
 
-        return [*own, *overrides]
+        return [*(each for each in own if each != "probe=none"), *overrides]
 
     def _corners(self, place: int) -> list[list[str]]:
         """Returns the overrides of a corner of the space, and of each next to it."""

@@ -53,11 +53,7 @@ class Trials:
     @classmethod
     @contextmanager
     def opened(cls, search: Search) -> "Iterator[Trials]":
-        """Opens the journal of a search, and has this process own trials while the context lasts.
-
-        Raises:
-            OSError: If the folder of the study cannot be written to.
-        """
+        """Opens the journal of a search; while the context lasts, this process owns trials."""
 
         folder = search.folder / ".search"
         folder.mkdir(parents=True, exist_ok=True)

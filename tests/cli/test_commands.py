@@ -104,8 +104,8 @@ def test_train_ends_with_a_table_and_the_paths(isoexp: Command) -> None:
 
 
 def test_a_failed_run_ends_with_code_1(isoexp: Command) -> None:
-    words = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30")
-    outcome = isoexp("train", *QUICK, *words)
+    overrides = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30")
+    outcome = isoexp("train", *QUICK, *overrides)
 
     assert outcome.code == 1
     assert "diverged at update" in outcome.err
@@ -113,15 +113,15 @@ def test_a_failed_run_ends_with_code_1(isoexp: Command) -> None:
 
 
 def test_a_sweep_survives_a_job_that_fails(isoexp: Command) -> None:
-    words = ("activation=relu,tanh", "optimizer=sgd", "optimizer.lr=1e30,0.1")
-    outcome = isoexp("train", "-m", *QUICK, *words)
+    overrides = ("activation=relu,tanh", "optimizer=sgd", "optimizer.lr=1e30,0.1")
+    outcome = isoexp("train", "-m", *QUICK, *overrides)
     states = {run.folder.name: run.status for run in runs_below(Path("runs"))}
 
     assert outcome.code == 1
     assert sorted(states.values()) == ["completed", "completed", "completed", "failed"]
     assert "1 of 4 runs not completed" in outcome.out
 
-    again = isoexp("train", "-m", *QUICK, *words)
+    again = isoexp("train", "-m", *QUICK, *overrides)
     assert "4 jobs, 4 runs, 3 done before" in again.out
 
 
@@ -131,8 +131,8 @@ def test_a_sweep_by_a_launcher_of_hydra(isoexp: Command) -> None:
     assert outcome.code == 0
     assert [run.status for run in runs_below(Path("runs/study"))] == ["completed"] * 2
 
-    words = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30,0.1")
-    failing = isoexp("train", "-m", "hydra/launcher=basic", *QUICK, *words)
+    overrides = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30,0.1")
+    failing = isoexp("train", "-m", "hydra/launcher=basic", *QUICK, *overrides)
     assert failing.code == 1
     assert "diverged" in failing.err
 

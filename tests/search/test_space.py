@@ -24,17 +24,17 @@ SPACES = {
 }
 
 
-@pytest.mark.parametrize("word", SPACES)
-def test_a_word_spans_a_parameter(word: str) -> None:
-    assert parameters([word, "epochs=3"]) == ([SPACES[word]], ["epochs=3"])
+@pytest.mark.parametrize("override", SPACES)
+def test_an_override_spans_a_parameter(override: str) -> None:
+    assert parameters([override, "epochs=3"]) == ([SPACES[override]], ["epochs=3"])
 
 
 @pytest.mark.parametrize("parameter", SPACES.values(), ids=str)
-def test_ends_are_words_that_can_be_suggested(parameter: Choice | Interval) -> None:
+def test_ends_are_overrides_that_can_be_suggested(parameter: Choice | Interval) -> None:
     ends = parameter.values if isinstance(parameter, Choice) else (parameter.low, parameter.high)
 
-    for end, word in zip(ends, parameter.ends, strict=True):
-        assert parameter.suggest(FixedTrial({parameter.key: end})) == word
+    for end, override in zip(ends, parameter.ends, strict=True):
+        assert parameter.suggest(FixedTrial({parameter.key: end})) == override
 
 
 def test_six_digits_never_leave_the_interval() -> None:
