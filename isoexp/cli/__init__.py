@@ -5,10 +5,14 @@ __all__ = ["main"]
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from .. import __version__, processes
 from ..errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from .options import Command
 
 HELP = """\
 isoexp: the laboratory bench for isotropic deep learning
@@ -40,20 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         return _dispatch(arguments)
-    except UserError as error:
-        if os.environ.get("ISOEXP_DEBUG"):
-            raise
-        if processes.local_rank() == 0:  # the others have been told the same
-            print(f"isoexp: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
+    except (UserError, OSError) as error:
         if os.environ.get("ISOEXP_DEBUG"):
             raise
-        print(f"isoexp: {error}", file=sys.stderr)
-        return 1
+        mistaken = isinstance(error, UserError)
+        if not mistaken or processes.local_rank() == 0:  # all processes are told of a mistake
+            print(f"isoexp: {error}", file=sys.stderr)
+        return 2 if mistaken else 1
     except KeyboardInterrupt:
         print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
@@ -80,6 +80,10 @@ def _dispatch(arguments: list[str]) -> int:
 
     name, *rest = arguments
     commands = _commands()
+    if name == "_complete":
+        from .completion import complete
+
+        return complete(rest, commands)
     if name in commands:
         if processes.size() > 1 and name != "train":
             raise UserError(f"torchrun shares one training: start isoexp {name} without it")
@@ -97,9 +101,9 @@ def _dispatch(arguments: list[str]) -> int:
     )
 
 
-def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
+def _commands() -> "dict[str, Command]":
     from .audit import audit
-    from .completion import complete, completion
+    from .completion import completion
     from .figures import figures
     from .listing import list_choices, ls, show
     from .probe import probe
@@ -108,17 +112,6 @@ def _commands() -> dict[str, Callable[[Sequence[str]], int]]:
     from .search import search
     from .train import train
 
-    return {
-        "train": train,
-        "search": search,
-        "reproduce": reproduce,
-        "report": report,
-        "probe": probe,
-        "list": list_choices,
-        "ls": ls,
-        "show": show,
-        "figures": figures,
-        "audit": audit,
-        "completion": completion,
-        "_complete": complete,
-    }
+    every = (train, search, reproduce, report, probe, list_choices, ls, show, figures, audit)
+
+    return {each.name: each for each in (*every, completion)}

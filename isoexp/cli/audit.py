@@ -1,9 +1,9 @@
 """isoexp audit: the measured symmetry of every functional form."""
 
-__all__ = ["HELP", "audit"]
+__all__ = ["audit"]
 
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import UserError
-from .options import Parser, parse
+from .options import command
 from .table import table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ HELP = """\
 isoexp audit [GROUP …] [group=choice …] [key=value …] [module:object …]
 
 Measures which change of basis each functional form commutes with: O(n), signed permutations,
-permutations, positive diagonal matrices. Without words, every form of every group.
+permutations, positive diagonal matrices. Without arguments, every form of every group.
 
   --width N           the number of features n (8)
   --seed N            of all that is drawn (0)
@@ -48,21 +48,16 @@ A row shows an error for each group, and up to which it is rounding or chance:
 Of a form with parameters the first row is at one value of them, the second as a family, in which
 they turn along. Weights have two sides, outputs and inputs, which share a row where they agree."""
 
-ON = {
-    "features": "",
-    "features and parameters": "with parameters",
-    "outputs": "outputs",
-    "inputs": "inputs",
+OPTIONS = {
+    "--width": {"type": int, "default": 8, "metavar": "N"},
+    "--seed": {"type": int, "default": 0, "metavar": "N"},
+    "--as": {"dest": "kind", "default": "", "metavar": "KIND"},
+    "--out": {"default": "", "metavar": "DIR"},
 }
 
 
-def audit(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit code: 0, or 1 if a form could not be measured."""
-
-    options = parse(_parser(), arguments)
-    if options.help:
-        print(HELP)
-        return 0
+@command("audit", HELP, OPTIONS)
+def audit(options: Namespace) -> int:
     if options.width < 2:
         raise UserError(f"--width must be at least 2, got {options.width}: R¹ has one direction")
     if options.seed < 0:
@@ -71,8 +66,7 @@ def audit(arguments: Sequence[str]) -> int:
     from ..experiment.audit import SCHEMA, forms, measure, rows
     from ..store.tables import write_table
 
-    folders = [Path(folder) for folder in options.config_dir]
-    chosen = list(forms(options.words, folders, options.kind))
+    chosen = list(forms(options.arguments, options.config_dir, options.kind))
 
     findings: list[Finding] = []
     for kind, members in groupby(chosen, key=lambda form: form.kind):
@@ -80,7 +74,8 @@ def audit(arguments: Sequence[str]) -> int:
         findings += found
         lines = [line for finding in found for line in _lines(finding)]
         if lines:
-            print(f"{table([kind, *HEADER], lines)}\n", flush=True)
+            header = (kind, "", "commutes with", "O(n)", "signed", "permut.", "diagonal", "up to")
+            print(f"{table(header, lines)}\n", flush=True)
 
     failed = [f"{f.form.kind} {f.form.name}: {f.failure}" for f in findings if f.failure]
     if len(failed) == len(findings):
@@ -88,16 +83,13 @@ def audit(arguments: Sequence[str]) -> int:
     for line in failed:
         print(f"not measured: {line}", file=sys.stderr)
 
-    if options.out or not options.words:
+    if options.out or not options.arguments:
         path = Path(options.out or "runs").expanduser() / "audit.parquet"
         versions = {"isoexp_version": __version__, "torch_version": version("torch")}
         write_table(path, rows(findings, options.width, options.seed), SCHEMA, versions, {})
         print(f"results  {path}")
 
     return 1 if failed else 0
-
-
-HEADER = ("", "commutes with", "O(n)", "signed", "permut.", "diagonal", "up to")
 
 
 def _lines(finding: "Finding") -> list[list[str]]:
@@ -108,34 +100,19 @@ def _lines(finding: "Finding") -> list[list[str]]:
     if len(sides) == 2 and symmetries["outputs"] == symmetries["inputs"]:
         shown = {"": sides}
     else:
-        shown = {ON[on]: [on] for on in symmetries}
+        names = {"features": "", "features and parameters": "with parameters"}
+        shown = {names.get(on, on): [on] for on in symmetries}
 
     lines = []
     for label, members in shown.items():
-        worst: dict[str, float] = {}
+        worst = dict.fromkeys((each.group for each in finding.measured), 0.0)
         for each in finding.measured:
-            before = worst.get(each.group, 0.0)
-            if each.on in members and not each.error <= before:  # a NaN is worst of all
+            if each.on in members and not each.error <= worst[each.group]:  # a NaN is worst of all
                 worst[each.group] = each.error
-            worst.setdefault(each.group, before)
         *errors, _ = worst.values()  # without that of the identity
         threshold = next(each.threshold for each in finding.measured if each.on in members)
         name = "" if lines else finding.form.name
-        numbers = [*map(_shown, errors), f"{threshold:.0e}"]
-        lines.append([name, label, symmetries[members[0]], *numbers])
+        numbers = [f"{error:.1e}" if error else "0" for error in errors]
+        lines.append([name, label, symmetries[members[0]], *numbers, f"{threshold:.0e}"])
 
     return lines
-
-
-def _shown(error: float) -> str:
-    return "0" if error == 0 else f"{error:.1e}"
-
-
-def _parser() -> Parser:
-    parser = Parser("audit")
-    parser.add_argument("--width", type=int, default=8, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("--as", dest="kind", default="", metavar="KIND")
-    parser.add_argument("--out", default="", metavar="DIR")
-
-    return parser

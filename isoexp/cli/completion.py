@@ -2,11 +2,14 @@
 
 __all__ = ["complete", "completion"]
 
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ..claims import SCALES
 from ..config.groups import COMMANDS, CONF, GROUPS, choices, defaults, keys, root_keys
 from ..errors import UserError, did_you_mean
+from .options import Command, command
 from .reproduce import FREE
 
 SCRIPTS = {
@@ -38,89 +41,78 @@ complete -c isoexp -f -a '(__isoexp)'""",
 }
 
 
-def completion(arguments: Sequence[str]) -> int:
-    """Prints the completion script of a shell."""
+@command("completion", "isoexp completion bash|zsh|fish: a script for your shell to source")
+def completion(options: Namespace) -> int:
+    given = " ".join(options.arguments)
+    if given not in SCRIPTS:
+        said = f"got {given or 'nothing'}{did_you_mean(given, SCRIPTS)}"
+        raise UserError(f"isoexp completion takes one of bash, zsh, fish, {said}")
 
-    if len(arguments) != 1 or arguments[0] not in SCRIPTS:
-        given = " ".join(arguments) or "nothing"
-        near = did_you_mean(given, SCRIPTS)
-        raise UserError(f"isoexp completion takes one of bash, zsh, fish, got {given}{near}")
-
-    print(SCRIPTS[arguments[0]])
+    print(SCRIPTS[given])
 
     return 0
 
 
-def complete(arguments: Sequence[str]) -> int:
+def complete(words: Sequence[str], commands: Mapping[str, Command]) -> int:
     """Prints what the last word may become, a line each."""
 
-    *before, word = arguments or [""]
+    *before, word = words or [""]
+    named = [commands[each] for each in before if each in commands]
+    if not named:
+        found = [*COMMANDS, "--help", "--version"]
+    elif word.startswith("-"):
+        found = named[0].flags
+    else:
+        found = _arguments(named[0].name, before, word)
 
-    for candidate in _candidates(before, word):
+    for candidate in found:
         if candidate.startswith(word):
             print(candidate)
 
     return 0
 
 
-def _candidates(before: Sequence[str], word: str) -> list[str]:
-    known = choices()
-    commands = [w for w in before if w in COMMANDS]
+def _arguments(command: str, before: Sequence[str], word: str) -> list[str]:
+    """Returns what may be given to a command, in place of a word."""
 
-    if not commands:
-        return [*COMMANDS, "--help", "--version"]
-    if commands[0] == "list":
+    known = choices()
+    if command == "list":
         return list(known)
+    if command == "completion":
+        return list(SCRIPTS)
     claims = known.pop("claim", {})
-    if commands[0] == "reproduce" and not word.startswith("-"):
+    if command == "reproduce":
         scales = [f"scale={scale}" for scale in SCALES]
         return [*claims, "all", *scales, *(f"{key}=" for key in FREE), "hydra/launcher="]
-    if commands[0] == "reproduce":
-        return ["--smoke", "--dry-run", "--config-dir", "--allow", "--help"]
-    if commands[0] == "report" and word.startswith("-"):
-        return ["--compare", "--out", "--help"]
-    if commands[0] == "completion":
-        return list(SCRIPTS)
-    if commands[0] == "figures":
-        return ["--again", "--help"] if word.startswith("-") else []
-    if commands[0] not in ("train", "search", "audit", "probe"):
+    if command not in ("train", "search", "audit", "probe"):
         return []
-    if word.startswith("-") and commands[0] == "audit":
-        return ["--width", "--seed", "--as", "--out", "--config-dir", "--allow", "--help"]
-    if word.startswith("-") and commands[0] == "probe":
-        return ["--twin", "--config-dir", "--allow", "--help"]
-    if word.startswith("-") and commands[0] == "search":
-        return ["--dry-run", "--config-dir", "--allow", "--help"]
-    if word.startswith("-"):
-        return ["--multirun", "--config-dir", "--allow", "--cfg", "--help"]
 
-    if commands[0] in ("train", "search"):
+    if command in ("train", "search"):
         launchers = sorted((CONF / "hydra" / "launcher").glob("*.yaml"))
         known["hydra/launcher"] = {path.stem: path for path in launchers}
-
     group, equals, typed = word.partition("=")
     if equals and group in known:
         head = word[: len(word) - len(typed.rpartition(",")[2])]
         return [head + choice for choice in known[group]]
-
-    if commands[0] == "audit":
+    if command == "audit":
         forms = [group.name for group in GROUPS.values() if group.symmetry]
-        return [*forms, "attention", *[f"{g}=" for g in forms]]
-
-    if commands[0] == "probe":
+        return [*forms, "attention", *[f"{form}=" for form in forms]]
+    if command == "probe":
         return ["probe=", "device=", "force="]
 
-    return [*[f"{g}=" for g in known], *[f"{k}=" for k in root_keys()], *_settings(known, before)]
+    return [f"{key}=" for key in (*known, *root_keys(), *_settings(known, before))]
 
 
-def _settings(known: dict[str, dict], before: Sequence[str]) -> list[str]:
-    """Returns the settings of the choices made so far: activation.R0=."""
+def _settings(known: Mapping[str, Mapping[str, Path]], before: Sequence[str]) -> list[str]:
+    """Returns the settings of the choices made so far: activation.R0."""
 
-    found: list[str] = []
-    for group, choice in defaults().items():
-        named = [w.partition("=")[2] for w in before if w.partition("=")[0] == group]
-        path = known[group].get((named or [choice])[-1])
-        inner = [key for key in keys(path) if key not in known] if path else []
-        found += [f"{group}.{key}=" for key in inner]
+    chosen = defaults()
+    chosen |= {g: c for g, _, c in (word.partition("=") for word in before) if g in chosen}
+    paths = {group: known[group].get(choice) for group, choice in chosen.items()}
 
-    return sorted(found)
+    return sorted(
+        f"{group}.{key}"
+        for group, path in paths.items()
+        for key in (keys(path) if path else [])
+        if key not in known
+    )

@@ -1,8 +1,9 @@
 """isoexp figures: draws the tables that probes wrote. No torch."""
 
-__all__ = ["HELP", "figures"]
+__all__ = ["figures"]
 
 import sys
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
@@ -11,8 +12,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..store.lock import Busy, hold
 from ..store.run import Run
-from ..store.study import find_runs
-from .options import Parser, parse
+from .options import FLAG, command, runs_of
 
 HELP = """\
 isoexp figures RUN …
@@ -32,28 +32,14 @@ drawn when they are probed, those of a sweep are not, unless figures=true.
 The figure of refraction.parquet is refraction.png beside it. torch is not needed."""
 
 
-def figures(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit code: 0, or 1 if a figure failed."""
-
-    parser = Parser("figures")
-    parser.add_argument("--again", action="store_true")
-    options = parse(parser, arguments)
-    if options.help:
-        print(HELP)
-        return 0
-
-    found = [run for word in options.words for run in find_runs(word)]
-    runs = list({run.folder.resolve(): run for run in found}.values())
-    if not runs:
-        raise UserError("isoexp figures takes a run, or a folder of runs; isoexp ls shows them")
+@command("figures", HELP, {"--again": FLAG})
+def figures(options: Namespace) -> int:
+    runs = runs_of("figures", options.arguments)
     if not any(path for run in runs for path in run.folder.glob("probes/*.parquet")):
         named = runs[0].folder if len(runs) == 1 else f"{len(runs)} runs"
         raise UserError(f"{named}: no probe has measured it yet; isoexp probe does")
-    for folder in options.config_dir:
-        if not Path(folder).is_dir():
-            raise UserError(f"--config-dir must be a folder, got {folder}")
 
-    return 1 if _draw(runs, options.again, [Path(folder) for folder in options.config_dir]) else 0
+    return 1 if _draw(runs, options.again, options.config_dir) else 0
 
 
 def _draw(runs: Sequence[Run], again: bool, folders: Sequence[Path]) -> int:
@@ -75,8 +61,7 @@ def _draw(runs: Sequence[Run], again: bool, folders: Sequence[Path]) -> int:
         failed += len(found) - len(ready)
         if not ready:
             continue
-        state = run.state
-        trained = command(state.get("columns") or {}, state.get("words") or ())
+        trained = command(run.state.get("columns") or {}, run.state.get("words") or ())
         try:
             with hold(run):
                 for path, drawer in ready.items():

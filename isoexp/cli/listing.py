@@ -2,78 +2,70 @@
 
 __all__ = ["list_choices", "ls", "show"]
 
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from ..config.groups import choices, describe
 from ..errors import UserError, did_you_mean
 from ..store.files import read_json
+from ..store.history import starts
 from ..store.run import Run, status
 from ..store.study import find_run, runs_below
-from .table import final_numbers, number, table
+from .options import command
+from .table import aligned, final_numbers, number, table_of
 
 
-def list_choices(arguments: Sequence[str]) -> int:
-    """isoexp list [GROUP] [--config-dir DIR]: every choice, with its equation or one line."""
+@command(
+    "list", "isoexp list [GROUP] [--config-dir DIR]: every choice, with its equation or a line"
+)
+def list_choices(options: Namespace) -> int:
+    known = choices(options.config_dir)
+    if len(options.arguments) > 1:
+        raise UserError(f"isoexp list takes one group, got {' '.join(options.arguments)}")
+    for group in options.arguments:
+        if group not in known:
+            raise UserError(f"there is no group {group}{did_you_mean(group, known)}")
 
-    words, folders = _config_dirs(arguments)
-    known = choices(folders)
-    if len(words) > 1:
-        raise UserError(f"isoexp list takes one group, got {' '.join(words)}")
-    for word in words:
-        if word not in known:
-            raise UserError(f"there is no group {word}{did_you_mean(word, known)}")
-
-    chosen = words or list(known)
-    for group in chosen:
-        if len(chosen) > 1:
-            print(group)
-        width = max(map(len, known[group]), default=0)
-        for name, path in known[group].items():
-            print(f"{'  ' if len(chosen) > 1 else ''}{name:<{width}}  {describe(path)}".rstrip())
-        if len(chosen) > 1:
-            print()
+    for group in options.arguments or known:
+        width = max(map(len, known[group]))
+        lines = [f"{name:<{width}}  {describe(path)}" for name, path in known[group].items()]
+        described = "\n".join(line.rstrip() for line in lines)
+        print(described if options.arguments else f"{group}\n{indent(described, '  ')}\n")
 
     return 0
 
 
-def ls(arguments: Sequence[str]) -> int:
-    """isoexp ls [DIR]: a table of the runs below a folder."""
-
-    _no_options("ls", arguments)
-    if len(arguments) > 1:
-        raise UserError(f"isoexp ls takes one folder, got {' '.join(arguments)}")
-    root = Path(arguments[0]) if arguments else Path("runs")
-    if not root.is_dir():
-        if arguments:
-            raise UserError(f"isoexp ls needs a folder, got {root}")
+@command("ls", "isoexp ls [DIR]: a table of the runs below a folder, runs/ unless named")
+def ls(options: Namespace) -> int:
+    if len(options.arguments) > 1:
+        raise UserError(f"isoexp ls takes one folder, got {' '.join(options.arguments)}")
+    root = Path(*options.arguments or ["runs"])
+    if root.is_dir():
+        rows = [_row(run, root) for run in runs_below(root)]
+        print(table_of(rows) if rows else f"no runs below {root}")
+    elif options.arguments:
+        raise UserError(f"isoexp ls needs a folder, got {root}")
+    else:
         print("no runs here yet: isoexp train makes the first, in runs/")
-        return 0
-
-    runs = runs_below(root)
-    if not runs:
-        print(f"no runs below {root}")
-        return 0
-
-    found = [_row(run, root) for run in runs]
-    header = list(dict.fromkeys(key for row in found for key in row))
-    print(table(header, [[row.get(key, "") for key in header] for row in found]))
 
     return 0
 
 
-def show(arguments: Sequence[str]) -> int:
-    """isoexp show RUN: what is known of one run; RUN is a folder, or the end of its name."""
-
-    _no_options("show", arguments)
-    if len(arguments) != 1:
+@command(
+    "show", "isoexp show RUN: all of one run, its folder or the 8 characters that end its name"
+)
+def show(options: Namespace) -> int:
+    if len(options.arguments) != 1:
         raise UserError(
             "isoexp show takes one run: a folder, or the 8 characters that end its name"
         )
-
-    run = find_run(arguments[0])
-    state, summary = run.state, run.summary
+    (name,) = options.arguments
+    run = find_run(name)
+    state = run.state
     facts = read_json(run.folder / "provenance.json")
     code = facts.get("code") or {}
 
@@ -81,42 +73,31 @@ def show(arguments: Sequence[str]) -> int:
     lines = {
         "state": f"{run.status}{_because(state)}",
         "update": f"{state.get('step', 0)} of {state.get('steps', '?')}",
-        "command": facts.get("command", ""),
-        "host": facts.get("host", ""),
+        "command": facts.get("command"),
+        "host": facts.get("host"),
         "device": f"{facts.get('device', '')}, {facts.get('threads', '')} thread(s)",
         "versions": ", ".join(f"{k} {v}" for k, v in facts.get("versions", {}).items()),
         "probes": ", ".join(state.get("probes") or {}),
         "code": f"{code.get('commit', '')}{' and uncommitted changes' if code.get('diff') else ''}",
     }
-    print(_aligned({key: value for key, value in lines.items() if value}))
-
-    if state.get("unmeasured"):
-        print("\nnot measured")
-        print(_aligned(state["unmeasured"]))
-
+    print(aligned({key: value for key, value in lines.items() if value}))
     tables = _without_figures(run)
     if tables:
-        print(f"\nno figures yet of {', '.join(tables)}: isoexp figures {arguments[0]} draws them")
-
-    if summary:
-        print("\nsummary")
-        print(_aligned({key: number(value) for key, value in summary.items()}))
+        print(f"\nno figures yet of {', '.join(tables)}: isoexp figures {name} draws them")
 
     config = run.folder / "config.yaml"
-    if config.exists():
-        print("\nconfig")
-        print(
-            "\n".join(
-                f"  {line}"
-                for line in config.read_text(encoding="utf-8", errors="replace").splitlines()
-            )
-        )
-
-    print("\nfiles")
-    for path in sorted(run.folder.rglob("*")):
-        inside = path.relative_to(run.folder)
-        if path.is_file() and not any(part[0] == "." or part == "wandb" for part in inside.parts):
-            print(f"  {inside}")
+    inside = [path.relative_to(run.folder) for path in run.folder.rglob("*") if path.is_file()]
+    files = [p for p in inside if not any(part[0] == "." or part == "wandb" for part in p.parts)]
+    sections = {
+        "history": "\n".join(map(_told, starts(run.folder))),
+        "not measured": aligned(state.get("unmeasured") or {}),
+        "summary": aligned({key: number(value) for key, value in run.summary.items()}),
+        "config": config.read_text("utf-8", "replace").rstrip() if config.exists() else "",
+        "files": "\n".join(map(str, sorted(files))),
+    }
+    for heading, text in sections.items():
+        if text:
+            print(f"\n{heading}\n{indent(text, '  ')}")
 
     return 0
 
@@ -125,20 +106,40 @@ def _row(run: Run, root: Path) -> dict[str, str]:
     state = run.state
     now = status(state)
     columns = state.get("columns") or {}
-    told = {
-        key: str(columns[key]) for key in ("activation", "model", "data", "seed") if key in columns
-    }
+    chosen = [key for key in ("activation", "model", "data", "seed") if key in columns]
     total = state.get("steps")
-    progress = f"{state.get('step', 0)}/{total}" if total and now != "completed" else ""
+    progress = f" {state.get('step', 0)}/{total}" if total and now != "completed" else ""
 
     return {
         "run": str(run.folder.relative_to(root).parent / run.folder.name[-8:]),
-        "state": f"{now} {progress}".strip(),
-        **told,
+        "state": f"{now}{progress}",
+        **{key: str(columns[key]) for key in chosen},
         "settings": " ".join(state.get("words") or []),
-        **final_numbers(run.summary),
+        **final_numbers(run),
         **({"reason": _because(state)[2:]} if _because(state) else {}),
     }
+
+
+def _told(start: Mapping[str, Any]) -> str:
+    """Tells a start of a run in one line."""
+
+    networks, threads = start.get("networks") or 1, start.get("threads")
+    changed = " (changed)" if start.get("diff") else ""
+    parts = [
+        start.get("host"),
+        f"commit {start['commit'][:7]}{changed}" if start.get("commit") else "",
+        f"{threads} thread{'s' * (threads != 1)}" if threads else "",
+        start.get("device"),
+        f"{networks} networks as one" if networks > 1 else "",
+        f"from update {start.get('step', 0)}",
+    ]
+    ended = ""
+    if before := start.get("before"):
+        reason = "" if before.get("reason") in (None, before["state"]) else f": {before['reason']}"
+        ended = f"; before: {before['state']} at {before.get('step')}{reason}"
+    when = datetime.fromtimestamp(start["time"]).strftime("%Y-%m-%d %H:%M")
+
+    return f"{when}  {', '.join(filter(None, parts))}{ended}"
 
 
 def _without_figures(run: Run) -> list[str]:
@@ -152,35 +153,5 @@ def _without_figures(run: Run) -> list[str]:
     return [path.stem for path in missing(run.folder)]
 
 
-def _because(state: dict[str, Any]) -> str:
+def _because(state: Mapping[str, Any]) -> str:
     return f": {state['reason']}" if state.get("reason") and state.get("state") == "failed" else ""
-
-
-def _aligned(lines: dict[str, str]) -> str:
-    width = max(map(len, lines), default=0)
-
-    return "\n".join(f"  {key:<{width}}  {value}" for key, value in lines.items())
-
-
-def _config_dirs(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
-    words, folders = [], []
-    rest = iter(arguments)
-    for word in rest:
-        if word == "--config-dir":
-            folder = Path(next(rest, ""))
-            if not folder.is_dir():
-                raise UserError(f"--config-dir must be a folder, got {folder}")
-            folders.append(folder)
-        else:
-            words.append(word)
-    _no_options("list", words)
-
-    return words, folders
-
-
-def _no_options(command: str, arguments: Sequence[str]) -> None:
-    for word in arguments:
-        if word.startswith("-"):
-            raise UserError(
-                f"isoexp {command} has no option {word}; isoexp --help shows the commands"
-            )

@@ -1,16 +1,16 @@
 """isoexp probe: from finished runs to what probes measure of them."""
 
-__all__ = ["HELP", "probe"]
+__all__ = ["probe"]
 
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from argparse import Namespace
 from pathlib import Path
 
 from ..errors import UserError, did_you_mean
 from ..store.lock import Busy
 from ..store.study import find_runs
-from .options import Parser, parse
+from .options import command, runs_of
+from .table import places
 
 HELP = """\
 isoexp probe RUN … [probe=[NAME,…]] [probe.NAME.setting=value …]
@@ -36,36 +36,24 @@ SETTINGS = ("probe", "device", "figures", "force")
 """What may be set; the rest of a run is as it is."""
 
 
-def probe(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit code: 0, or 1 if a probe failed."""
-
-    parser = Parser("probe")
-    parser.add_argument("--twin", metavar="RUN")
-    options = parse(parser, arguments)
-    if options.help:
-        print(HELP)
-        return 0
-
-    words = [word for word in options.words if "=" in word and not Path(word).exists()]
-    found = [run for word in options.words if word not in words for run in find_runs(word)]
-    runs = list({run.folder.resolve(): run for run in found}.values())
-    if not runs:
-        raise UserError("isoexp probe takes a run, or a folder of runs; isoexp ls shows them")
-    for word in words:
-        key = word.lstrip("+~").partition("=")[0].partition(".")[0]
+@command("probe", HELP, {"--twin": {"metavar": "RUN"}})
+def probe(options: Namespace) -> int:
+    given = options.arguments
+    overrides = [each for each in given if "=" in each and not Path(each).exists()]
+    runs = runs_of("probe", [each for each in given if each not in overrides])
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0].partition(".")[0]
         if key not in SETTINGS:
-            near = did_you_mean(key, SETTINGS)
-            raise UserError(
-                f"{word} cannot be set of a run that is trained: {', '.join(SETTINGS)} can{near}"
-            )
+            told = f"{', '.join(SETTINGS)} can{did_you_mean(key, SETTINGS)}"
+            raise UserError(f"{override} cannot be set of a run that is trained: {told}")
 
     from ..config.compose import compose
     from ..experiment.probing import probe_stored, stored
     from .progress import RunProgress
 
-    asked = words if any(w.startswith("probe=") for w in words) else ["probe=all", *words]
-    config = compose(asked, [Path(folder) for folder in options.config_dir]).config
-    typed = {word.partition("=")[0] for word in words}
+    typed = {each.partition("=")[0] for each in overrides}
+    asked = overrides if "probe" in typed else ["probe=all", *overrides]
+    config = compose(asked, options.config_dir).config
     if not config.get("probe"):
         raise UserError(f"{asked[0]} names no probe: isoexp list probe shows them")
     changes = {key: config[key] for key in SETTINGS if key == "probe" or key in typed}
@@ -85,22 +73,18 @@ def probe(arguments: Sequence[str]) -> int:
     for job, run in jobs:
         progress = RunProgress(probing=True)
         print(run.folder)
-        with closing(probe_stored(job, run, twin)) as events:
-            try:
-                for event in events:
-                    progress.show(event)
-            except Busy as busy:
-                progress.failed.append(str(busy))
-                progress.say(f"  not probed: {busy}", sys.stderr)
+        try:
+            progress.follow(probe_stored(job, run, twin))
+        except Busy as busy:
+            progress.failed.append(str(busy))
+            progress.say(f"  not probed: {busy}", sys.stderr)
         known = run.state.get("probes") or {}
         before = [name for name in job.probes if name in known and name not in progress.asked]
         if before and not progress.failed:
             progress.say(f"  asked before: {', '.join(before)}")
         failed += len(progress.failed)
-    for parent in sorted({str(run.folder.parent) for run in runs}):
-        names = [run.folder.name for run in runs if str(run.folder.parent) == parent]
-        name = names[0] if len(names) == 1 else "*"
-        print(f"results  {parent}/{name}/probes/*.parquet, *.png")
+    for place in places(runs):
+        print(f"results  {place}/probes/*.parquet, *.png")
     if failed:
         print(f"{failed} not measured", file=sys.stderr)
 

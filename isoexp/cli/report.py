@@ -1,13 +1,13 @@
 """isoexp report: a page of results. No torch."""
 
-__all__ = ["HELP", "report"]
+__all__ = ["report"]
 
 import os
-from collections.abc import Sequence
+from argparse import Namespace
 from pathlib import Path
 
 from ..errors import UserError
-from .options import Parser, parse
+from .options import command
 from .table import table
 
 HELP = """\
@@ -30,72 +30,45 @@ The page is index.html, one file; report.md says the same, with figures/*.svg be
 table is in tables/ as CSV with all digits and as LaTeX (booktabs)."""
 
 
-def report(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit code."""
-
-    parser = Parser("report")
-    parser.add_argument("--out", metavar="FOLDER")
-    parser.add_argument("--readme", metavar="FILE")
-    parser.add_argument("--compare", nargs=2, metavar=("A", "B"))
-    options = parse(parser, arguments)
-    if options.help:
-        print(HELP)
-        return 0
-    if options.compare:
-        if options.words or options.readme:
-            raise UserError("isoexp report --compare takes two folders, and --out, alone")
-        return _compare([_folder(each) for each in options.compare], options.out)
-
-    roots = [_folder(each) for each in options.words or ["runs"]]
-
-    return _report(roots, options.out, options.readme)
+OPTIONS = {
+    "--out": {"metavar": "FOLDER"},
+    "--readme": {"metavar": "FILE"},
+    "--compare": {"nargs": 2, "metavar": ("A", "B")},
+}
 
 
-def _report(roots: Sequence[Path], out: str | None, readme: str | None) -> int:
+@command("report", HELP, OPTIONS)
+def report(options: Namespace) -> int:
     from ..report.answers import outcome
+    from ..report.folders import compare
     from ..report.page import page, write
     from ..report.readme import rewrite
 
+    if options.compare and (options.arguments or options.readme):
+        raise UserError("isoexp report --compare takes two folders, and --out, alone")
+    roots = [Path(each) for each in options.compare or options.arguments or ["runs"]]
+    for root in roots:
+        if not root.is_dir():
+            raise UserError(f"isoexp report needs a folder of runs, got {root}: there is none")
+    if options.compare:
+        folder = options.out or roots[1] / "report" / "compare"
+        print(write(compare(*roots), Path(folder)))
+        return 0
+
     found = page(roots)
-    if readme:
-        rewrite(Path(readme), found.chapters)
-    folder = Path(out) if out else _above(roots) / "report"
-    written = write(found.document, folder)
+    if options.readme:
+        rewrite(Path(options.readme), found.chapters)
+    common = roots[0]
+    if len(roots) > 1:
+        common = Path(os.path.relpath(os.path.commonpath([root.resolve() for root in roots])))
+    written = write(found.document, Path(options.out or common / "report"))
 
     told = [[each.decision.evidence.claim.name, outcome(each.decision)] for each in found.chapters]
     if told:
         print(table(["claim", "verdict"], told) + "\n")
     print(written)
     print(written.with_name("report.md"))
-    if readme:
-        print(readme)
+    if options.readme:
+        print(options.readme)
 
     return 0
-
-
-def _compare(roots: Sequence[Path], out: str | None) -> int:
-    from ..report.folders import compare
-    from ..report.page import write
-
-    first, second = roots
-    folder = Path(out) if out else second / "report" / "compare"
-    print(write(compare(first, second), folder))
-
-    return 0
-
-
-def _above(roots: Sequence[Path]) -> Path:
-    """Returns the folder, or the one that several lie in."""
-
-    if len(roots) == 1:
-        return roots[0]
-
-    return Path(os.path.relpath(os.path.commonpath([root.resolve() for root in roots])))
-
-
-def _folder(text: str) -> Path:
-    folder = Path(text)
-    if not folder.is_dir():
-        raise UserError(f"isoexp report needs a folder of runs, got {text}: there is none")
-
-    return folder

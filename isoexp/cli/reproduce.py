@@ -1,19 +1,18 @@
 """isoexp reproduce: the study of a claim, and its verdict."""
 
-__all__ = ["HELP", "reproduce"]
+__all__ = ["FREE", "reproduce"]
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..claims import SCALES, Claim
 from ..errors import UserError, did_you_mean
-from .options import Parser, parse
+from .options import FLAG, command
 
 if TYPE_CHECKING:
-    from ..claims import Claim
     from ..claims.decision import Decision
-    from ..experiment.job import Job
-    from ..sweep import Launcher
 
 HELP = """\
 isoexp reproduce CLAIM … [scale=laptop] [key=value …]        isoexp reproduce all
@@ -43,32 +42,30 @@ FREE = ("name", "out", "device", "compile", "logger", "sweep", "figures", "force
 """Keys that a claim leaves open: they do not change its numbers."""
 
 
-def reproduce(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit code: 0, or 1 if a run is left."""
-
-    parser = Parser("reproduce")
-    parser.add_argument("--smoke", action="store_true")
-    parser.add_argument("--dry-run", action="store_true")
-    options = parse(parser, arguments)
-    if options.help:
-        print(HELP)
-        return 0
-
-    from ..claims import SCALES
+@command("reproduce", HELP, {"--smoke": FLAG, "--dry-run": FLAG})
+def reproduce(options: Namespace) -> int:
     from ..claims.study import claim_files, read_claim
-    from ..sweep import of_hydra
 
-    folders = [Path(folder) for folder in options.config_dir]
-    names = [word for word in options.words if "=" not in word]
-    overrides = [word for word in options.words if "=" in word]
+    folders = options.config_dir
+    names, overrides = [], []
     scale = "smoke" if options.smoke else "laptop"
-    for override in [each for each in overrides if each.startswith("scale=")]:
-        scale = override.partition("=")[2]
-        overrides.remove(override)
+    for given in options.arguments:
+        key, equals, value = given.partition("=")
+        free = key.startswith(("hydra/launcher", "hydra.launcher")) or key == "data.root"
+        if not equals:
+            names.append(given)
+        elif key == "scale":
+            scale = value
+        elif free or key.partition(".")[0] in FREE:
+            overrides.append(given)
+        else:
+            near = did_you_mean(key, (*FREE, "scale"))
+            raise UserError(
+                f"a claim says by what it is decided: {given} would change that{near}. A claim of "
+                "your own is a file: DIR/claim/mine.yaml and --config-dir DIR"
+            )
     if scale not in SCALES:
         raise UserError(f"scale must be one of {', '.join(SCALES)}, got {scale}")
-    for override in overrides:
-        _check_free(override)
     if not names:
         raise UserError("isoexp reproduce needs a claim, or all: isoexp list claim shows them")
     if "all" in names:
@@ -78,43 +75,19 @@ def reproduce(arguments: Sequence[str]) -> int:
     if not any(each.startswith("name=") for each in overrides):
         overrides.append(f"name=reproduce-{scale}")
 
-    return _reproduce(
-        claims, overrides, folders, options.dry_run, [each for each in overrides if of_hydra(each)]
-    )
-
-
-def _check_free(override: str) -> None:
-    """Checks that an override leaves the numbers of a claim as they are.
-
-    Raises:
-        UserError: If it does not.
-    """
-
-    key = override.partition("=")[0]
-    if key.startswith(("hydra/launcher", "hydra.launcher")) or key == "data.root":
-        return
-    if key.partition(".")[0] not in FREE:
-        near = did_you_mean(key, (*FREE, "scale"))
-        raise UserError(
-            f"a claim says by what it is decided: {override} would change that{near}. A claim of "
-            "your own is a file: DIR/claim/mine.yaml and --config-dir DIR"
-        )
+    return _reproduce(claims, overrides, folders, options.dry_run)
 
 
 def _reproduce(
-    claims: "Sequence[Claim]",
-    overrides: Sequence[str],
-    folders: Sequence[Path],
-    dry_run: bool,
-    of_hydra: Sequence[str],
+    claims: Sequence[Claim], overrides: Sequence[str], folders: Sequence[Path], dry_run: bool
 ) -> int:
-    """Does the studies of claims and prints their verdicts; returns the exit code."""
-
     from ..claims.study import ClaimStudy
-    from ..sweep import chosen_launcher
+    from ..sweep import chosen_launcher, of_hydra, planned
+    from .sweep import CLUSTER, carry_out
 
-    launcher = chosen_launcher(of_hydra, folders) if of_hydra else None
-    own = [each for each in overrides if each not in of_hydra]
+    launcher = chosen_launcher(overrides, folders)
+    cluster = CLUSTER if launcher else None
+    own = [each for each in overrides if not of_hydra(each)]
     studies = [ClaimStudy.of(claim, own, folders) for claim in claims]
     minutes = sum(claim.cost for claim in claims)
     print(f"{len(claims)} claims, scale {claims[0].scale}, expected to take {minutes:g} min")
@@ -125,7 +98,7 @@ def _reproduce(
     tuning = [job for study in studies for job in study.untuned]
     if tuning:
         print("\ntuning, on seeds of its own")
-        _carry_out(tuning, launcher, dry_run)
+        carry_out(planned(tuning, cluster), launcher, dry_run, each=False)
     if dry_run and tuning:
         print("\nthe comparisons follow, once it is known at which rates")
         return 0
@@ -139,16 +112,16 @@ def _reproduce(
     for study in studies:
         tuned = study.tune()
         jobs = study.jobs(tuned)
-        compared += [job for own in jobs.values() for job in own]
+        compared += [job for each in jobs.values() for job in each]
         if not dry_run:
             study.keep(tuned, jobs)
-    left = _carry_out(compared, launcher, dry_run)
+    left = carry_out(planned(compared, cluster), launcher, dry_run, each=False)
     if dry_run:
         return 0
 
     print()
     for study in studies:
-        say(study.conclude())
+        _say(study.conclude())
     print(f"isoexp report {studies[0].folder} makes a page of it")
     if left:
         print(f"\n{left} runs not completed; the same command goes on with them")
@@ -156,19 +129,7 @@ def _reproduce(
     return 1 if left else 0
 
 
-def _carry_out(jobs: "Sequence[Job]", launcher: "Launcher | None", dry_run: bool) -> int:
-    """Does jobs; returns how many runs are left."""
-
-    from ..sweep import planned
-    from .sweep import CLUSTER, carry_out, say_plan
-
-    plan = planned(jobs, CLUSTER if launcher else None)
-    say_plan(plan, launcher)
-
-    return 0 if dry_run else carry_out(plan, launcher, each=False)
-
-
-def say(decision: "Decision") -> None:
+def _say(decision: "Decision") -> None:
     """Prints a verdict, and each comparison in a line."""
 
     claim = decision.evidence.claim

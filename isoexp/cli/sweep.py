@@ -1,33 +1,100 @@
 """isoexp train -m: a plan, then a live table on a terminal or a line for each run in a pipe."""
 
-__all__ = ["CLUSTER", "backend_of", "carry_out", "say_plan", "sweep"]
+__all__ = ["CLUSTER", "SweepProgress", "backend_of", "carry_out", "sweep"]
 
 import sys
+import time
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from ..config.overrides import names_probe
 from ..experiment.job import completed
 from ..experiment.run import terminable
 from ..store.run import Run
 from ..store.study import Study
-from ..sweep import (
-    Backend,
-    Launcher,
-    Plan,
-    Workers,
-    chosen_launcher,
-    launch,
-    of_hydra,
-    plan,
-    run,
-    wants_hydra,
-)
-from .progress import SweepProgress, conclude, duration
+from ..sweep import Backend, Launcher, Plan, Unit, Workers, events, launch, plan, run
+from ..sweep.backends.launcher import chosen_launcher, of_hydra, wants_hydra
+from .progress import Display
+from .table import conclude, duration
 
 CLUSTER = 8
 """Units that a cluster is taken to do at once, unless sweep.workers says how many."""
+
+PARTS = 20
+"""How often a sweep says how many runs are completed, where it does not say it of each."""
+
+
+class SweepProgress(Display):
+    """Follows a sweep.
+
+    Arguments:
+        each: Whether to say of each run that it is completed.
+    """
+
+    def __init__(self, plan: Plan, each: bool = True) -> None:
+        super().__init__()
+
+        self.todo, self.each = plan.todo, each
+
+        overrides = [set(job.overrides) for unit in plan.units for job in unit.jobs]
+        self._shared = set.intersection(*overrides) if len(overrides) > 1 else set()
+        self._began = time.monotonic()
+        self._working: dict[Unit, tuple[int, int]] = {}
+        self._elsewhere = 0
+
+    def show(self, event: events.Event) -> None:
+        match event:
+            case events.Sent(unit):
+                self._working[unit] = (0, 0)
+            case events.Beat(units):
+                self._working = dict(units)
+            case events.Ended(run, None):
+                self.done.append(run)
+                if not self.is_live and self.each:
+                    self.say(f"completed: {run.folder}")
+                elif not self.is_live and len(self.done) * PARTS % self.todo < PARTS:
+                    self.say(f"completed{self._time_left()}")
+            case events.Ended(run, reason):
+                self.fail(run, str(reason))
+            case events.Retried(networks, reason):
+                self.say(f"trying {_runs(networks)} again: {reason}")
+            case events.Left(networks) if networks != self._elsewhere:
+                self._elsewhere = networks
+                self.say(f"waiting for {_runs(networks)} that another process does")
+
+        going = sum(unit.networks for unit in self._working)
+        waiting = max(0, self.todo - self._ended - going)
+        counts = f"{len(self.done)} done, {len(self.failed)} failed, {going} going"
+        bars = [(self._name(unit), *far) for unit, far in self._working.items()]
+        self.draw(bars, f"{counts}, {waiting} waiting{self._time_left()}")
+
+    def say(self, line: str, stream: Any = None) -> None:
+        super().say(f"[{self._ended}/{self.todo}] {line}", stream)
+
+    @property
+    def _ended(self) -> int:
+        return len(self.done) + len(self.failed)
+
+    def _name(self, unit: Unit) -> str:
+        """Returns the overrides that tell a unit from others."""
+
+        job = unit.jobs[0]
+        own = " ".join(text for text in job.overrides if text not in self._shared)
+        more = f" and {unit.networks - 1} more" if unit.networks > 1 else ""
+
+        return (own or job.settings.name) + more
+
+    def _time_left(self) -> str:
+        """Says how long the rest takes at the pace so far."""
+
+        share: float = self._ended
+        share += sum(u.networks * made / of for u, (made, of) in self._working.items() if of)
+        passed_s = time.monotonic() - self._began
+        if not share or passed_s < 2:
+            return ""
+
+        return f"; {duration(passed_s * (self.todo - share) / share)} left"
 
 
 def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> int:
@@ -42,14 +109,13 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     launcher = chosen_launcher(overrides, folders)
     own = [text for text in overrides if not of_hydra(text)]
     found = plan(own, folders, CLUSTER if launcher else None)
-    say_plan(found, launcher)
     if not any(job.probes for job in found.jobs) and not any(map(names_probe, own)):
         study = found.jobs[0].settings.study
         print(f"no probes: name some (probe=[alignment]), or put them later: isoexp probe {study}")
+    left = carry_out(found, launcher, dry_run)
     if dry_run:
         return 0
 
-    left = carry_out(found, launcher)
     conclude(_completed(found))
     if left:
         print(f"\n{left} of {found.runs} runs not completed; the same command goes on with them")
@@ -57,40 +123,35 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     return 1 if left else 0
 
 
-def carry_out(plan: Plan, launcher: Launcher | None = None, each: bool = True) -> int:
-    """Does what is to be done of a plan and shows it; returns how many runs are left.
+def carry_out(plan: Plan, launcher: Launcher | None, dry_run: bool, each: bool = True) -> int:
+    """Prints a plan, and does it unless it is a dry run; returns how many runs are left then.
 
     Arguments:
-        plan: The plan.
-        launcher: Sends units elsewhere; unless given, processes of this machine do them.
-        each: Whether to say of each run that it is completed, where there is no live table; else
-            now and then how many are.
+        launcher: Sends units elsewhere; without, processes of this machine do them.
+        each: Whether to say in a pipe of each run that it is completed, not now and then how many.
     """
 
-    if not plan.units:
+    _say_plan(plan, launcher)
+    if dry_run or not plan.units:
         return 0
 
-    out = Path(plan.jobs[0].settings.out).expanduser()
-    backend = backend_of(plan, launcher, out)
     progress = SweepProgress(plan, each)
-    events = run(plan.units, backend, plan.settings)
-    with terminable(), closing(events), closing(progress):
-        for event in events:
-            progress.show(event)
+    with terminable():
+        progress.follow(run(plan.units, backend_of(plan, launcher), plan.settings))
 
     return plan.todo - len(progress.done)
 
 
-def backend_of(plan: Plan, launcher: Launcher | None, out: Path) -> Backend:
+def backend_of(plan: Plan, launcher: Launcher | None) -> Backend:
     """Builds the backend of a plan: of a launcher, or processes of this machine."""
 
     if launcher is not None:
-        return launcher.backend(out)
+        return launcher.backend(Path(plan.jobs[0].settings.out).expanduser())
 
     return Workers(plan.workers, plan.threads, plan.devices)
 
 
-def say_plan(plan: Plan, launcher: Launcher | None) -> None:
+def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
     """Prints how many runs there are, and how those that are to be done will be."""
 
     before = plan.runs - plan.todo
@@ -98,13 +159,11 @@ def say_plan(plan: Plan, launcher: Launcher | None) -> None:
     if not plan.units:
         return
 
-    sizes = [unit.networks for unit in plan.units]
-    alone = sizes.count(1)
+    batches = [unit.networks for unit in plan.units if unit.networks > 1]
+    alone = len(plan.units) - len(batches)
     parts = [f"{alone} alone"] if alone else []
-    batches = [size for size in sizes if size > 1]
     if batches:
-        least, most = min(batches), max(batches)
-        of = str(most) if least == most else f"{least} to {most}"
+        of = " to ".join(map(str, sorted({min(batches), max(batches)})))
         compiled = " (compiled)" if any(unit.pace.compile for unit in plan.units) else ""
         parts.append(f"{len(batches)} × {of} networks as one{compiled}")
     where = f"by {launcher.name}" if launcher else f"by {plan.workers} workers"
@@ -115,14 +174,11 @@ def say_plan(plan: Plan, launcher: Launcher | None) -> None:
 def _completed(plan: Plan) -> list[Run]:
     """Returns the runs that are completed, in the order of the jobs."""
 
-    studies = {job.settings.study: Study.of(job.settings.study) for job in plan.jobs[:1]}
-    found: dict[Path, Run] = {}
-    for job in plan.jobs:
-        folder = job.settings.study
-        study = studies.get(folder) or studies.setdefault(folder, Study.of(folder))
-        for key in job.identities.values():
-            run = study.find(key)
-            if run is not None and completed(run):
-                found.setdefault(run.folder, run)
+    studies = {folder: Study.of(folder) for folder in {job.settings.study for job in plan.jobs}}
+    runs = (studies[j.settings.study].find(i) for j in plan.jobs for i in j.identities.values())
 
-    return list(found.values())
+    return list({run.folder: run for run in runs if run and completed(run)}.values())
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"

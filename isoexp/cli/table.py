@@ -1,27 +1,44 @@
-"""Plain tables: aligned columns for a reader, and for grep."""
+"""Plain tables, for a reader and for grep, and what is said of runs at the end of a command."""
 
-__all__ = ["final_numbers", "number", "table"]
+__all__ = [
+    "aligned",
+    "conclude",
+    "duration",
+    "final_numbers",
+    "number",
+    "places",
+    "table",
+    "table_of",
+]
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from ..store.run import Run
+
+SHOWN = 40
+"""The runs in the table at the end, at most."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Returns rows under a header, columns two spaces apart, numbers to the right."""
 
-    columns = list(zip(header, *rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    right = [len(c) > 1 and all(_numeric(cell) for cell in c[1:] if cell != "") for c in columns]
+    columns = []
+    for name, *cells in zip(header, *rows, strict=True):
+        justify = str.rjust if cells and all(map(_is_numeric, cells)) else str.ljust
+        width = max(map(len, (name, *cells)))
+        columns.append([justify(cell, width) for cell in (name, *cells)])
 
-    lines = [
-        "  ".join(
-            cell.rjust(w) if r else cell.ljust(w)
-            for cell, w, r in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in (header, *rows)
-    ]
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
-    return "\n".join(lines)
+
+def aligned(values: Mapping[str, Any]) -> str:
+    """Returns a line for each value, indented, its name before it."""
+
+    width = max(map(len, values), default=0)
+
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in values.items())
 
 
 def number(value: Any) -> str:
@@ -29,23 +46,72 @@ def number(value: Any) -> str:
 
     if value is None or value != value:
         return ""
-    if isinstance(value, int):
-        return str(value)
 
-    return f"{value:.4g}"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
-def final_numbers(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Returns the numbers of a summary that a table of runs shows."""
+def duration(seconds: float) -> str:
+    """Returns a time in the unit that suits it."""
+
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds > 2 * size:
+            return f"about {seconds / size:.0f} {unit}"
+
+    return f"about {seconds:.0f} s" if seconds >= 1 else "less than a second"
+
+
+def final_numbers(run: Run) -> dict[str, str]:
+    """Returns the numbers of a run that a table of runs shows."""
 
     wanted = ("test/accuracy", "test/r2", "test/loss", "valid/accuracy", "valid/r2", "train_time_s")
+    summary = run.summary
 
     return {key: number(summary[key]) for key in wanted if key in summary}
 
 
-def _numeric(text: str) -> bool:
+def table_of(rows: Sequence[Mapping[str, str]]) -> str:
+    """Returns a table of rows that need not have the same columns."""
+
+    header = list(dict.fromkeys(key for row in rows for key in row))
+
+    return table(header, [[row.get(key, "") for key in header] for row in rows])
+
+
+def conclude(done: Sequence[Run]) -> None:
+    """Prints the table of completed runs, and where to find their files."""
+
+    if not done:
+        return
+
+    print(f"\n{table_of([{'run': run.folder.name, **final_numbers(run)} for run in done[:SHOWN]])}")
+    if len(done) > SHOWN:
+        print(f"… and {len(done) - SHOWN} more")
+
+    for place, folders in places(done).items():
+        print(f"\nresults  {place}/  summary.json, metrics.parquet, probes/*.parquet")
+        if any(any(folder.glob("probes/*.png")) for folder in folders):
+            print(f"figures  {place}/probes/*.png")
+        elif any(any(folder.glob("probes/*.parquet")) for folder in folders):
+            print(f"figures  isoexp figures {place.removesuffix('/*')}")
+        print(f"all      isoexp ls {folders[0].parent}")
+
+
+def places(runs: Sequence[Run]) -> dict[str, list[Path]]:
+    """Returns the folders of runs by where they are: one by its path, several as STUDY/*."""
+
+    studies: dict[Path, list[Path]] = {}
+    for run in runs:
+        studies.setdefault(run.folder.parent, []).append(run.folder)
+
+    return {
+        str(study / "*" if len(folders) > 1 else folders[0]): folders
+        for study, folders in sorted(studies.items())
+    }
+
+
+def _is_numeric(text: str) -> bool:
     try:
-        float(text)
+        float(text or 0)  # a gap is no reason to set numbers to the left
     except ValueError:
         return False
 

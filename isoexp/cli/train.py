@@ -1,16 +1,15 @@
 """isoexp train: from the overrides of a command line to finished runs."""
 
-__all__ = ["HELP", "train"]
+__all__ = ["train"]
 
-from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
+from argparse import Namespace
 
 from .. import processes
+from ..config.groups import root_keys
 from ..errors import UserError
-from .options import Parser, parse
+from .options import FLAG, command
 
-HELP = """\
+HELP = f"""\
 isoexp train [group=choice …] [key=value …]
 
 Trains networks, puts probes to them and writes everything to <out>/<name>/. What is finished is
@@ -27,68 +26,47 @@ not done again; what was interrupted goes on where it was.
   isoexp train activation=iso_relu activation.R0=0.5 optimizer.lr=3e-3 seeds=8
   isoexp train -m activation=tanh,iso_tanh 'seed=range(0,10)'
 
-isoexp list shows the groups; conf/config.yaml the keys: {keys}.
+isoexp list shows the groups; conf/config.yaml the keys: {", ".join(root_keys())}.
 """
 
 
-def train(arguments: Sequence[str]) -> int:
-    """Runs the command; returns its exit code: 0, or 1 if a run failed."""
-
-    parser = Parser("train")
-    parser.add_argument("-m", "--multirun", action="store_true")
-    parser.add_argument("--dry-run", action="store_true")
-    parser.add_argument("--cfg", action="store_true")
-    options = parse(parser, arguments)
-    if options.help:
-        from ..config.groups import root_keys
-
-        print(HELP.format(keys=", ".join(root_keys())))
-        return 0
-
-    folders = [Path(folder) for folder in options.config_dir]
-    if options.cfg:
-        return _print_config(options.words, folders)
-    if options.multirun:
+@command("train", HELP, {"-m --multirun": FLAG, "--dry-run": FLAG, "--cfg": FLAG})
+def train(options: Namespace) -> int:
+    overrides, folders = options.arguments, options.config_dir
+    if options.multirun and not options.cfg:
         if processes.size() > 1:
             raise UserError("torchrun shares one training: start isoexp train -m without it")
         from .sweep import sweep
 
-        return sweep(options.words, folders, options.dry_run)
-    if options.dry_run:
+        return sweep(overrides, folders, options.dry_run)
+    if options.dry_run and not options.cfg:
         raise UserError("--dry-run shows the plan of a sweep: isoexp train -m … --dry-run")
 
-    return _single(options.words, folders)
-
-
-def _single(overrides: Sequence[str], folders: Sequence[Path]) -> int:
+    from ..config.build import check, with_targets
     from ..config.compose import compose
+    from ..config.document import to_yaml
     from ..experiment.job import prepare
-    from ..experiment.run import execute
-    from .progress import RunProgress, conclude
 
-    job = prepare(compose(overrides, folders))
+    composed = compose(overrides, folders)
+    if options.cfg:
+        config = with_targets(composed.config, overrides)
+        check(config)
+        print(to_yaml(config), end="")
+        return 0
+
+    job = prepare(composed)
     if processes.rank() > 0:
         from ..experiment.train import follow
 
         follow(job)
         return 0
 
+    from ..experiment.run import execute
+    from .progress import RunProgress
+    from .table import conclude
+
     progress = RunProgress()
-    with closing(execute([job])) as events, closing(progress):
-        for event in events:
-            progress.show(event)
+    progress.follow(execute([job]))
     conclude(progress.done)
 
     return 1 if progress.failed or progress.held else 0
-
-
-def _print_config(overrides: Sequence[str], folders: Sequence[Path]) -> int:
-    from ..config.build import check, with_targets
-    from ..config.compose import compose
-    from ..config.document import to_yaml
-
-    config = with_targets(compose(overrides, folders).config, overrides)
-    check(config)
-    print(to_yaml(config), end="")
-
-    return 0

@@ -1,8 +1,7 @@
 """Searches: settings are asked for, tried as jobs of a sweep, and told, until the best is found.
 
-space   the parameters            search   what is searched, and how
-trials  asked for, and told       rounds   trials done together
-journal Optuna's, in one file     kept     workers, from round to round
+space   the parameters            search  what is searched, and how
+trials  asked for, and told       rounds  trials done together, as jobs of a sweep
 """
 
 from .rounds import Begun as Begun
@@ -11,6 +10,3 @@ from .rounds import Waiting as Waiting
 from .rounds import run as run
 from .search import Search as Search
 from .search import Told as Told
-from .space import Choice as Choice
-from .space import Interval as Interval
-from .space import Parameter as Parameter

@@ -21,7 +21,6 @@ from ..store.files import read_lines
 from ..store.run import Run
 from ..store.study import Study
 from ..sweep import FINAL, Backend, Plan, planned
-from .kept import Kept
 from .search import Search, Told
 
 if TYPE_CHECKING:
@@ -65,82 +64,107 @@ def run(
         workers: The number of units done at once, where a cluster does them.
     """
 
-    kept = Kept(build)
-    with closing(kept):
+    kept = _Kept(build)
+    try:
         while True:
             taken = trials.take()
             if taken:
-                round_ = _Round(search, trials, taken)
-                yield from round_.run(kept, workers)
+                round_ = _Round(search, trials)
+                yield from round_.run(taken, kept, workers)
                 if round_.open:  # sweep.fail_fast
                     return
+                if search.first.config["sweep"]["fail_fast"]:  # units may be at work still
+                    kept.end()
             elif others := trials.elsewhere:
                 yield Waiting(others)
                 time.sleep(PATIENCE_S)
             else:
                 return
+    finally:
+        kept.end()
+
+
+class _Kept:
+    """A backend that its plans do not close, for a process needs seconds to get going."""
+
+    def __init__(self, build: Callable[[Plan], Backend]) -> None:
+        self._build = build
+        self._backend: Any = None
+        self._fits: tuple[Any, ...] = ()
+
+    def lend(self, plan: Plan) -> Any:
+        """Lends the backend of the plan before, if it fits this plan; else a new one."""
+
+        fits = (plan.workers, plan.threads, plan.devices)
+        if self._backend is None or fits != self._fits:
+            self.end()
+            self._backend, self._fits = self._build(plan), fits
+
+        return self
+
+    def end(self) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def close(self) -> None:
+        """Does nothing: this is the end of a plan."""
 
 
 class _Round:
-    """Trials that are done together.
+    """Trials that are done together."""
 
-    Arguments:
-        taken: The trials to do.
-    """
-
-    def __init__(self, search: Search, trials: "Trials", taken: "Sequence[Asked]") -> None:
-        self.search, self.trials, self.taken = search, trials, taken
+    def __init__(self, search: Search, trials: "Trials") -> None:
+        self.search, self.trials = search, trials
         self.open: dict[Asked, Job] = {}
         self.ended: dict[str, str | None] = {}  # the reason, None of what was completed
 
-    def run(self, kept: Kept, workers: int | None) -> Iterator[Event]:
-        """Does what is not known already."""
+    def run(self, taken: "Sequence[Asked]", kept: _Kept, workers: int | None) -> Iterator[Event]:
+        """Does what is not known already of trials."""
 
-        for asked in self.taken:
+        for asked in taken:
             try:
-                self.open[asked] = self.search.job(asked.overrides)
+                (self.open[asked],) = self.search.jobs(asked.overrides)
             except UserError as error:
-                yield self.trials.prune(asked, f"refused: {error}")
-        self._find()
-        yield from self._settled()
-        if not self.open:
-            return
-
+                yield self.trials.tell(asked, reason=f"refused: {error}")
+        yield from self._known()
         try:
-            plan = planned(self.open.values(), workers)
+            plan = planned(self.open.values(), workers) if self.open else None
         except UserError:
             yield from self._refused()
-            if not self.open:
-                return
-            plan = planned(self.open.values(), workers)
+            plan = planned(self.open.values(), workers) if self.open else None
+        if plan is None:
+            return
+
         yield Begun(len(self.open), plan.todo)
-        with closing(sweep.run(plan.units, kept.of(plan), plan.settings)) as events:
+        with closing(sweep.run(plan.units, kept.lend(plan), plan.settings)) as events:
             for event in events:
                 if isinstance(event, sweep.Ended):
                     self.ended[event.run.state["identity"]] = event.reason
                     yield from self._settled()
                 else:
-                    if isinstance(event, sweep.Beat):
+                    if isinstance(event, sweep.Beat) and self.search.settings.prune != "none":
                         self._stop()
                     yield event
-        self._find()  # another process may have done some while the plan was made
-        yield from self._settled()
+        yield from self._known()  # another process may have done some while the plan was made
 
-    def _find(self) -> None:
-        """Looks for runs that have come to their end before."""
+    def _known(self) -> Iterator[Told]:
+        """Tells the trials whose runs have come to their end before."""
 
         final = FINAL if self.search.settings.prune != "none" else ("diverged",)
         study = Study.of(self.search.folder)
         for job in self.open.values():
             for identity in job.identities.values():
                 found = study.find(identity)
-                if found is None:
-                    continue
-                state = found.state
+                state = found.state if found else {}
                 if job.done(found):
                     self.ended[identity] = None
                 elif state.get("state") == "failed" and str(state.get("reason")).startswith(final):
                     self.ended[identity] = str(state["reason"])
+        yield from self._settled()
 
     def _refused(self) -> Iterator[Told]:
         """Tells trials whose values do not go together, which only building them shows."""
@@ -150,7 +174,7 @@ class _Round:
                 validate([job])
             except UserError as error:
                 del self.open[asked]
-                yield self.trials.prune(asked, f"refused: {error}")
+                yield self.trials.tell(asked, reason=f"refused: {error}")
 
     def _settled(self) -> Iterator[Told]:
         """Tells the trials all of whose runs have come to their end, or one of them for good."""
@@ -163,44 +187,31 @@ class _Round:
                 continue
             del self.open[asked]
             if final:
-                yield self.trials.prune(asked, final[0])
+                yield self.trials.tell(asked, reason=final[0])
             elif reasons:
-                yield self.trials.fail(asked, reasons[0])
+                yield self.trials.tell(asked, reason=reasons[0], failed=True)
             else:
-                yield self._valued(asked, job)
-
-    def _valued(self, asked: "Asked", job: Job) -> Told:
-        """Tells a trial whose runs are completed."""
-
-        value = fmean(self.search.settings.of_run(found.summary) for found in _runs(job))
-        if not isfinite(value):
-            return self.trials.prune(asked, f"diverged: its value is {value}")
-
-        return self.trials.complete(asked, value)
+                value = fmean(self.search.settings.of_run(run.summary) for run in _runs(job))
+                if isfinite(value):
+                    yield self.trials.tell(asked, value)
+                else:
+                    yield self.trials.tell(asked, reason=f"diverged: its value is {value}")
 
     def _stop(self) -> None:
         """Asks those trials to stop which are worse on their way than others were."""
 
-        if self.search.settings.prune == "none":
-            return
+        metric = self.search.settings.of_run
         for asked, job in self.open.items():
             found = _runs(job)
             if len(found) < len(job.identities):
                 continue
-            each = [self._scores(run) for run in found]
-            common = set.intersection(*(set(scores) for scores in each))
-            mean = {percent: fmean(scores[percent] for scores in each) for percent in common}
+            each = [scores(read_lines(r.lines), r.state.get("steps", 0), metric) for r in found]
+            common = set.intersection(*map(set, each))
+            mean = {percent: fmean(own[percent] for own in each) for percent in common}
             if mean and self.trials.stops(asked, mean):
                 reason = f"pruned: behind other trials after {max(mean)} % of its training"
                 for run in found:
                     run.ask_to_stop(reason)
-
-    def _scores(self, run: Run) -> dict[int, float]:
-        """Returns the metric of a run that is going, after each of some percentages of it."""
-
-        rows = read_lines(run.lines) if run.lines.exists() else []
-
-        return scores(rows, run.state.get("steps", 0), self.search.settings.of_run)
 
 
 def scores(
@@ -211,9 +222,7 @@ def scores(
     Trainings are compared by their share, for one of other batches makes other numbers of updates.
 
     Arguments:
-        rows: The rows, in their order.
         steps: The number of updates of the whole training.
-        metric: Takes it from a row.
     """
 
     found = {}

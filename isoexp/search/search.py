@@ -1,20 +1,81 @@
 """A search: its space, the overrides that all its trials share, and its settings."""
 
-__all__ = ["Search", "Told"]
+__all__ = ["Search", "SearchSettings", "Told"]
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from ..config.axes import SweepSettings
 from ..config.compose import expand
+from ..config.fields import checked
 from ..config.overrides import names_probe
 from ..errors import UserError
 from ..experiment.job import Job, prepare, prepare_all, validate
-from .settings import SearchSettings
+from ..store.tables import SCORES
 from .space import Parameter, parameters
+
+
+@dataclass(frozen=True)
+class Told:
+    """A trial that has come to its end.
+
+    Arguments:
+        value: The mean of the metric over its networks, if it was completed.
+        reason: Why it was not.
+        failed: Whether that says nothing of its values: it failed for another reason.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    value: float | None = None
+    reason: str | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """The keys below search; conf/config.yaml explains each."""
+
+    trials: int
+    ask: int
+    metric: Literal["valid/loss", "valid/accuracy", "valid/r2"] | None
+    sampler: Literal["tpe", "random"]
+    seed: int
+    prune: Literal["none", "median", "successive_halving"]
+
+    @classmethod
+    def of(cls, node: Any) -> "SearchSettings":
+        """Checks the keys below search."""
+
+        metric = node.get("metric") if isinstance(node, Mapping) else None
+        if str(metric).startswith(("test/", "probe/")):
+            raise UserError(
+                f"search.metric={metric} would choose by the test split, which is for the final "
+                "numbers and for probes: choose by the validation split, like valid/loss"
+            )
+        settings = checked(cls, node, "search")
+        for key, least in (("trials", 1), ("ask", 1), ("seed", 0)):
+            if node[key] < least:
+                raise UserError(f"search.{key} must be at least {least}, got {node[key]}")
+
+        return settings
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """Whether a small value of the metric is good, or a large one."""
+
+        return "minimize" if self.metric == "valid/loss" else "maximize"
+
+    def of_run(self, numbers: Mapping[str, Any]) -> float:
+        """Returns the metric among the numbers of a run."""
+
+        (key,) = (self.metric,) if self.metric else (key for key in SCORES if key in numbers)
+
+        return numbers[key]
 
 
 @dataclass(frozen=True)
@@ -22,10 +83,8 @@ class Search:
     """A space of settings, and how it is searched.
 
     Arguments:
-        space: The parameters.
         overrides: The overrides that all trials share.
         folders: Folders of the user's own choices.
-        settings: The keys below search.
         first: The job at one corner of the space.
     """
 
@@ -67,25 +126,17 @@ class Search:
 
     @property
     def name(self) -> str:
-        """The name of the search among others of the study: other words make another one."""
+        """The name of the search among others of the study: other overrides make another one."""
 
-        content = [
-            [repr(parameter) for parameter in self.space],
-            list(self.first.identities.values()),
-            self.settings.metric,
-        ]
-        digest = hashlib.blake2b(json.dumps(content).encode(), digest_size=4).hexdigest()
+        space, runs = [repr(each) for each in self.space], list(self.first.identities.values())
+        content = json.dumps([space, runs, self.settings.metric]).encode()
 
-        return f"{self.first.settings.name}-{digest}"
+        return f"{self.first.settings.name}-{hashlib.blake2b(content, digest_size=4).hexdigest()}"
 
-    def job(self, overrides: Sequence[str]) -> Job:
-        """Returns the job of a trial.
+    def jobs(self, *trials: Sequence[str]) -> list[Job]:
+        """Returns the jobs of trials, each given by its overrides."""
 
-        Raises:
-            UserError: If it cannot be.
-        """
-
-        return prepare(expand([*self.overrides, *overrides], self.folders)[0])
+        return prepare_all(expand([*self.overrides, *each], self.folders)[0] for each in trials)
 
     def validate(self) -> None:
         """Tries the ends of each parameter, the others being at the first or the last of theirs.
@@ -94,16 +145,15 @@ class Search:
             UserError: If one cannot be, or the task has no such metric.
         """
 
-        firsts = self._lines([parameter.ends[0] for parameter in self.space])
-        lasts = self._lines([parameter.ends[-1] for parameter in self.space])
+        firsts, lasts = self._corners(0), self._corners(-1)
         try:
-            self._try(*firsts)
+            validate(self.jobs(*firsts))
         except UserError:
             for first, last in zip(firsts, lasts, strict=True):
                 try:
-                    self._try(first)
+                    validate(self.jobs(first))
                 except UserError:
-                    self._try(last)
+                    validate(self.jobs(last))
 
         score = f"valid/{self.first.lab().objective('valid').score}"
         if self.settings.metric not in (None, "valid/loss", score):
@@ -112,46 +162,21 @@ class Search:
                 f" and {self.first.choices['model']}, got {self.settings.metric}"
             )
 
-    def _lines(self, corner: Sequence[str]) -> list[list[str]]:
-        """Returns the overrides of a corner, with each end of each parameter instead of its own."""
-
-        return [
-            [*corner[:place], end, *corner[place + 1 :]]
-            for place, parameter in enumerate(self.space)
-            for end in parameter.ends
-        ]
-
-    def _try(self, *lines: Sequence[str]) -> None:
-        jobs = [expand([*self.overrides, *line], self.folders)[0] for line in lines]
-        validate(prepare_all(jobs))
-
     def command(self, overrides: Sequence[str]) -> list[str]:
         """Returns the overrides with which isoexp train does a trial by itself."""
 
-        own = [
-            text
-            for text in self.overrides
-            if text.lstrip("+~").partition(".")[0] not in ("search", "sweep")
-            and text != "probe=none"
+        aside = ("search.", "sweep.")
+        own = [each for each in self.overrides if not each.lstrip("+~").startswith(aside)]
+
+        return [*(each for each in own if each != "probe=none"), *overrides]
+
+    def _corners(self, place: int) -> list[list[str]]:
+        """Returns the overrides of a corner of the space, and of each next to it."""
+
+        corner = {parameter: parameter.ends[place] for parameter in self.space}
+
+        return [
+            list((corner | {parameter: end}).values())
+            for parameter in self.space
+            for end in parameter.ends
         ]
-
-        return [*own, *overrides]
-
-
-@dataclass(frozen=True)
-class Told:
-    """A trial that has come to its end.
-
-    Arguments:
-        number: Its place among the trials.
-        overrides: The overrides that set its values.
-        value: The mean of the metric over its networks, if it was completed.
-        reason: Why it was not.
-        failed: Whether that says nothing of its values: it failed for another reason.
-    """
-
-    number: int
-    overrides: tuple[str, ...]
-    value: float | None = None
-    reason: str | None = None
-    failed: bool = False

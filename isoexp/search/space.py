@@ -8,6 +8,7 @@ activation=tanh,iso_tanh                    one of these; choice([32],[64,64]) o
 
 __all__ = ["Choice", "Interval", "Parameter", "parameters"]
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,7 @@ from ..errors import UserError, did_you_mean
 
 @dataclass(frozen=True)
 class Choice:
-    """One of several values, as they are written.
-
-    Arguments:
-        key: What is set.
-        values: The values.
-    """
+    """One of several values, as they are written."""
 
     key: str
     values: tuple[str, ...]
@@ -37,7 +33,7 @@ class Choice:
 
     @property
     def ends(self) -> list[str]:
-        """The overrides that set each value."""
+        """The overrides of the smallest and the largest value, or of each that is listed."""
 
         return [self.override(value) for value in self.values]
 
@@ -47,8 +43,6 @@ class Choice:
         return self.override(trial.suggest_categorical(self.key, self.values))
 
     def override(self, value: str) -> str:
-        """Returns the override that sets a value."""
-
         return f"{self.key}={value}"
 
 
@@ -57,9 +51,6 @@ class Interval:
     """A number between two, both included.
 
     Arguments:
-        key: What is set.
-        low: The smallest.
-        high: The largest.
         log: Whether its logarithm is what is evenly spread.
         step: How far apart the values are; None for all real numbers.
     """
@@ -78,13 +69,9 @@ class Interval:
 
     @property
     def ends(self) -> list[str]:
-        """The overrides that set the smallest and the largest value."""
-
         return [self.override(self.low), self.override(self.high)]
 
     def suggest(self, trial: Any) -> str:
-        """Samples the value of a trial of Optuna's, unless it was before; returns its override."""
-
         suggest = trial.suggest_int if isinstance(self.step, int) else trial.suggest_float
         step = {"step": self.step} if self.step else {}
 
@@ -93,10 +80,10 @@ class Interval:
     def override(self, value: float) -> str:
         """Returns the override that sets a value; six digits are as many as count."""
 
-        if isinstance(value, int):
-            return f"{self.key}={value}"
+        if not isinstance(value, int):
+            value = min(max(float(f"{value:.6g}"), self.low), self.high)
 
-        return f"{self.key}={min(max(float(f'{value:.6g}'), self.low), self.high)}"
+        return f"{self.key}={value}"
 
 
 Parameter = Choice | Interval
@@ -106,10 +93,6 @@ def parameters(
     overrides: Sequence[str], folders: Sequence[Path] = ()
 ) -> tuple[list[Parameter], list[str]]:
     """Separates the parameters that overrides span from the overrides of one value each.
-
-    Arguments:
-        overrides: The overrides of the command line.
-        folders: Folders of the user's own choices.
 
     Raises:
         UserError: If an override cannot be read, or spans nothing.
@@ -129,10 +112,9 @@ def parameters(
             "isoexp search needs what to search: 'optimizer.lr=tag(log,interval(1e-4,1e-1))', "
             "activation=tanh,iso_tanh"
         )
-    keys = [parameter.key for parameter in space]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise UserError(f"{key} is searched once, got it {keys.count(key)} times")
+    for key, times in Counter(parameter.key for parameter in space).items():
+        if times > 1:
+            raise UserError(f"{key} is searched once, got it {times} times")
 
     return space, plain
 
@@ -145,58 +127,46 @@ def _parameter(override: Override, of_group: Iterable[str] | None) -> Parameter:
     if not counts(root):
         raise UserError(f"{root} does not change the numbers of a network: give it one value")
 
-    if isinstance(value, IntervalSweep) and of_group is None:
-        return _interval(key, text, value)
-    if isinstance(value, RangeSweep):
-        return _range(key, text, value)
-    if isinstance(value, IntervalSweep):
+    if isinstance(value, IntervalSweep) and of_group is not None:
         raise UserError(f"{key} has choices, no numbers: list them, {key}=a,b")
+    if isinstance(value, IntervalSweep | RangeSweep):
+        return _interval(key, text, value)
     _check_tags(text, value, ())
-    values = [word.partition("=")[2] for word in options(override, of_group or ())]
+    values = [each.partition("=")[2] for each in options(override, of_group or ())]
     if not values:
         raise UserError(f"{text} stands for no choice; isoexp list {key} shows them")
 
     return Choice(key, tuple(dict.fromkeys(values)))
 
 
-def _interval(key: str, text: str, value: IntervalSweep) -> Interval:
-    _check_tags(text, value, ("log", "int"))
-    low, high = value.start, value.end
-    assert low is not None
-    assert high is not None
-    whole = "int" in value.tags or isinstance(low, int)
-    if whole:
-        low, high = int(low), int(high)
-    if not low < high:
-        raise UserError(f"{text} must span from a smaller to a larger number")
-    _check_log(text, value, low)
-
-    return Interval(key, low, high, "log" in value.tags, 1 if whole else None)
-
-
-def _range(key: str, text: str, value: RangeSweep) -> Interval:
-    _check_tags(text, value, ("log",))
-    values = sorted(value.range())
-    if not values:
-        raise UserError(f"{text} has no values: a range ends before its second number")
-    step = abs(value.step)
+def _interval(key: str, text: str, value: IntervalSweep | RangeSweep) -> Interval:
+    low: Any
+    high: Any
     log = "log" in value.tags
-    if log and step != 1:
-        raise UserError(f"{text}: by logarithm only steps of 1 can be taken; use interval")
-    _check_log(text, value, values[0])
-    if all(isinstance(each, int) for each in values):
-        return Interval(key, values[0], values[-1], log, step)
-    low, high = (float(f"{each:.12g}") for each in (values[0], values[-1]))
+    if isinstance(value, RangeSweep):
+        _check_tags(text, value, ("log",))
+        values = sorted(value.range())
+        if not values:
+            raise UserError(f"{text} has no values: a range ends before its second number")
+        low, high, step = values[0], values[-1], abs(value.step)
+        if log and step != 1:
+            raise UserError(f"{text}: by logarithm only steps of 1 can be taken; use interval")
+        if not all(isinstance(each, int) for each in values):
+            low, high, step = float(f"{low:.12g}"), float(f"{high:.12g}"), float(step)
+    else:
+        _check_tags(text, value, ("log", "int"))
+        low, high, step = value.start, value.end, None
+        if "int" in value.tags or isinstance(low, int):
+            low, high, step = int(low), int(high), 1
+        if not low < high:
+            raise UserError(f"{text} must span from a smaller to a larger number")
+    if log and low <= 0:
+        raise UserError(f"{text}: what has a logarithm is positive, got {low:g}")
 
-    return Interval(key, low, high, log, float(step))
+    return Interval(key, low, high, log, step)
 
 
 def _check_tags(text: str, value: Any, known: Sequence[str]) -> None:
     for tag in sorted(getattr(value, "tags", set()) - set(known)):
         near = did_you_mean(tag, known) or (f"; known are {', '.join(known)}" if known else "")
         raise UserError(f"{text}: there is no tag {tag} of such values{near}")
-
-
-def _check_log(text: str, value: Any, low: float) -> None:
-    if "log" in value.tags and low <= 0:
-        raise UserError(f"{text}: what has a logarithm is positive, got {low:g}")

@@ -1,4 +1,4 @@
-"""The trials of a search in a journal that all processes share which work on it.
+"""The trials of a search in Optuna's journal, a file that processes share and may be killed over.
 
 One process at a time asks for trials. Each is marked with who asked for it: what a process that
 was killed had open is taken up by another one, with the same values.
@@ -13,25 +13,25 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
+from optuna.samplers import RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from .journal import journal
 from .search import Search, Told
+
+WARM = 20
+"""No trial is stopped before so many percent of its training."""
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A trial that this process works on.
-
-    Arguments:
-        number: Its place among the trials.
-        overrides: The overrides that set its values.
-        trial: Itself, as Optuna knows it.
-    """
+    """A trial that this process works on."""
 
     number: int
     overrides: tuple[str, ...]
@@ -42,8 +42,6 @@ class Trials:
     """The trials of a search.
 
     Arguments:
-        search: The search.
-        study: What Optuna knows of it.
         lock: What one process at a time holds.
         owner: The name of this process.
     """
@@ -55,20 +53,16 @@ class Trials:
     @classmethod
     @contextmanager
     def opened(cls, search: Search) -> "Iterator[Trials]":
-        """Opens the journal of a search, and has this process own trials while the context lasts.
-
-        Raises:
-            OSError: If the folder of the study cannot be written to.
-        """
+        """Opens the journal of a search; while the context lasts, this process owns trials."""
 
         folder = search.folder / ".search"
         folder.mkdir(parents=True, exist_ok=True)
         owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        lock, alive = FileLock(folder / "asking"), FileLock(folder / owner)
+        lock = FileLock(folder / "asking")
 
-        with alive:
+        with FileLock(folder / owner):
             with lock:
-                study = journal(search)
+                study = _study(search)
             try:
                 yield cls(search, study, lock, owner)
             finally:
@@ -107,12 +101,7 @@ class Trials:
         return taken
 
     def stops(self, asked: Asked, scores: Mapping[int, float]) -> bool:
-        """Whether a trial is to be stopped, by its scores on the way.
-
-        Arguments:
-            asked: The trial.
-            scores: A score after each of some percentages of its training.
-        """
+        """Whether a trial is to be stopped, by its score after each of some percentages."""
 
         known = self.study.get_trials(deepcopy=False)[asked.number].intermediate_values
         for percent in sorted(scores.keys() - known.keys()):
@@ -122,36 +111,45 @@ class Trials:
 
         return False
 
-    def complete(self, asked: Asked, value: float) -> Told:
-        """Tells the value of a trial."""
+    def tell(
+        self,
+        asked: Asked,
+        value: float | None = None,
+        reason: str | None = None,
+        failed: bool = False,
+    ) -> Told:
+        """Tells how a trial came to its end.
 
-        return self._tell(asked, TrialState.COMPLETE, value)
+        Arguments:
+            value: Its value, if it was completed.
+            reason: Why it was not: its values are none of the best, unless it failed.
+            failed: Whether that says nothing of its values.
+        """
 
-    def prune(self, asked: Asked, reason: str) -> Told:
-        """Tells that the values of a trial are none of the best."""
+        ended = TrialState.FAIL if failed else TrialState.PRUNED
+        with self.lock:  # another process may have had it too, on a host where locks do not hold
+            trial = self.study.get_trials(deepcopy=False)[asked.number]
+            if not trial.state.is_finished():
+                if reason is not None:
+                    asked.trial.set_user_attr("reason", reason)
+                state = ended if value is None else TrialState.COMPLETE
+                trial = self.study.tell(asked.trial, value, state)
 
-        return self._tell(asked, TrialState.PRUNED, reason=reason)
-
-    def fail(self, asked: Asked, reason: str) -> Told:
-        """Tells that a trial failed, whatever its values."""
-
-        return self._tell(asked, TrialState.FAIL, reason=reason)
+        return self._told(trial)
 
     def told(self) -> list[Told]:
         """Returns the trials that have come to their end; the completed ones first, by value."""
 
-        ended = [
-            self._told(t) for t in self.study.get_trials(deepcopy=False) if t.state.is_finished()
-        ]
+        trials = self.study.get_trials(deepcopy=False)
         sign = 1 if self.search.settings.direction == "minimize" else -1
 
-        return sorted(ended, key=lambda t: (t.value is None, sign * (t.value or 0), t.number))
+        return sorted(
+            (self._told(trial) for trial in trials if trial.state.is_finished()),
+            key=lambda t: (t.value is None, sign * (t.value or 0), t.number),
+        )
 
     def importances(self) -> dict[str, float]:
-        """Returns the share of each parameter in how values differ, the largest first.
-
-        Empty where there are too few values to tell, or parameters.
-        """
+        """Returns the share of each parameter in how values differ; {} where too few are known."""
 
         done = [t for t in self.told() if t.value is not None]
         if len(done) < 10 or len(self.search.space) < 2 or done[0].value == done[-1].value:
@@ -161,27 +159,22 @@ class Trials:
 
     def _take(self, number: int, left: FrozenTrial | None = None) -> Asked:
         # A sampler for each: one that is asked for after a kill is what it would have been.
-        self.study.sampler = self._sampler(number)
+        settings = self.search.settings
+        digest = hashlib.blake2b(repr((settings.seed, number)).encode(), digest_size=4).digest()
+        sampler = RandomSampler if settings.sampler == "random" else TPESampler
+        self.study.sampler = sampler(seed=int.from_bytes(digest, "big"))
+
         trial = Trial(self.study, left._trial_id) if left else self.study.ask()
         trial.set_user_attr("owner", self.owner)
 
         return Asked(number, tuple(each.suggest(trial) for each in self.search.space), trial)
 
-    def _sampler(self, number: int) -> BaseSampler:
-        settings = self.search.settings
-        digest = hashlib.blake2b(repr((settings.seed, number)).encode(), digest_size=4).digest()
-        seed = int.from_bytes(digest, "big")
-
-        return RandomSampler(seed) if settings.sampler == "random" else TPESampler(seed=seed)
-
     def _is_left(self, trial: FrozenTrial) -> bool:
         """Whether the process that asked for a trial is gone."""
 
         owner = trial.user_attrs.get("owner")
-        if owner == self.owner:
-            return False
-        if owner is None:
-            return True
+        if owner is None or owner == self.owner:
+            return owner is None
         path = self.search.folder / ".search" / owner
         try:
             with FileLock(path, timeout=0):
@@ -192,30 +185,37 @@ class Trials:
 
         return True
 
-    def _tell(
-        self, asked: Asked, state: TrialState, value: float | None = None, reason: str | None = None
-    ) -> Told:
-        with self.lock:  # another process may have had it too, on a host where locks do not hold
-            trial = self.study.get_trials(deepcopy=False)[asked.number]
-            if not trial.state.is_finished():
-                if reason is not None:
-                    asked.trial.set_user_attr("reason", reason)
-                trial = self.study.tell(asked.trial, value, state)
-
-        return self._told(trial)
-
     def _told(self, trial: FrozenTrial) -> Told:
-        done = trial.state == TrialState.COMPLETE
+        given = trial.params
+        overrides = (p.override(given[p.key]) for p in self.search.space if p.key in given)
+        value = trial.value if trial.state == TrialState.COMPLETE else None
+        failed = trial.state == TrialState.FAIL
 
-        return Told(
-            trial.number,
-            tuple(
-                p.override(trial.params[p.key]) for p in self.search.space if p.key in trial.params
-            ),
-            trial.value if done else None,
-            trial.user_attrs.get("reason"),
-            trial.state == TrialState.FAIL,
-        )
+        return Told(trial.number, tuple(overrides), value, trial.user_attrs.get("reason"), failed)
 
     def _count(self, *states: TrialState) -> int:
         return len(self.study.get_trials(deepcopy=False, states=states))
+
+
+def _study(search: Search) -> optuna.Study:
+    """Opens the journal of a search, or begins it; nobody else may at the same time."""
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = search.folder / "search.journal"
+    if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
+        # A last line that a full disk has cut short: nothing could be read behind it.
+        os.truncate(path, content.rfind(b"\n") + 1)
+    writing: Any = FileLock(search.folder / ".search" / "writing")  # freed by a kill, too
+    pruners: dict[str, BasePruner] = {
+        "none": NopPruner(),
+        "median": MedianPruner(n_startup_trials=5, n_warmup_steps=WARM),
+        "successive_halving": SuccessiveHalvingPruner(min_resource=WARM, reduction_factor=2),
+    }
+
+    return optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(path), writing)),
+        study_name=search.name,
+        direction=search.settings.direction,
+        pruner=pruners[search.settings.prune],
+        load_if_exists=True,
+    )

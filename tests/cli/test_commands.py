@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import isoexp as package
 from isoexp.cli import main
 from isoexp.config.groups import choices, describe
+from isoexp.store.history import starts
 from isoexp.store.run import Run
 from isoexp.store.study import runs_below
 
@@ -102,8 +104,8 @@ def test_train_ends_with_a_table_and_the_paths(isoexp: Command) -> None:
 
 
 def test_a_failed_run_ends_with_code_1(isoexp: Command) -> None:
-    words = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30")
-    outcome = isoexp("train", *QUICK, *words)
+    overrides = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30")
+    outcome = isoexp("train", *QUICK, *overrides)
 
     assert outcome.code == 1
     assert "diverged at update" in outcome.err
@@ -111,15 +113,15 @@ def test_a_failed_run_ends_with_code_1(isoexp: Command) -> None:
 
 
 def test_a_sweep_survives_a_job_that_fails(isoexp: Command) -> None:
-    words = ("activation=relu,tanh", "optimizer=sgd", "optimizer.lr=1e30,0.1")
-    outcome = isoexp("train", "-m", *QUICK, *words)
+    overrides = ("activation=relu,tanh", "optimizer=sgd", "optimizer.lr=1e30,0.1")
+    outcome = isoexp("train", "-m", *QUICK, *overrides)
     states = {run.folder.name: run.status for run in runs_below(Path("runs"))}
 
     assert outcome.code == 1
     assert sorted(states.values()) == ["completed", "completed", "completed", "failed"]
     assert "1 of 4 runs not completed" in outcome.out
 
-    again = isoexp("train", "-m", *QUICK, *words)
+    again = isoexp("train", "-m", *QUICK, *overrides)
     assert "4 jobs, 4 runs, 3 done before" in again.out
 
 
@@ -129,8 +131,8 @@ def test_a_sweep_by_a_launcher_of_hydra(isoexp: Command) -> None:
     assert outcome.code == 0
     assert [run.status for run in runs_below(Path("runs/study"))] == ["completed"] * 2
 
-    words = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30,0.1")
-    failing = isoexp("train", "-m", "hydra/launcher=basic", *QUICK, *words)
+    overrides = ("activation=relu", "optimizer=sgd", "optimizer.lr=1e30,0.1")
+    failing = isoexp("train", "-m", "hydra/launcher=basic", *QUICK, *overrides)
     assert failing.code == 1
     assert "diverged" in failing.err
 
@@ -174,6 +176,36 @@ def test_ls_and_show(isoexp: Command) -> None:
         assert "test/accuracy" in shown
         assert "lr: 0.02" in shown
         assert "metrics.parquet" in shown
+
+
+def test_show_tells_the_history_of_a_run(isoexp: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from isoexp.cli.progress import RunProgress
+    from isoexp.experiment import train
+
+    def interrupt(progress: object, step: int, steps: int) -> None:
+        if step == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "SAVE_EVERY_S", 0.0)
+        patch.setattr(train, "SAVE_SHARE", float("inf"))
+        patch.setattr(RunProgress, "_advance", interrupt)
+        assert isoexp("train", *QUICK, "activation=tanh").code == 130
+    assert isoexp("train", *QUICK, "activation=tanh").code == 0
+
+    (run,) = runs_below(Path("runs"))
+    first, second = starts(run.folder)
+    shown = isoexp("show", str(run.folder)).out.partition("\nhistory\n")[2].splitlines()[:3]
+    assert shown[0].endswith(", 1 thread, cpu, from update 0")
+    assert second["step"] > 0
+    went_on = f"from update {second['step']}; before: interrupted at {second['before']['step']}"
+    assert shown[1].endswith(f", 1 thread, cpu, {went_on}")
+    assert shown[2] == ""
+    for start, line in zip((first, second), shown, strict=False):
+        when = datetime.fromtimestamp(start["time"]).strftime("%Y-%m-%d %H:%M")
+        assert line.startswith(f"  {when}  {start['host']}, ")
+        assert not start["commit"] or f", commit {start['commit'][:7]}" in line
+        assert (" (changed), " in line) == bool(start["diff"])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", '{"columns": null, "words": null}'])
@@ -266,6 +298,9 @@ def test_wandb_mirrors_offline(isoexp: Command) -> None:
         ("audit opt", "optimizer="),
         ("fig", "figures"),
         ("figures --a", "--again"),
+        ("figures runs --con", "--config-dir"),
+        ("figures --al", "--allow"),
+        ("train --dr", "--dry-run"),
         ("train fig", "figures="),
         ("audit optimizer=m", "optimizer=muon"),
     ],

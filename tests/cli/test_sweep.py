@@ -114,7 +114,7 @@ def test_a_sweep_survives_classes_that_fail(isoexp: Command, trouble: list[str])
 def test_the_table_is_in_the_order_of_the_jobs(isoexp: Command) -> None:
     """Whatever was done before, and whichever worker was the first."""
 
-    from isoexp.cli.progress import SHOWN
+    from isoexp.cli.table import SHOWN
 
     assert isoexp("train", *QUICK, "seed=3").code == 0
     words = ("train", "-m", *QUICK, f"seed=range(0,{SHOWN + 2})")
@@ -142,7 +142,7 @@ def test_no_figures_are_drawn_in_a_sweep(isoexp: Command) -> None:
 
 
 def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    from isoexp.cli.progress import SweepProgress
+    from isoexp.cli.sweep import SweepProgress
     from isoexp.sweep import Beat
 
     def interrupt(progress: object, event: object) -> None:

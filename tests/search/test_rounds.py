@@ -28,8 +28,8 @@ LR = "optimizer.lr=tag(log,interval(1e-4,1e-1))"
 SMALL = (*TINY, "model.widths=[4]", "epochs=1", "sweep.workers=1", "sweep.batch=4")
 
 
-def searched(*words: str) -> Search:
-    return Search.of([*SMALL, "search.trials=8", "search.ask=4", *words])
+def searched(*overrides: str) -> Search:
+    return Search.of([*SMALL, "search.trials=8", "search.ask=4", *overrides])
 
 
 def happening(search: Search) -> Iterator[Event]:
@@ -50,8 +50,8 @@ def final(search: Search) -> list[Told]:
 def test_killed_at_any_time_it_goes_on(folder: Path) -> None:
     """The same trials with the same values as an undisturbed search, and no run done twice."""
 
-    words = [LR, "activation=tanh,iso_tanh"]
-    whole, parts = searched(*words, "name=whole"), searched(*words, "name=parts")
+    overrides = [LR, "activation=tanh,iso_tanh"]
+    whole, parts = searched(*overrides, "name=whole"), searched(*overrides, "name=parts")
     assert len(told(whole)) == 8
 
     for event in happening(parts):  # left in the middle of a batch, some of which is told
@@ -111,8 +111,8 @@ def test_diverged_trials_are_told_as_bad_and_broken_ones_as_failed(
 
 
 def test_values_that_do_not_go_together_are_no_end(folder: Path) -> None:
-    words = ("activation=iso_soft_relu", "activation.R0=0.4,0.8", "activation.delta=0.3,0.6")
-    search = searched(*words)
+    overrides = ("activation=iso_soft_relu", "activation.R0=0.4,0.8", "activation.delta=0.3,0.6")
+    search = searched(*overrides)
     search.validate()  # delta=0.6 goes with R0=0.8
     each = told(search)
 
@@ -161,9 +161,9 @@ class Stepwise(Here):
 def test_what_is_behind_is_stopped_and_nothing_else(
     folder: Path, pruner: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["epochs=7", "search.trials=10", "search.ask=5", "sweep.batch=5"]
-    words += ["search.metric=valid/loss", "search.sampler=random", LR]
-    whole = searched(*words, "name=whole")
+    overrides = ["epochs=7", "search.trials=10", "search.ask=5", "sweep.batch=5"]
+    overrides += ["search.metric=valid/loss", "search.sampler=random", LR]
+    whole = searched(*overrides, "name=whole")
     told(whole)
     clock = Clock()
     monkeypatch.setattr(supervision, "time", clock)
@@ -171,7 +171,7 @@ def test_what_is_behind_is_stopped_and_nothing_else(
     ask, asked = Run.ask_to_stop, set()
     monkeypatch.setattr(Run, "ask_to_stop", lambda r, why: asked.add(r.folder) or ask(r, why))
 
-    search = searched(*words, f"search.prune={pruner}")
+    search = searched(*overrides, f"search.prune={pruner}")
     with Trials.opened(search) as trials:
         events = list(run(search, trials, lambda plan: Stepwise(clock)))
 

@@ -4,8 +4,7 @@ import pytest
 from optuna.trial import FixedTrial
 
 from isoexp.errors import UserError
-from isoexp.search import Choice, Interval
-from isoexp.search.space import parameters
+from isoexp.search.space import Choice, Interval, parameters
 
 SPACES = {
     "optimizer.lr=interval(0.1,0.5)": Interval("optimizer.lr", 0.1, 0.5),
@@ -25,17 +24,17 @@ SPACES = {
 }
 
 
-@pytest.mark.parametrize("word", SPACES)
-def test_a_word_spans_a_parameter(word: str) -> None:
-    assert parameters([word, "epochs=3"]) == ([SPACES[word]], ["epochs=3"])
+@pytest.mark.parametrize("override", SPACES)
+def test_an_override_spans_a_parameter(override: str) -> None:
+    assert parameters([override, "epochs=3"]) == ([SPACES[override]], ["epochs=3"])
 
 
 @pytest.mark.parametrize("parameter", SPACES.values(), ids=str)
-def test_ends_are_words_that_can_be_suggested(parameter: Choice | Interval) -> None:
+def test_ends_are_overrides_that_can_be_suggested(parameter: Choice | Interval) -> None:
     ends = parameter.values if isinstance(parameter, Choice) else (parameter.low, parameter.high)
 
-    for end, word in zip(ends, parameter.ends, strict=True):
-        assert parameter.suggest(FixedTrial({parameter.key: end})) == word
+    for end, override in zip(ends, parameter.ends, strict=True):
+        assert parameter.suggest(FixedTrial({parameter.key: end})) == override
 
 
 def test_six_digits_never_leave_the_interval() -> None:

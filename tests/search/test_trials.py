@@ -12,14 +12,14 @@ from isoexp.search.trials import Trials
 LR = "optimizer.lr=tag(log,interval(1e-4,1e-1))"
 
 
-def searched(*words: str) -> Search:
-    return Search.of(["data=spheres", "search.trials=10", "search.ask=4", LR, *words])
+def searched(*overrides: str) -> Search:
+    return Search.of(["data=spheres", "search.trials=10", "search.ask=4", LR, *overrides])
 
 
-def value(words: tuple[str, ...]) -> float:
+def value(overrides: tuple[str, ...]) -> float:
     """What a trial is told: the learning rate itself."""
 
-    return float(words[0].partition("=")[2])
+    return float(overrides[0].partition("=")[2])
 
 
 def finish(search: Search, stop_after: int | None = None) -> None:
@@ -31,7 +31,7 @@ def finish(search: Search, stop_after: int | None = None) -> None:
             for asked in taken:
                 if told == stop_after:
                     return
-                trials.complete(asked, value(asked.overrides))
+                trials.tell(asked, value(asked.overrides))
                 told += 1
 
 
@@ -44,8 +44,8 @@ def history(search: Search) -> list[tuple[int, tuple[str, ...], float | None]]:
 def test_stopped_anywhere_it_asks_for_the_same(
     folder: Path, sampler: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["search.trials=16", f"search.sampler={sampler}"]
-    whole, parts = (searched(*words, f"name={name}") for name in ("whole", "parts"))
+    overrides = ["search.trials=16", f"search.sampler={sampler}"]
+    whole, parts = (searched(*overrides, f"name={name}") for name in ("whole", "parts"))
     finish(whole)
     for stop_after in (0, 3, 6):
         finish(parts, stop_after)
@@ -63,7 +63,7 @@ def test_stopped_anywhere_it_asks_for_the_same(
     finish(parts)
 
     assert history(parts) == history(whole)
-    assert len({words for _, words, _ in history(whole)}) == 16
+    assert len({overrides for _, overrides, _ in history(whole)}) == 16
 
 
 def test_two_processes_share_a_search(folder: Path) -> None:
@@ -100,10 +100,10 @@ def test_what_failed_is_asked_for_anew_but_not_at_once(folder: Path) -> None:
     search = searched("search.trials=4")
     with Trials.opened(search) as trials:
         a, b, c, d = trials.take()
-        trials.fail(a, "a full disk")
-        trials.prune(b, "diverged")
-        trials.complete(c, 0.5)
-        trials.complete(d, 0.25)
+        trials.tell(a, reason="a full disk", failed=True)
+        trials.tell(b, reason="diverged")
+        trials.tell(c, 0.5)
+        trials.tell(d, 0.25)
 
         assert trials.take() == []
         assert [t.value for t in trials.told()] == [0.5, 0.25, None, None]
@@ -127,9 +127,9 @@ def test_other_settings_make_another_search(folder: Path) -> None:
         "sweep.workers=3",
         "device=cpu",
     ]
-    assert {searched(word).name for word in same} == {name}
+    assert {searched(override).name for override in same} == {name}
     other = ["epochs=3", "seeds=2", "activation=tanh", "search.metric=valid/loss", "batch_size=2,4"]
-    assert len({searched(word).name for word in other} | {name}) == len(other) + 1
+    assert len({searched(override).name for override in other} | {name}) == len(other) + 1
 
 
 def test_a_line_that_a_full_disk_cut_short_is_taken_off(folder: Path) -> None:
@@ -149,10 +149,10 @@ def test_importances_need_values_to_tell(folder: Path) -> None:
     with Trials.opened(search) as trials:
         taken = trials.take()
         for asked in taken[:9]:
-            trials.complete(asked, value(asked.overrides))
+            trials.tell(asked, value(asked.overrides))
         assert trials.importances() == {}
         for asked in taken[9:]:
-            trials.complete(asked, value(asked.overrides))
+            trials.tell(asked, value(asked.overrides))
         shares = trials.importances()
 
     assert shares["optimizer.lr"] > shares["batch_size"]
