@@ -18,19 +18,13 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from ...geometry import random_orthogonal, unit
-from ..procrustes import (
-    Nearest,
-    matching,
-    nearest_orthogonal,
-    nearest_permutation,
-    nearest_signed,
-    starts,
-)
+from .. import procrustes
+from ..procrustes import Nearest, matching
 
 MAPS: dict[str, Nearest] = {
-    "orthogonal": nearest_orthogonal,
-    "signed": nearest_signed,
-    "permutation": nearest_permutation,
+    "orthogonal": procrustes.nearest_orthogonal,
+    "signed": procrustes.nearest_signed,
+    "permutation": procrustes.nearest_permutation,
     "identity": lambda G: torch.eye(len(G)).to(G),
 }
 """From the largest group to the smallest, coordinate by coordinate as they are."""
@@ -83,11 +77,11 @@ def translated(
         if k:
             other = B.gather(0, torch.rand(B.shape, generator=generator).argsort(dim=0))[order]
 
-        first = starts(A, other, count, generator)
-        found = {
-            (name, "translation"): _share(order[matching(A, other, nearest, first)])
-            for name, nearest in MAPS.items()
-        }
+        first = procrustes.starts(A, other, count, generator)
+        found = {}
+        for name, nearest in MAPS.items():
+            right = order[matching(A, other, nearest, first)] == torch.arange(len(A))
+            found[name, "translation"] = right.double().mean().item()
         (controls if k else values).append(found)
 
     return values, controls
@@ -115,10 +109,6 @@ def _measured(
         yield (name, "cosine"), cosine(c, mapped)
         yield (name, "retrieval"), retrieval(c, mapped)
     yield ("none", "cka"), cka(c, d)
-
-
-def _share(matched: Tensor) -> float:
-    return (matched == torch.arange(len(matched))).double().mean().item()
 
 
 def scale(A: Float[Tensor, "rows n"], BQ: Float[Tensor, "rows n"]) -> Float[Tensor, ""]:
