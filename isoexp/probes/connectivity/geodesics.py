@@ -34,10 +34,18 @@ class Geodesic:
             raise ValueError("det R must be 1, got −1: no path of rotations leads there from I")
 
         T, Z = schur(matrix, output="real")[:2]
-        first, second, angles = _planes(T)
-        Z = torch.from_numpy(Z)
-        self.u, self.v = Z[:, first], Z[:, second]
-        self.angles = torch.tensor(angles, dtype=torch.float64)
+        i = np.flatnonzero(np.diag(T, -1))  # 2 × 2 blocks begin there
+        alone = np.setdiff1d(np.arange(len(T)), [i, i + 1])
+        flipped = alone[T[alone, alone] < 0]
+        pairs = flipped[: len(flipped) // 2 * 2].reshape(-1, 2).T  # det R = 1 makes them even
+        first, second = np.concatenate([[i, i + 1], pairs], axis=1)
+
+        angles = [
+            math.atan2((T[b, a] - T[a, b]) / 2, T[a, a] / 2 + T[b, b] / 2)
+            for a, b in zip(i, i + 1, strict=True)
+        ]
+        self.u, self.v = (torch.from_numpy(Z)[:, of] for of in (first, second))
+        self.angles = torch.tensor(angles + [math.pi] * pairs.shape[1], dtype=torch.float64)
 
     def __call__(self, t: float) -> Float[Tensor, "n n"]:
         """Returns R(t), in float64 on the CPU."""
@@ -71,28 +79,3 @@ def random_even_permutation(n: int, generator: Generator) -> Float[Tensor, "n n"
         return random_even_permutation(n, generator)
 
     return P
-
-
-def _planes(T: Float[np.ndarray, "n n"]) -> tuple[list[int], list[int], list[float]]:
-    """Returns the two columns that span each plane, and its angle, from a Schur form."""
-
-    first, second, angles, flipped = [], [], [], []
-    i = 0
-    while i < len(T):
-        if i + 1 < len(T) and T[i + 1, i] != 0:
-            first.append(i)
-            second.append(i + 1)
-            angles.append(
-                math.atan2((T[i + 1, i] - T[i, i + 1]) / 2, T[i, i] / 2 + T[i + 1, i + 1] / 2)
-            )
-            i += 2
-            continue
-        if T[i, i] < 0:
-            flipped.append(i)
-        i += 1
-
-    pairs = len(flipped) // 2  # as many as det R = 1 makes even
-    first += flipped[0 : 2 * pairs : 2]
-    second += flipped[1 : 2 * pairs : 2]
-
-    return first, second, angles + [math.pi] * pairs
