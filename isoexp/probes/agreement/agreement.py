@@ -13,7 +13,6 @@ alone (Bird 2025, App. F.2): which word is which is recovered without a pair tha
 __all__ = ["Agreement"]
 
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar
 
 import torch
@@ -26,7 +25,7 @@ from ..layers import hooked
 from ..rows import Columns, cells
 from ..statistics import mean
 from ..subject import Over, Subject, Unsuitable, chosen
-from .correspondence import Measures, compared, translated
+from .correspondence import compared, translated
 
 
 @dataclass(frozen=True)
@@ -110,10 +109,11 @@ class Agreement:
             if not all(t.isfinite().all() for t in pair):
                 raise Unsuitable(f"embeddings must be finite, those of {layer} are not")
             A, B = (t.cpu().double() for t in pair)
-            add = partial(_add, rows, layer, things)
-            add(len(A) // 2, *compared(A, B, self.halves, generator))
+            found = [*compared(A, B, self.halves, generator)]
             if things == "words":
-                add(len(A), *translated(A, B, self.halves, self.starts, generator))
+                found += translated(A, B, self.halves, self.starts, generator)
+            for row in found:
+                rows.add(layer=layer, things=things, **row)
 
         return rows
 
@@ -178,26 +178,3 @@ def word_vectors(
     names = {module: name for name, module in model.named_modules()}
 
     return names[called[0]], called[0].weight.mT
-
-
-def _add(
-    rows: Columns,
-    layer: str,
-    things: str,
-    n: int,
-    values: list[Measures],
-    controls: list[Measures],
-) -> None:
-    for name, measure in values[0]:
-        value, control = ([each[name, measure] for each in found] for found in (values, controls))
-        rows.add(
-            layer=layer,
-            things=things,
-            map=name,
-            measure=measure,
-            value=mean(value),
-            control=mean(control),
-            control_low=min(control),
-            control_high=max(control),
-            n=n,
-        )

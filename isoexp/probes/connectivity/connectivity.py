@@ -19,7 +19,6 @@ from math import nan
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 from torch.func import functional_call
 
@@ -33,13 +32,9 @@ from ..layers import Layer, conjugated, passed
 from ..rows import Columns, cells
 from ..statistics import mean
 from ..subject import Over, Subject, Unsuitable, batches, in_batches
-from .geodesics import Geodesic, random_even_permutation, random_rotation
-from .matching import ALIGNMENTS, cross_moments, weight_matching
+from .bases import ALIGNMENTS, DRAWN, Geodesic, cross_moments, weight_matching
 
 Network = Callable[[Tensor], Tensor]
-
-DRAWN = {"geodesic": random_rotation, "permutation geodesic": random_even_permutation}
-"""The kinds of symmetry paths, and the draws of their ends."""
 
 
 @dataclass(frozen=True)
@@ -101,20 +96,12 @@ class Connectivity:
             for split, (x, y) in splits.items():
                 scored = [_scored(path.at(at), objective, x, y) for at in t.tolist()]
                 losses, accuracies = torch.tensor(scored, dtype=torch.float64).unbind(dim=1)
-                rows.extend(
-                    path=path.name,
-                    layer=path.layer,
-                    layers=path.layers,
-                    draw=path.draw,
-                    split=split,
-                    t=t,
-                    loss=losses,
-                    accuracy=accuracies,
-                    barrier=barrier(t, losses) if quoted else nan,
-                    error_barrier=barrier(t, 1 - accuracies) if quoted else nan,
-                    preserved_error=changed,
-                    n=len(x),
-                )
+                found = {"loss": losses, "accuracy": accuracies, "preserved_error": changed}
+                if quoted:
+                    found["barrier"] = barrier(t, losses)
+                    found["error_barrier"] = barrier(t, 1 - accuracies)
+                of = {"path": path.name, "layer": path.layer, "layers": path.layers}
+                rows.extend(**of, draw=path.draw, split=split, t=t, n=len(x), **found)
 
         return rows
 
@@ -194,10 +181,8 @@ def straight_paths(subject: Subject) -> Iterator[WeightPath]:
             yield WeightPath(name, "all", len(free), 0, at, twin)
 
 
-def _in_bases(
-    subject: Subject, layers: list[Layer], geodesics: list[Geodesic], t: float
-) -> Network:
-    matrices = [geodesic(t) for geodesic in geodesics]
+def _in_bases(subject: Subject, layers: list[Layer], ways: list[Geodesic], t: float) -> Network:
+    matrices = [way(t) for way in ways]
 
     def network(x: Tensor) -> Tensor:
         with conjugated(layers, matrices):
@@ -212,12 +197,7 @@ def _segment(subject: Subject, state: State, end: State, t: float) -> Network:
     return lambda x: functional_call(subject.model, inner, (x,))
 
 
-def _scored(
-    network: Network,
-    objective: Objective,
-    x: Shaped[Tensor, " samples *inputs"],
-    y: Shaped[Tensor, " samples *outputs"],
-) -> tuple[float, float]:
+def _scored(network: Network, objective: Objective, x: Tensor, y: Tensor) -> tuple[float, float]:
     """Returns the mean loss, and the accuracy; NaN where there are no classes."""
 
     loss = right = 0.0
