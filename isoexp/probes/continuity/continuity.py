@@ -29,18 +29,8 @@ from ..arguments import check_least
 from ..rows import Columns
 from ..statistics import mean
 from ..subject import Over, Subject
-from .decoding import (
-    Decoder,
-    Track,
-    Vectors,
-    decoders,
-    decoding,
-    difference,
-    interval,
-    mixed,
-    seen,
-    tracks,
-)  # fmt: skip
+from . import decoding
+from .decoding import Decoder, Track, Vectors
 from .lumps import lumps
 from .paths import path
 
@@ -118,10 +108,10 @@ class Continuity:
         seed = torch.randint(2**62, (), generator=subject.generator)
         rng = np.random.default_rng(int(seed))
 
-        factors = tracks(subject, chosen)
+        factors = decoding.tracks(subject, chosen)
         x = subject.x[chosen.to(subject.x.device)]
         half = len(x) // 2
-        places = seen(subject, x)
+        places = decoding.seen(subject, x)
 
         rows = Columns(self.schema)
         first, rest = (
@@ -130,9 +120,9 @@ class Continuity:
         )
         readers: dict[str, dict[str, Decoder]] = {place: {} for place in places}
         for place, h in places.items():
-            for name, decoder in decoders(h[:half], first).items():
+            for name, decoder in decoding.decoders(h[:half], first).items():
                 add = partial(rows.add, layer=place, factor=name, basis="any", read=place)
-                reader = decoding(add, decoder, h[half:], rest[name])
+                reader = decoding.scored(add, decoder, h[half:], rest[name])
                 lumps(add, reader, h[half:], rest[name], self.levels, rng)
                 path(add, h, factors[name], self.bins, self.bases, rng)
                 readers[place][name] = reader
@@ -141,9 +131,10 @@ class Continuity:
         ends = [{place: h[half:][index] for place, h in places.items()} for index in pairs]
         samples = [x[half:][torch.from_numpy(index).to(x.device)] for index in pairs]
         for i, place in enumerate([*places][:-1]):
-            inner = [mixed(subject, place, *samples, k / self.steps) for k in range(1, self.steps)]
+            mixed = partial(decoding.mixed, subject, place, *samples)
+            passes = [ends[0], *(mixed(k / self.steps) for k in range(1, self.steps)), ends[1]]
             later = {k: readers[k] for k in [*places][i + 1 :]}
-            self._interpolated(rows, place, [ends[0], *inner, ends[1]], rest, later, pairs)
+            self._interpolated(rows, place, passes, rest, later, pairs)
 
         return rows
 
@@ -165,19 +156,19 @@ class Continuity:
         for name, (t, periodic) in factors.items():
             read = max(readers, key=lambda later: readers[later][name].r2)
             reader, chance = readers[read][name], factors[name].chance
-            apart = difference(t[b], t[a], periodic)
+            apart = decoding.difference(t[b], t[a], periodic)
             of = abs(abs(apart) / self.separation - 1) <= 1 / 3
 
             off = np.full((len(passes), max(1, of.sum())), nan)
             for k, h in enumerate(passes if of.any() and reader.decodes else ()):
                 expected = t[a][of] + k / self.steps * apart[of]
-                off[k] = abs(difference(reader(h[read][of]), expected, periodic)) / chance
+                off[k] = abs(decoding.difference(reader(h[read][of]), expected, periodic)) / chance
 
             for k in range(1, self.steps):
                 at, null = k / self.steps, off[[0, -1]].mean()
                 where = {"layer": place, "factor": name, "basis": "any", "read": read, "at": at}
                 found = {"measure": "interpolation_error", "null": null, "n": of.sum()}
-                rows.add(**where, **found, **interval(off[k]))
+                rows.add(**where, **found, **decoding.interval(off[k]))
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns means over hidden layers and factors, of the values that are not NaN.
@@ -187,9 +178,8 @@ class Continuity:
         """
 
         found = defaultdict(list)
-        for row in (
-            dict(zip(rows, each, strict=True)) for each in zip(*rows.values(), strict=True)
-        ):
+        for each in zip(*rows.values(), strict=True):
+            row = dict(zip(rows, each, strict=True))
             hidden = row["layer"] not in ("inputs", "outputs") and row["basis"] != "random"
             if hidden and row["value"] == row["value"]:
                 found[row["measure"]].append(row)

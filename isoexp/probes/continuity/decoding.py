@@ -1,9 +1,6 @@
 """Linear decoders of continuous factors: how well they read, at a place and between samples."""
 
-__all__ = [
-    "Decoder", "Track", "Vectors", "centre", "decoders", "decoding", "difference", "interval",
-    "mixed", "seen", "tracks",
-]  # fmt: skip
+__all__ = ["Add", "Decoder", "Track", "Vectors", "decoders", "interval", "mixed", "scored", "seen"]
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -23,20 +20,15 @@ from ..subject import Subject, Unsuitable, batches
 MOST_FEATURES = 4096
 """Inputs and outputs of more values are left out: a decoder of them takes minutes."""
 
-FEWEST = 16
-"""Samples that a decoder is fitted to and measured on, half of them each."""
-
-PENALTIES = np.logspace(-8, 1, 10)
-"""Penalties of the decoders, for a sample and a total variance of 1."""
-
+Add = Callable[..., None]
+Inputs = Shaped[Tensor, " samples *inputs"]
+Points = Float[np.ndarray, "*points"]
 Vectors = Float[np.ndarray, "samples n"]
 
 
 class Track(NamedTuple):
-    """A factor as a place t on a circle of length 1, if it is periodic, or on a line.
-
-    t is a share of its period, or of its range.
-    """
+    """A factor as a place t on a circle of length 1, if it is periodic, or on a line: a share of
+    its period, or of its range."""
 
     t: Float[np.ndarray, " samples"]
     periodic: bool
@@ -70,8 +62,8 @@ def tracks(subject: Subject, chosen: Shaped[Tensor, " samples"]) -> dict[str, Tr
             "the continuous factors behind the samples must be known: use data=shapes, or give "
             "factors= from Python"
         )
-    if len(chosen) < FEWEST:
-        raise Unsuitable(f"there must be at least {FEWEST} samples, there are {len(chosen)}")
+    if len(chosen) < 16:
+        raise Unsuitable(f"there must be at least 16 samples, there are {len(chosen)}")
 
     found = {}
     for name, (values, period) in subject.factors.items():
@@ -120,7 +112,8 @@ def decoders(h: Vectors, factors: Mapping[str, Track]) -> dict[str, Decoder]:
 
     scale = h.var(axis=0).sum() ** 0.5 or 1.0
     targets = [each.targets for each in factors.values()]
-    ridge = RidgeCV(len(h) * PENALTIES, gcv_mode="svd", alpha_per_target=True)
+    penalties = len(h) * np.logspace(-8, 1, 10)  # for a total variance of 1
+    ridge = RidgeCV(penalties, gcv_mode="svd", alpha_per_target=True)
     ridge.fit(h / scale, np.concatenate(targets, axis=1))
 
     weights = np.reshape(np.asarray(ridge.coef_), (-1, h.shape[1]))
@@ -133,7 +126,7 @@ def decoders(h: Vectors, factors: Mapping[str, Track]) -> dict[str, Decoder]:
     }
 
 
-def decoding(add: Callable[..., None], decoder: Decoder, h: Vectors, factor: Track) -> Decoder:
+def scored(add: Add, decoder: Decoder, h: Vectors, factor: Track) -> Decoder:
     """Measures how well a factor is decoded, on samples that the decoder was not fitted to."""
 
     errors = ((decoder.targets(h) - factor.targets) ** 2).sum(axis=1)
@@ -149,23 +142,13 @@ def decoding(add: Callable[..., None], decoder: Decoder, h: Vectors, factor: Tra
     return decoder._replace(r2=found["value"], decodes=found["low"] > 0)
 
 
-def seen(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str, Vectors]:
-    """Returns the vectors of samples at each place of a network: inputs, layers, outputs.
-
-    Raises:
-        Unsuitable: If they are not finite.
-    """
+def seen(subject: Subject, x: Inputs) -> dict[str, Vectors]:
+    """Returns the vectors of samples at each place of a network: inputs, layers, outputs."""
 
     return _joined([_passed(subject, part) for (part,) in batches(x)])
 
 
-def mixed(
-    subject: Subject,
-    place: str,
-    a: Shaped[Tensor, " samples *inputs"],
-    b: Shaped[Tensor, " samples *inputs"],
-    share: float,
-) -> dict[str, Vectors]:
+def mixed(subject: Subject, place: str, a: Inputs, b: Inputs, share: float) -> dict[str, Vectors]:
     """Returns the vectors of samples a, as of `seen`, if at one place they are (1 − λ) a + λ b."""
 
     layer = None if place == "inputs" else subject.layers[place]
@@ -183,13 +166,12 @@ def mixed(
     with nullcontext() if layer is None else hooked([layer.module], after=mix):
         for one, other in zip(a.split(rows), b.split(rows), strict=True):
             x = torch.lerp(one, other, share) if layer is None else torch.cat([one, other])
-            found = _passed(subject, x)
-            parts.append({name: h[: len(one)] for name, h in found.items()})
+            parts.append({name: h[: len(one)] for name, h in _passed(subject, x).items()})
 
     return _joined(parts)
 
 
-def _passed(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str, Tensor]:
+def _passed(subject: Subject, x: Inputs) -> dict[str, Tensor]:
     outputs, pairs = passed(subject.model, subject.layers, x)
     found = {name: pair.outputs.mean(dim=1) for name, pair in pairs.items()}
     if x.is_floating_point() and x[0].numel() <= MOST_FEATURES:
@@ -213,9 +195,7 @@ def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Vectors]:
     return found
 
 
-def difference(
-    t: Float[np.ndarray, "*points"], s: Float[np.ndarray, "*points"] | float, periodic: bool
-) -> Float[np.ndarray, "*points"]:
+def difference(t: Points, s: Points | float, periodic: bool) -> Points:
     """Returns t − s, on a circle of length 1 the short way round, in [−½, ½)."""
 
     d = np.asarray(t - s)
@@ -226,10 +206,7 @@ def difference(
 def centre(t: Float[np.ndarray, " n"], periodic: bool) -> float:
     """Returns the mean direction of points on a circle of length 1; the median on a line."""
 
-    if not periodic:
-        return float(np.median(t))
-
-    return float(np.angle(np.exp(2j * pi * t).mean()) / (2 * pi))
+    return float(np.angle(np.exp(2j * pi * t).mean()) / (2 * pi) if periodic else np.median(t))
 
 
 def interval(values: Float[np.ndarray, " n"]) -> dict[str, float]:

@@ -12,12 +12,8 @@ Source: Fisher, Tests of significance in harmonic analysis (1929); Mardia and Ju
 Statistics (2000), chapter 6.
 """
 
-__all__ = [
-    "clusters", "gap_mean", "gap_quantile", "gap_survival", "gaps", "lumps", "moments",
-    "probabilities",
-]  # fmt: skip
+__all__ = ["lumps"]
 
-from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate, repeat
 from math import exp, fsum, lgamma, log, log1p, nan, pi
@@ -25,20 +21,15 @@ from math import exp, fsum, lgamma, log, log1p, nan, pi
 import numpy as np
 from jaxtyping import Complex, Float
 
-from .decoding import Decoder, Track, Vectors, difference
+from .decoding import Add, Decoder, Track, Vectors, difference
+
+Rng = np.random.Generator
 
 DEALS = 32
 """The number of times that errors are dealt to other samples."""
 
 
-def lumps(
-    add: Callable[..., None],
-    reader: Decoder,
-    h: Vectors,
-    factor: Track,
-    levels: int,
-    rng: np.random.Generator,
-) -> None:
+def lumps(add: Add, reader: Decoder, h: Vectors, factor: Track, levels: int, rng: Rng) -> None:
     """Measures whether decoded values are spread as the factor is, or in lumps."""
 
     t, periodic, n = factor.t, factor.periodic, len(h)
@@ -66,16 +57,12 @@ def lumps(
 
 
 def gaps(u: Float[np.ndarray, " n"], periodic: bool) -> Float[np.ndarray, " gaps"]:
-    """Returns the gaps between neighbours in [0, 1): n on a circle; on a line n + 1 with the ends.
-
-    They add up to 1.
-    """
+    """Returns the gaps between neighbours in [0, 1), which add up to 1: n on a circle, on a line
+    n + 1 with the ends."""
 
     v = np.sort(u)
-    if periodic:
-        return np.diff(v, append=v[0] + 1)
 
-    return np.diff(v, prepend=0.0, append=1.0)
+    return np.diff(v, append=v[0] + 1) if periodic else np.diff(v, prepend=0.0, append=1.0)
 
 
 def gap_mean(n: int) -> float:
@@ -117,11 +104,8 @@ def clusters(
 ) -> int:
     """Returns the number of clusters that points in [0, 1) fall into, 1 if they are spread evenly.
 
-    They are parted where a gap is wider than all would be with probability 1 − level: uniform
-    points are one cluster with that probability.
-
-    A cluster is counted if it holds at least a share `least` of the points, so that stragglers,
-    where points are few, are none.
+    They are parted where a gap is wider than all would be with probability 1 − level. A cluster
+    holds at least a share `least` of the points, so that stragglers are none.
     """
 
     found = gaps(u, periodic)
@@ -143,12 +127,10 @@ def moments(t: Float[np.ndarray, "*sets n"], most: int) -> Complex[np.ndarray, "
 
 
 def probabilities(
-    t: Float[np.ndarray, " n"], reference: Float[np.ndarray, " many"], rng: np.random.Generator
+    t: Float[np.ndarray, " n"], reference: Float[np.ndarray, " many"], rng: Rng
 ) -> Float[np.ndarray, " n"]:
-    """Returns F(t) in [0, 1), F the distribution of the reference: uniform, if t is drawn from it.
-
-    Ties are broken at random.
-    """
+    """Returns F(t) in [0, 1), F the distribution of the reference: uniform, if t is drawn from it,
+    since ties are broken at random."""
 
     ordered = np.sort(reference)
     low, high = (np.searchsorted(ordered, t, side) for side in ("left", "right"))

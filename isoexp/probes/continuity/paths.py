@@ -6,9 +6,8 @@ Squares of lengths are estimated without bias: the samples are dealt into four p
 ‖v‖² = mean of v_q·v_r over parts q ≠ r, whose noise is independent.
 """
 
-__all__ = ["FactorPath", "limit_angle", "path", "random_bases"]
+__all__ = ["path"]
 
-from collections.abc import Callable
 from math import nan
 from typing import NamedTuple
 
@@ -16,7 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..statistics import NORMAL_95
-from .decoding import Track, Vectors
+from .decoding import Add, Track, Vectors
+
+Rng = np.random.Generator
 
 PARTS = 4
 
@@ -24,14 +25,7 @@ STUDENT = 3.1824463052842624
 """The 0.975 quantile of Student's t for PARTS − 1 degrees of freedom."""
 
 
-def path(
-    add: Callable[..., None],
-    h: Vectors,
-    factor: Track,
-    bins: int,
-    bases: int,
-    rng: np.random.Generator,
-) -> None:
+def path(add: Add, h: Vectors, factor: Track, bins: int, bases: int, rng: Rng) -> None:
     """Measures the path of a factor through the vectors of a place."""
 
     from scipy.special import ndtri  # a third of a second to import: for those who ask
@@ -155,12 +149,11 @@ def limit_angle(v: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch"]
 
 
 def random_bases(
-    v: Float[np.ndarray, "bins n"], bases: int, rng: np.random.Generator
+    v: Float[np.ndarray, "bins n"], bases: int, rng: Rng
 ) -> Float[np.ndarray, "bases bins n"]:
     """Returns vectors in so many Haar-random bases of R^n.
 
-    Only the image of their span is drawn, as G (GᵀG)^(−½) of a Gaussian matrix G with a column for
-    each of its dimensions: its law is Haar's.
+    Only the image of their span is drawn, G (GᵀG)^(−½) of a Gaussian G, a column a dimension.
     """
 
     left, s, _ = np.linalg.svd(v, full_matrices=False)
