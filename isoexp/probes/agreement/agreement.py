@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
 
 from ...store.tables import Rows, Schema
 from ..arguments import check_least
+from ..layers import hooked
 from ..rows import Columns, cells
 from ..statistics import mean
 from ..subject import Over, Subject, Unsuitable, chosen
-from .correspondence import Measures, compared, translated
-from .words import Tokens, WordEmbedding, word_embedding
+from .correspondence import compared, translated
 
 
 @dataclass(frozen=True)
@@ -67,16 +67,9 @@ class Agreement:
     needs: ClassVar[frozenset[str]] = frozenset({"twin"})
     figure: ClassVar[str] = "isoexp.figures.agreement:draw"
     schema: ClassVar[Schema] = {
-        "layer": str,
-        "things": str,
-        "map": str,
-        "measure": str,
-        "value": float,
-        "control": float,
-        "control_low": float,
-        "control_high": float,
-        "n": int,
-    }
+        "layer": str, "things": str, "map": str, "measure": str, "value": float, "control": float,
+        "control_low": float, "control_high": float, "n": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_least(self, samples=4, words=4, halves=1, starts=1)
@@ -94,46 +87,35 @@ class Agreement:
         generator = subject.generator
         at = chosen(len(subject.x), self.samples, generator)
         x, y = (each.x[at.to(each.x.device)] for each in (subject, twin))
-        tokens = Tokens.of(x, y)
-        if tokens is None and not (x.shape == y.shape and torch.equal(x, y.to(x))):
+        words = dictionary(x, y)
+        if words is None and not (x.shape == y.shape and torch.equal(x, y.to(x))):
             raise Unsuitable("the twin must be given the same samples, or the same text translated")
 
-        rows = Columns(self.schema)
         mine, its = subject.embeddings(x), twin.embeddings(y)
-        for layer in [name for name in mine if name in its]:
-            A, B = (_finite(each[layer], layer) for each in (mine, its))
-            found = compared(A, B, self.halves, generator)
-            _add(rows, layer, "samples", found, len(A) // 2)
-        if not rows["layer"]:
+        compare = {("samples", k): (A, its[k]) for k, A in mine.items() if k in its}
+        if not compare:
             raise Unsuitable("the twin must have layers of the same names, got none in common")
+        if words is not None and words.shape[1] >= 4:
+            first, other = word_vectors(subject.model, x), word_vectors(twin.model, y)
+            if first and other:
+                A, B = (
+                    V.cpu()[w[: self.words]]
+                    for (_, V), w in zip((first, other), words, strict=True)
+                )
+                compare["words", first[0]] = A, B
 
-        if tokens is not None:
-            first = word_embedding(subject.model, x), word_embedding(twin.model, y)
-            self._read(rows, tokens.most_frequent(self.words), *first, generator)
+        rows = Columns(self.schema)
+        for (things, layer), pair in compare.items():
+            if not all(t.isfinite().all() for t in pair):
+                raise Unsuitable(f"embeddings must be finite, those of {layer} are not")
+            A, B = (t.cpu().double() for t in pair)
+            found = [*compared(A, B, self.halves, generator)]
+            if things == "words":
+                found += translated(A, B, self.halves, self.starts, generator)
+            for row in found:
+                rows.add(layer=layer, things=things, **row)
 
         return rows
-
-    def _read(
-        self,
-        rows: Columns,
-        tokens: Tokens,
-        mine: WordEmbedding | None,
-        its: WordEmbedding | None,
-        generator: torch.Generator,
-    ) -> None:
-        """Adds the rows of words, where both networks read token by token."""
-
-        if mine is None or its is None or len(tokens.mine) < 4:
-            return
-
-        layer = mine.layer
-        A, B = (
-            _finite(each.vectors[words.to(each.vectors.device)], layer)
-            for each, words in zip((mine, its), tokens, strict=True)
-        )
-        _add(rows, layer, "words", compared(A, B, self.halves, generator), len(A) // 2)
-        found = translated(A, B, self.halves, self.starts, generator)
-        _add(rows, layer, "words", found, len(A))
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns residuals, the mean over layers, and the share of words that are translated."""
@@ -150,27 +132,49 @@ class Agreement:
         }
 
 
-def _add(
-    rows: Columns, layer: str, things: str, found: tuple[list[Measures], list[Measures]], n: int
-) -> None:
-    values, controls = found
-    for key in values[0]:
-        control = [each[key] for each in controls]
-        rows.add(
-            layer=layer,
-            things=things,
-            map=key[0],
-            measure=key[1],
-            value=mean([each[key] for each in values]),
-            control=mean(control),
-            control_low=min(control),
-            control_high=max(control),
-            n=n,
-        )
+def dictionary(
+    x: Shaped[Tensor, " samples *inputs"], y: Shaped[Tensor, " samples *inputs2"]
+) -> Int[Tensor, "2 words"] | None:
+    """Returns the tokens of x above those of y that mean the same, the most frequent first.
+
+    None if these are no parallel texts in one-hot tokens (samples, T, D), or one token stands in
+    the places of several.
+    """
+
+    def one_hot(t: Tensor) -> bool:
+        return bool(((t == 0) | (t == 1)).all() and (t.sum(dim=-1) == 1).all())
+
+    if x.dim() != 3 or x.shape[:2] != y.shape[:2] or not (one_hot(x) and one_hot(y)):
+        return None
+
+    pairs = torch.stack([t.argmax(dim=-1).flatten().cpu() for t in (x, y)])
+    found, counts = pairs.unique(dim=1, return_counts=True)
+    if any(len(tokens.unique()) < found.shape[1] for tokens in found):
+        return None
+
+    return found[:, counts.argsort(descending=True, stable=True)]
 
 
-def _finite(A: Float[Tensor, "things n"], layer: str) -> Float[Tensor, "things n"]:
-    if not A.isfinite().all():
-        raise Unsuitable(f"embeddings must be finite, those of {layer} are not")
+@torch.no_grad()
+def word_vectors(
+    model: nn.Module, x: Float[Tensor, "samples T D"]
+) -> tuple[str, Float[Tensor, "D n"]] | None:
+    """Returns the path and the columns of the first linear map on the way of samples.
 
-    return A.cpu().double()
+    There is one for each token; None if tokens do not enter it one by one.
+    """
+
+    called: list[nn.Linear] = []
+
+    def hook(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+        if isinstance(module, nn.Linear):
+            called.append(module)
+
+    with hooked(model.modules(), after=hook):
+        model(x[:1])
+
+    if not called or called[0].in_features != x.shape[-1]:
+        return None
+    names = {module: name for name, module in model.named_modules()}
+
+    return names[called[0]], called[0].weight.mT

@@ -5,32 +5,25 @@ Q = argmin ‖A − s B Q‖ = argmax tr(Qᵀ BᵀA)                            
 Row i of A and row i of B stand for one thing.
 """
 
-__all__ = [
-    "MAPS", "TURNED", "Measures", "centred", "cka", "compared", "cosine", "padded", "residual",
-    "retrieval", "scale", "translated",
-]  # fmt: skip
+__all__ = ["MAPS", "TURNED", "compared", "translated"]
 
 from collections.abc import Iterator
 from math import nan
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
 from ...geometry import random_orthogonal, unit
-from ..procrustes import (
-    Nearest,
-    matching,
-    nearest_orthogonal,
-    nearest_permutation,
-    nearest_signed,
-    starts,
-)
+from .. import procrustes
+from ..procrustes import Nearest, matching
+from ..statistics import mean
 
 MAPS: dict[str, Nearest] = {
-    "orthogonal": nearest_orthogonal,
-    "signed": nearest_signed,
-    "permutation": nearest_permutation,
+    "orthogonal": procrustes.nearest_orthogonal,
+    "signed": procrustes.nearest_signed,
+    "permutation": procrustes.nearest_permutation,
     "identity": lambda G: torch.eye(len(G)).to(G),
 }
 """From the largest group to the smallest, coordinate by coordinate as they are."""
@@ -38,16 +31,17 @@ MAPS: dict[str, Nearest] = {
 TURNED = ("signed", "permutation")
 """The maps that depend on a basis: they are tried in a random basis of the twin as well."""
 
+Vectors = Float[Tensor, "rows n"]
+Others = Float[Tensor, "rows m"]
+
 Measures = dict[tuple[str, str], float]
 """Numbers by the name of the map, and of the measure."""
 
 
-def compared(
-    A: Float[Tensor, "things n"], B: Float[Tensor, "things m"], halves: int, generator: Generator
-) -> tuple[list[Measures], list[Measures]]:
-    """Returns the measures of pairs of rows, and of shuffled rows as the control, for each draw.
+def compared(A: Vectors, B: Others, halves: int, generator: Generator) -> Iterator[dict[str, Any]]:
+    """Yields cells of a row for each map and measure, with shuffled rows of B as the control.
 
-    Maps are fitted on a random half, and measured on the other. `halves` is the number of draws.
+    Maps are fitted on a random half, and measured on the other: means over `halves` draws.
     """
 
     A, B = padded(A, B)
@@ -59,17 +53,13 @@ def compared(
         for found, other in ((values, B), (controls, shuffled)):
             found.append(dict(_measured(A, other, turn, *parts)))
 
-    return values, controls
+    return _cells(values, controls, len(A) // 2)
 
 
 def translated(
-    A: Float[Tensor, "words n"],
-    B: Float[Tensor, "words m"],
-    halves: int,
-    count: int,
-    generator: Generator,
-) -> tuple[list[Measures], list[Measures]]:
-    """Returns the share of words that are matched rightly from their vectors alone, by each map.
+    A: Vectors, B: Others, halves: int, count: int, generator: Generator
+) -> Iterator[dict[str, Any]]:
+    """Yields, for each map, the share of words that are matched rightly from their vectors alone.
 
     Row i of A and B is one word. The control is the same after each column of B has been shuffled
     by itself, `halves` times; `count` is the number of first matchings.
@@ -83,22 +73,24 @@ def translated(
         if k:
             other = B.gather(0, torch.rand(B.shape, generator=generator).argsort(dim=0))[order]
 
-        first = starts(A, other, count, generator)
-        found = {
-            (name, "translation"): _share(order[matching(A, other, nearest, first)])
-            for name, nearest in MAPS.items()
-        }
+        first, found = procrustes.starts(A, other, count, generator), {}
+        for name, nearest in MAPS.items():
+            right = order[matching(A, other, nearest, first)] == torch.arange(len(A))
+            found[name, "translation"] = right.double().mean().item()
         (controls if k else values).append(found)
 
-    return values, controls
+    return _cells(values, controls, len(A))
+
+
+def _cells(values: list[Measures], controls: list[Measures], n: int) -> Iterator[dict[str, Any]]:
+    for key in values[0]:
+        value, control = ([each[key] for each in found] for found in (values, controls))
+        row = {"map": key[0], "measure": key[1], "value": mean(value), "control": mean(control)}
+        yield row | {"control_low": min(control), "control_high": max(control), "n": n}
 
 
 def _measured(
-    A: Float[Tensor, "things n"],
-    B: Float[Tensor, "things n"],
-    turn: Float[Tensor, "n n"],
-    fitted: Tensor,
-    kept: Tensor,
+    A: Vectors, B: Vectors, turn: Float[Tensor, "n n"], fitted: Tensor, kept: Tensor
 ) -> Iterator[tuple[tuple[str, str], float]]:
     """Yields each measure on the rows `kept`, of maps fitted to the rows `fitted`."""
 
@@ -117,17 +109,13 @@ def _measured(
     yield ("none", "cka"), cka(c, d)
 
 
-def _share(matched: Tensor) -> float:
-    return (matched == torch.arange(len(matched))).double().mean().item()
-
-
-def scale(A: Float[Tensor, "rows n"], BQ: Float[Tensor, "rows n"]) -> Float[Tensor, ""]:
+def scale(A: Vectors, BQ: Vectors) -> Float[Tensor, ""]:
     """Returns the s ≥ 0 that makes ‖A − s B Q‖ least."""
 
     return ((A * BQ).sum() / BQ.square().sum()).clamp(min=0)
 
 
-def residual(A: Float[Tensor, "rows n"], sBQ: Float[Tensor, "rows n"]) -> float:
+def residual(A: Vectors, sBQ: Vectors) -> float:
     """Returns ‖A − s B Q‖² / ‖A‖², one minus the share that is explained; NaN where A = 0."""
 
     error, whole = (A - sBQ).square().sum(), A.square().sum()
@@ -135,13 +123,13 @@ def residual(A: Float[Tensor, "rows n"], sBQ: Float[Tensor, "rows n"]) -> float:
     return torch.where(whole > 0, error / whole, nan).item()
 
 
-def cosine(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows n"]) -> float:
+def cosine(A: Vectors, B: Vectors) -> float:
     """Returns the mean cosine between rows of A and of B, over those that have a direction."""
 
     return (unit(A) * unit(B)).sum(dim=1).nanmean().item()
 
 
-def retrieval(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows n"]) -> float:
+def retrieval(A: Vectors, B: Vectors) -> float:
     """Returns the share of rows of A that are nearer to their own row of B than to any other.
 
     Nearness is by the angle. Of k rows that are equally near each is right with a probability of
@@ -154,7 +142,7 @@ def retrieval(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows n"]) -> float:
     return (near.diagonal() / near.sum(dim=1)).mean().item()
 
 
-def cka(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows m"]) -> float:
+def cka(A: Vectors, B: Others) -> float:
     """Returns the linear centred kernel alignment, ‖BᵀA‖² / ‖AᵀA‖ ‖BᵀB‖, which no rotation changes.
 
     Source: Kornblith, Norouzi, Lee and Hinton, Similarity of Neural Network Representations
@@ -166,9 +154,7 @@ def cka(A: Float[Tensor, "rows n"], B: Float[Tensor, "rows m"]) -> float:
     return ((B.mT @ A).square().sum() / ((A.mT @ A).norm() * (B.mT @ B).norm())).item()
 
 
-def centred(
-    A: Float[Tensor, "rows n"], mean: Float[Tensor, " n"] | None = None
-) -> Float[Tensor, "rows n"]:
+def centred(A: Vectors, mean: Float[Tensor, " n"] | None = None) -> Vectors:
     """Returns A − mean, of its own rows unless given; zero where only rounding is left."""
 
     x = A - (A.mean(dim=0) if mean is None else mean)
@@ -176,12 +162,10 @@ def centred(
     return torch.where(x.norm() > 1e-12 * A.norm(), x, 0.0)
 
 
-def padded(
-    A: Float[Tensor, "rows n"], B: Float[Tensor, "rows m"]
-) -> tuple[Float[Tensor, "rows k"], Float[Tensor, "rows k"]]:
+def padded(A: Vectors, B: Others) -> tuple[Float[Tensor, "rows k"], Float[Tensor, "rows k"]]:
     """Returns A and B filled up with zeros to k = max(n, m) coordinates."""
 
-    k = max(A.shape[1], B.shape[1])
-    A, B = (torch.nn.functional.pad(X, (0, k - X.shape[1])) for X in (A, B))
+    missing = B.shape[1] - A.shape[1]
+    pad = torch.nn.functional.pad
 
-    return A, B
+    return pad(A, (0, max(missing, 0))), pad(B, (0, max(-missing, 0)))

@@ -12,25 +12,30 @@ must move with it to another: the causal test (activations/rotated.py).
 Source: Bird, The Spotlight Resonance Method (2025).
 """
 
-__all__ = ["Alignment"]
+__all__ = ["Alignment", "thomson_points"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import nan
 from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from ...geometry import random_orthogonal
+from ...geometry import random_orthogonal, unit
 from ...store.tables import Rows, Schema
 from ..arguments import check_least
 from ..rows import Columns, cells
 from ..statistics import mean
 from ..subject import Over, Subject
-from .bases import directions, own_basis, thomson_points
 from .spotlight import circle, permutation_planes
 from .views import View, average, interval_95, seen_by_planes, seen_by_vectors
+
+STARTS = 4
+"""First guesses of evenly spread points; the best of the minima found from them is kept."""
 
 
 @dataclass(frozen=True)
@@ -88,22 +93,10 @@ class Alignment:
     over: ClassVar[Over] = "training"
     figure: ClassVar[str] = "isoexp.figures.alignment:draw"
     schema: ClassVar[Schema] = {
-        "layer": str,
-        "width": int,
-        "basis": str,
-        "measure": str,
-        "at": float,
-        "threshold": float,
-        "value": float,
-        "value_sd": float,
-        "null": float,
-        "ratio": float,
-        "low": float,
-        "high": float,
-        "planes": int,
-        "undefined_fraction": float,
-        "n": int,
-    }
+        "layer": str, "width": int, "basis": str, "measure": str, "at": float, "threshold": float,
+        "value": float, "value_sd": float, "null": float, "ratio": float, "low": float,
+        "high": float, "planes": int, "undefined_fraction": float, "n": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_least(self, bins=2, bases=2, planes=1, sectors=1, samples=1)
@@ -120,23 +113,24 @@ class Alignment:
         rows = Columns(self.schema)
         seen = subject.vectors(self.samples)
         for name, layer in subject.layers.items():
-            x = directions(seen[name].outputs)
+            x = unit(seen[name].outputs.cpu().double()).nan_to_num(0.0, 0.0, 0.0).numpy()
             n = x.shape[1]
             seed = int(torch.randint(2**31, (), generator=subject.generator))
             turned = [random_orthogonal(n, subject.generator).numpy() for _ in range(self.bases)]
-            axes, own = np.eye(n), own_basis(layer.module, n)
+            axes, own = np.eye(n), _own_basis(layer.module, n)
 
-            found = {"standard": [self._along(x, axes, seed)]}
-            found["random"] = [self._along(x, basis, seed) for basis in turned]
-            if own is not None:
-                found["own"] = [self._along(x, own, seed)]
-            found["axes"] = [self._across(x, np.concatenate([axes, -axes]), seed)]
+            bases = {"standard": [axes], "random": turned, "own": [] if own is None else [own]}
+            views = {
+                name: [seen_by_vectors(x, B, self.bins) + self._planes(x, B, seed) for B in each]
+                for name, each in bases.items()
+            }
+            views["axes"] = [self._planes(x, np.concatenate([axes, -axes]), seed)]
             if n > 1 and self.thomson:
-                found["thomson"] = [self._across(x, thomson_points(self.thomson, n), seed)]
+                views["thomson"] = [self._planes(x, thomson_points(self.thomson, n), seed)]
 
-            for basis, each in found.items():
-                for views in zip(*each, strict=True):
-                    _add(rows, {"layer": name, "width": n, "basis": basis}, x, views)
+            for basis, each in views.items():
+                for of_basis in zip(*each, strict=True):
+                    _add(rows, {"layer": name, "width": n, "basis": basis}, x, of_basis)
 
         return rows
 
@@ -148,29 +142,20 @@ class Alignment:
         deviations over the random bases the standard one lies off the null.
         """
 
-        excess = []
-        for layer in dict.fromkeys(rows["layer"]):
-            (value, null), (sd,) = (
-                [cells(rows, c, layer=layer, basis=b, measure="kurtosis")[0] for c in columns]
-                for b, columns in (("standard", ("value", "null")), ("random", ("value_sd",)))
-            )
-            excess.append((value - null) / sd if sd else nan)
+        def over(column: str, basis: str, measure: str = "kurtosis") -> list[float]:
+            return cells(rows, column, basis=basis, measure=measure)
 
-        def over(column: str, basis: str, measure: str) -> float:
-            return mean(cells(rows, column, basis=basis, measure=measure))
+        columns = over("value", "standard"), over("null", "standard"), over("value_sd", "random")
+        z = [(value - null) / sd if sd else nan for value, null, sd in zip(*columns, strict=True)]
+        bases = "standard", "random", "own"
 
         return {
-            **{
-                f"distance_{b}": over("value", b, "distance") for b in ("standard", "random", "own")
-            },
-            **{f"kurtosis_{b}": over("ratio", b, "kurtosis") for b in ("standard", "own")},
-            "kurtosis_z": mean(excess),
+            **{f"distance_{b}": mean(over("value", b, "distance")) for b in bases},
+            **{f"kurtosis_{b}": mean(over("ratio", b)) for b in ("standard", "own")},
+            "kurtosis_z": mean(z),
         }
 
-    def _along(self, x: np.ndarray, basis: np.ndarray, seed: int) -> list[View]:
-        return seen_by_vectors(x, basis, self.bins) + self._across(x, basis, seed)
-
-    def _across(self, x: np.ndarray, basis: np.ndarray, seed: int) -> list[View]:
+    def _planes(self, x: np.ndarray, basis: np.ndarray, seed: int) -> list[View]:
         planes = permutation_planes(basis, self.planes, seed)
 
         return seen_by_planes(x, basis, planes, self.levels, self.angles, self.kept, self.sectors)
@@ -185,18 +170,67 @@ def _add(rows: Columns, of: dict[str, object], x: np.ndarray, views: Sequence[Vi
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(view.null > 0, view.value / view.null, nan)
 
-    rows.extend(
-        **of,
-        measure=view.measure,
-        at=view.at,
-        threshold=view.threshold,
-        value=view.value,
-        value_sd=sd,
-        null=view.null,
-        ratio=ratio,
-        low=low,
-        high=high,
-        planes=view.planes,
-        undefined_fraction=1 - defined / max(1, len(x)),
-        n=len(x),
-    )
+    found = {k: value for k, value in view._asdict().items() if k != "error"}
+    found |= {"value_sd": sd, "ratio": ratio, "low": low, "high": high, "n": len(x)}
+    rows.extend(**of, **found, undefined_fraction=1 - defined / max(1, len(x)))
+
+
+def _own_basis(module: nn.Module, n: int) -> Float[np.ndarray, "k {n}"] | None:
+    """Returns the columns, of length 1, of a module's matrix `basis`, if it has one with n rows.
+
+    activations.Rotated has such a matrix.
+    """
+
+    basis = getattr(module, "basis", None)
+    if not isinstance(basis, Tensor) or basis.dim() != 2 or len(basis) != n:
+        return None
+
+    B = unit(basis.detach().cpu().double().mT)
+    B = B[B.isfinite().all(dim=1)]
+
+    return B.numpy() if len(B) else None
+
+
+@lru_cache(maxsize=32)
+def thomson_points(k: int, n: int, seed: int = 0) -> Float[np.ndarray, "{k} {n}"]:
+    """Returns k ≥ 2 points on the sphere of R^n, n ≥ 2, where charges would rest; read only.
+
+    They are in a minimum of Σ_{i<j} 1 / ‖p_i − p_j‖, the same for each seed, and spread a basis of
+    more than n vectors evenly: n + 1 of them are a simplex; on the sphere of R³ 6 an octahedron
+    and 12 an icosahedron.
+
+    Source: Thomson, On the Structure of the Atom (1904); as a basis in Bird (2025).
+    """
+
+    from scipy.optimize import minimize
+
+    random = np.random.RandomState(seed)
+    found = [
+        minimize(_energy_and_slope, random.randn(k * n), (n,), method="L-BFGS-B", jac=True,
+                 options={"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-9})
+        for _ in range(STARTS)
+    ]  # fmt: skip
+    points = _unit(min(found, key=lambda result: result.fun).x.reshape(k, n))
+    points.flags.writeable = False
+
+    return points
+
+
+def _energy_and_slope(flat: np.ndarray, n: int) -> tuple[float, np.ndarray]:
+    """Returns the energy of points p = y/‖y‖, and its gradient over y."""
+
+    y = flat.reshape(-1, n)
+    p = _unit(y)
+    square = 2 - 2 * (p @ p.T)
+    np.fill_diagonal(square, np.inf)
+    inverse = np.maximum(square, 1e-12) ** -0.5
+    cube = inverse**3
+
+    slope = cube @ p - cube.sum(axis=1, keepdims=True) * p
+    slope -= (slope * p).sum(axis=1, keepdims=True) * p
+
+    return inverse.sum() / 2, (slope / np.linalg.norm(y, axis=1, keepdims=True)).ravel()
+
+
+def _unit(y: Float[np.ndarray, "k n"]) -> Float[np.ndarray, "k n"]:
+    return y / np.linalg.norm(y, axis=1, keepdims=True)

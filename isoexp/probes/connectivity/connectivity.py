@@ -12,24 +12,29 @@ trained from another seed: as it is, and after alignments that leave its functio
 
 __all__ = ["Connectivity"]
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import nan
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
+from torch.func import functional_call
 
 from ...store.tables import Rows, Schema
 from ...training import Objective
 from ..arguments import check_least
-from ..junctions import relative_error, rounding
-from ..landscape import barrier
+from ..copies import preserves, turned
+from ..junctions import State, agree, find_junctions, relative_error, rounding
+from ..landscape import barrier, between, state_of
+from ..layers import Layer, conjugated, passed
 from ..rows import Columns, cells
 from ..statistics import mean
-from ..subject import Over, Subject, batches, in_batches
-from .matching import ALIGNMENTS
-from .weight_paths import DRAWN, Network, straight_paths, symmetry_paths
+from ..subject import Over, Subject, Unsuitable, batches, in_batches
+from .bases import ALIGNMENTS, DRAWN, Geodesic, cross_moments, weight_matching
+
+Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -66,19 +71,10 @@ class Connectivity:
     needs: ClassVar[frozenset[str]] = frozenset({"twin"})
     figure: ClassVar[str] = "isoexp.figures.connectivity:draw"
     schema: ClassVar[Schema] = {
-        "path": str,
-        "layer": str,
-        "layers": int,
-        "draw": int,
-        "split": str,
-        "t": float,
-        "loss": float,
-        "accuracy": float,
-        "barrier": float,
-        "error_barrier": float,
-        "preserved_error": float,
-        "n": int,
-    }
+        "path": str, "layer": str, "layers": int, "draw": int, "split": str, "t": float,
+        "loss": float, "accuracy": float, "barrier": float, "error_barrier": float,
+        "preserved_error": float, "n": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_least(self, draws=1)
@@ -100,20 +96,12 @@ class Connectivity:
             for split, (x, y) in splits.items():
                 scored = [_scored(path.at(at), objective, x, y) for at in t.tolist()]
                 losses, accuracies = torch.tensor(scored, dtype=torch.float64).unbind(dim=1)
-                rows.extend(
-                    path=path.name,
-                    layer=path.layer,
-                    layers=path.layers,
-                    draw=path.draw,
-                    split=split,
-                    t=t,
-                    loss=losses,
-                    accuracy=accuracies,
-                    barrier=barrier(t, losses) if quoted else nan,
-                    error_barrier=barrier(t, 1 - accuracies) if quoted else nan,
-                    preserved_error=changed,
-                    n=len(x),
-                )
+                found = {"loss": losses, "accuracy": accuracies, "preserved_error": changed}
+                if quoted:
+                    found["barrier"] = barrier(t, losses)
+                    found["error_barrier"] = barrier(t, 1 - accuracies)
+                of = {"path": path.name, "layer": path.layer, "layers": path.layers}
+                rows.extend(**of, draw=path.draw, split=split, t=t, n=len(x), **found)
 
         return rows
 
@@ -131,12 +119,85 @@ class Connectivity:
         }
 
 
-def _scored(
-    network: Network,
-    objective: Objective,
-    x: Shaped[Tensor, " samples *inputs"],
-    y: Shaped[Tensor, " samples *outputs"],
-) -> tuple[float, float]:
+class WeightPath(NamedTuple):
+    """A path of networks from one to another; `draw` is its number among those of its kind.
+
+    at(1) should have the outputs of `end`; `layers` of its layers are turned.
+    """
+
+    name: str
+    layer: str
+    layers: int
+    draw: int
+    at: Callable[[float], Network]
+    end: Subject
+
+
+def symmetry_paths(subject: Subject, draws: int) -> Iterator[WeightPath]:
+    """Yields the geodesics to a network's copies in other bases of its layers."""
+
+    _, pairs = passed(subject.model, subject.layers, subject.x[:2])
+    same = [k for k, (x, y) in pairs.items() if x.shape == y.shape]  # a basis to share
+    layers = [subject.layers[k] for k in same]
+
+    for name, drawn in DRAWN.items():
+        for draw in range(draws if layers else 0):
+            ways = [Geodesic(drawn(layer.width, subject.generator)) for layer in layers]
+            at = partial(_in_bases, subject, layers, ways)
+            yield WeightPath(name, "all", len(layers), draw, at, subject)
+            for layer, way in zip(layers, ways, strict=True):
+                at = partial(_in_bases, subject, [layer], [way])
+                yield WeightPath(name, layer.name, 1, draw, at, subject)
+
+
+def straight_paths(subject: Subject) -> Iterator[WeightPath]:
+    """Yields the segments to the twin, as it is and in bases nearer to the network's."""
+
+    twin = subject.twin
+    if twin is None:
+        return
+    ours, theirs = (  # parameters, and buffers that are not counts
+        {name: t for name, t in state_of(each.model).items() if t.is_floating_point()}
+        for each in (subject, twin)
+    )
+    if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
+        raise Unsuitable("the twin must have weights of the same names and shapes: train it alike")
+    x = twin.x[:64]
+    if not agree(functional_call(subject.model, theirs, (x,)), twin.model(x)):
+        raise Unsuitable("the twin must differ in its weights alone, not in its functions")
+
+    yield WeightPath("raw", "all", 0, 0, partial(_segment, subject, ours, theirs), twin)
+
+    junctions = find_junctions(subject)
+    if not junctions:
+        return
+    moments = cross_moments(subject, twin, subject.train[0] if subject.train else subject.x)
+    for name, (group, nearest) in ALIGNMENTS.items():
+        free = {layer: each for layer, each in junctions.items() if preserves(twin, each, group)}
+        if free:
+            start = {layer: nearest(moments[layer]) for layer in free}
+            end = turned(theirs, free, weight_matching(ours, theirs, free, nearest, start))
+            at = partial(_segment, subject, ours, end)
+            yield WeightPath(name, "all", len(free), 0, at, twin)
+
+
+def _in_bases(subject: Subject, layers: list[Layer], ways: list[Geodesic], t: float) -> Network:
+    matrices = [way(t) for way in ways]
+
+    def network(x: Tensor) -> Tensor:
+        with conjugated(layers, matrices):
+            return subject.model(x)
+
+    return network
+
+
+def _segment(subject: Subject, state: State, end: State, t: float) -> Network:
+    inner = between(state, end, t)
+
+    return lambda x: functional_call(subject.model, inner, (x,))
+
+
+def _scored(network: Network, objective: Objective, x: Tensor, y: Tensor) -> tuple[float, float]:
     """Returns the mean loss, and the accuracy; NaN where there are no classes."""
 
     loss = right = 0.0

@@ -13,20 +13,26 @@ decoders do not depend on the basis: the axes enter at the limit angle alone.
 
 __all__ = ["Continuity"]
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from ...store.tables import Rows, Schema
 from ..arguments import check_least
 from ..rows import Columns
 from ..statistics import mean
 from ..subject import Over, Subject
-from .decoding import decoders, seen, tracks
-from .lumps import Reader, clumps, decoding, interpolation, path
+from . import decoding
+from .decoding import Decoder, Track, Vectors
+from .lumps import lumps
+from .paths import path
 
 
 @dataclass(frozen=True)
@@ -84,19 +90,9 @@ class Continuity:
     over: ClassVar[Over] = "ends"
     figure: ClassVar[str] = "isoexp.figures.continuity:draw"
     schema: ClassVar[Schema] = {
-        "layer": str,
-        "factor": str,
-        "measure": str,
-        "basis": str,
-        "read": str,
-        "at": float,
-        "value": float,
-        "low": float,
-        "high": float,
-        "null": float,
-        "null_high": float,
-        "n": int,
-    }
+        "layer": str, "factor": str, "measure": str, "basis": str, "read": str, "at": float,
+        "value": float, "low": float, "high": float, "null": float, "null_high": float, "n": int,
+    }  # fmt: skip
 
     def __post_init__(self) -> None:
         check_least(self, samples=16, levels=1, bins=3, pairs=1, steps=2, bases=2)
@@ -112,31 +108,67 @@ class Continuity:
         seed = torch.randint(2**62, (), generator=subject.generator)
         rng = np.random.default_rng(int(seed))
 
-        factors = tracks(subject, chosen)
+        factors = decoding.tracks(subject, chosen)
         x = subject.x[chosen.to(subject.x.device)]
         half = len(x) // 2
-        places = seen(subject, x)
+        places = decoding.seen(subject, x)
 
         rows = Columns(self.schema)
-        rest = {name: each.part(slice(half, None)) for name, each in factors.items()}
-        readers: dict[str, dict[str, Reader]] = {}
+        first, rest = (
+            {name: each._replace(t=each.t[part]) for name, each in factors.items()}
+            for part in (slice(half), slice(half, None))
+        )
+        readers: dict[str, dict[str, Decoder]] = {place: {} for place in places}
         for place, h in places.items():
-            readers[place] = {}
-            first = {name: each.part(slice(half)) for name, each in factors.items()}
-            for name, decoder in decoders(h[:half], first).items():
+            for name, decoder in decoding.decoders(h[:half], first).items():
                 add = partial(rows.add, layer=place, factor=name, basis="any", read=place)
-                reader = decoding(add, decoder, h[half:], rest[name])
-                clumps(add, reader, h[half:], rest[name], self.levels, rng)
+                reader = decoding.scored(add, decoder, h[half:], rest[name])
+                lumps(add, reader, h[half:], rest[name], self.levels, rng)
                 path(add, h, factors[name], self.bins, self.bases, rng)
                 readers[place][name] = reader
 
-        a, b = (rng.integers(len(x) - half, size=self.pairs) for _ in range(2))
-        measured = {place: h[half:] for place, h in places.items()}
-        interpolation(
-            rows, subject, x[half:], measured, rest, readers, (a, b), self.separation, self.steps
-        )
+        pairs = [rng.integers(len(x) - half, size=self.pairs) for _ in range(2)]
+        ends = [{place: h[half:][index] for place, h in places.items()} for index in pairs]
+        samples = [x[half:][torch.from_numpy(index).to(x.device)] for index in pairs]
+        for i, place in enumerate([*places][:-1]):
+            mixed = partial(decoding.mixed, subject, place, *samples)
+            passes = [ends[0], *(mixed(k / self.steps) for k in range(1, self.steps)), ends[1]]
+            later = {k: readers[k] for k in [*places][i + 1 :]}
+            self._interpolated(rows, place, passes, rest, later, pairs)
 
         return rows
+
+    def _interpolated(
+        self,
+        rows: Columns,
+        place: str,
+        passes: Sequence[Mapping[str, Vectors]],
+        factors: Mapping[str, Track],
+        readers: Mapping[str, Mapping[str, Decoder]],
+        pairs: Sequence[Int[np.ndarray, " pairs"]],
+    ) -> None:
+        """Adds what decoders behind a place read, as the network goes from one sample to another.
+
+        The same pairs serve all factors; for each factor those count that are far enough apart.
+        """
+
+        a, b = pairs
+        for name, (t, periodic) in factors.items():
+            read = max(readers, key=lambda later: readers[later][name].r2)
+            reader, chance = readers[read][name], factors[name].chance
+            apart = decoding.difference(t[b], t[a], periodic)
+            of = abs(abs(apart) / self.separation - 1) <= 1 / 3
+
+            off = np.full((len(passes), max(1, of.sum())), nan)
+            for k, h in enumerate(passes if of.any() and reader.decodes else ()):
+                expected = t[a][of] + k / self.steps * apart[of]
+                off[k] = abs(decoding.difference(reader(h[read][of]), expected, periodic)) / chance
+
+            for k in range(1, self.steps):
+                at, null = k / self.steps, off[[0, -1]].mean()
+                where = {"layer": place, "factor": name, "basis": "any", "read": read, "at": at}
+                found = {"measure": "interpolation_error", "null": null, "n": of.sum()}
+                rows.add(**where, **found, **decoding.interval(off[k]))
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns means over hidden layers and factors, of the values that are not NaN.
@@ -145,26 +177,25 @@ class Continuity:
         way over its null, and the limit angle less its null.
         """
 
-        table: dict[str, list[float]] = {}
+        found = defaultdict(list)
+        for each in zip(*rows.values(), strict=True):
+            row = dict(zip(rows, each, strict=True))
+            hidden = row["layer"] not in ("inputs", "outputs") and row["basis"] != "random"
+            if hidden and row["value"] == row["value"]:
+                found[row["measure"]].append(row)
+
         levels: dict[tuple[str, str], float] = {}
-        for layer, factor, measure, basis, at, value, null, high in zip(
-            *(rows[name] for name in
-              ("layer", "factor", "measure", "basis", "at", "value", "null", "null_high")),
-            strict=True,
-        ):  # fmt: skip
-            if layer in ("inputs", "outputs") or basis == "random" or value != value:
-                continue
-            if measure == "levels" and at >= 2:
-                key = layer, factor
-                levels[key] = max(levels.get(key, 0.0), value - high)
-            elif measure in ("decode_r2", "jump"):
-                table.setdefault(measure, []).append(value)
-            elif measure == "interpolation_error" and at == 0.5 and null > 0:
-                table.setdefault("interpolation_ratio", []).append(value / null)
-            elif measure == "limit_angle_rad":
-                table.setdefault("limit_angle_rad_off_random", []).append(value - null)
-        table["levels"] = list(levels.values())
+        for row in found["levels"]:
+            if row["at"] >= 2:
+                key = row["layer"], row["factor"]
+                levels[key] = max(levels.get(key, 0.0), row["value"] - row["null_high"])
+        ways = [r for r in found["interpolation_error"] if r["at"] == 0.5 and r["null"] > 0]
+        angles = found["limit_angle_rad"]
 
-        names = "decode_r2", "levels", "jump", "interpolation_ratio", "limit_angle_rad_off_random"
-
-        return {name: mean(table.get(name, [])) for name in names}
+        return {
+            "decode_r2": mean([row["value"] for row in found["decode_r2"]]),
+            "levels": mean(list(levels.values())),
+            "jump": mean([row["value"] for row in found["jump"]]),
+            "interpolation_ratio": mean([row["value"] / row["null"] for row in ways]),
+            "limit_angle_rad_off_random": mean([row["value"] - row["null"] for row in angles]),
+        }

@@ -1,11 +1,11 @@
-"""Linear decoders of continuous factors, at the places of a network and between samples."""
+"""Linear decoders of continuous factors: how well they read, at a place and between samples."""
 
-__all__ = ["Decoder", "Track", "decoders", "mixed", "seen", "tracks"]
+__all__ = ["Add", "Decoder", "Track", "Vectors", "decoders", "interval", "mixed", "scored", "seen"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
-from math import pi
+from math import nan, pi
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,26 +14,21 @@ from torch import Tensor, nn
 
 from ...training import rows_at_once
 from ..layers import hooked, passed
+from ..statistics import NORMAL_95
 from ..subject import Subject, Unsuitable, batches
 
 MOST_FEATURES = 4096
 """Inputs and outputs of more values are left out: a decoder of them takes minutes."""
 
-FEWEST = 16
-"""Samples that a decoder is fitted to and measured on, half of them each."""
-
-PENALTIES = np.logspace(-8, 1, 10)
-"""Penalties of the decoders, for a sample and a total variance of 1."""
-
-Array = Float[np.ndarray, "samples n"]
+Add = Callable[..., None]
+Inputs = Shaped[Tensor, " samples *inputs"]
+Points = Float[np.ndarray, "*points"]
+Vectors = Float[np.ndarray, "samples n"]
 
 
-@dataclass(frozen=True)
-class Track:
-    """A factor as a place t on a circle of length 1, if it is periodic, or on a line.
-
-    t is a share of its period, or of its range.
-    """
+class Track(NamedTuple):
+    """A factor as a place t on a circle of length 1, if it is periodic, or on a line: a share of
+    its period, or of its range."""
 
     t: Float[np.ndarray, " samples"]
     periodic: bool
@@ -46,10 +41,13 @@ class Track:
 
         return np.stack([np.cos(turn), np.sin(turn)] if self.periodic else [self.t], axis=1)
 
-    def part(self, of: slice) -> "Track":
-        """Returns the track of some of the samples."""
+    @property
+    def chance(self) -> float:
+        """The mean distance from the best constant."""
 
-        return Track(self.t[of], self.periodic)
+        middle = centre(self.t, self.periodic)
+
+        return float(abs(difference(self.t, middle, self.periodic)).mean())
 
 
 def tracks(subject: Subject, chosen: Shaped[Tensor, " samples"]) -> dict[str, Track]:
@@ -64,8 +62,8 @@ def tracks(subject: Subject, chosen: Shaped[Tensor, " samples"]) -> dict[str, Tr
             "the continuous factors behind the samples must be known: use data=shapes, or give "
             "factors= from Python"
         )
-    if len(chosen) < FEWEST:
-        raise Unsuitable(f"there must be at least {FEWEST} samples, there are {len(chosen)}")
+    if len(chosen) < 16:
+        raise Unsuitable(f"there must be at least 16 samples, there are {len(chosen)}")
 
     found = {}
     for name, (values, period) in subject.factors.items():
@@ -84,18 +82,22 @@ def tracks(subject: Subject, chosen: Shaped[Tensor, " samples"]) -> dict[str, Tr
     return found
 
 
-@dataclass(frozen=True)
-class Decoder:
-    """A linear map of vectors to a factor's targets, A h + a, a cosine and a sine if periodic."""
+class Decoder(NamedTuple):
+    """A linear map of vectors to a factor's targets, A h + a, a cosine and a sine if periodic.
+
+    r2 is its R² on other samples, and `decodes` whether that is clearly above 0, once measured.
+    """
 
     weight: Float[np.ndarray, "n values"]
     bias: Float[np.ndarray, " values"]
     periodic: bool
+    r2: float = nan
+    decodes: bool = False
 
-    def targets(self, h: Array) -> Float[np.ndarray, "samples values"]:
+    def targets(self, h: Vectors) -> Float[np.ndarray, "samples values"]:
         return h @ self.weight + self.bias
 
-    def __call__(self, h: Array) -> Float[np.ndarray, " samples"]:
+    def __call__(self, h: Vectors) -> Float[np.ndarray, " samples"]:
         """Returns t̂, in [0, 1) on a circle."""
 
         y = self.targets(h)
@@ -103,42 +105,50 @@ class Decoder:
         return np.arctan2(y[:, 1], y[:, 0]) / (2 * pi) % 1 if self.periodic else y[:, 0]
 
 
-def decoders(h: Array, factors: Mapping[str, Track]) -> dict[str, Decoder]:
+def decoders(h: Vectors, factors: Mapping[str, Track]) -> dict[str, Decoder]:
     """Returns the ridge regression of each factor, its penalty chosen by leaving out one sample."""
 
     from sklearn.linear_model import RidgeCV  # takes a second to import: for those who ask
 
     scale = h.var(axis=0).sum() ** 0.5 or 1.0
     targets = [each.targets for each in factors.values()]
-    ridge = RidgeCV(len(h) * PENALTIES, gcv_mode="svd", alpha_per_target=True)
+    penalties = len(h) * np.logspace(-8, 1, 10)  # for a total variance of 1
+    ridge = RidgeCV(penalties, gcv_mode="svd", alpha_per_target=True)
     ridge.fit(h / scale, np.concatenate(targets, axis=1))
 
-    found, start, weights = {}, 0, np.reshape(np.asarray(ridge.coef_), (-1, h.shape[1]))
-    for (name, each), y in zip(factors.items(), targets, strict=True):
-        of = slice(start, start + y.shape[1])
-        found[name] = Decoder(weights[of].T / scale, ridge.intercept_[of], each.periodic)
-        start = of.stop
+    weights = np.reshape(np.asarray(ridge.coef_), (-1, h.shape[1]))
+    ends = np.cumsum([y.shape[1] for y in targets])[:-1]
+    maps = zip(np.split(weights, ends), np.split(ridge.intercept_, ends), strict=True)
 
-    return found
+    return {
+        name: Decoder(W.T / scale, b, each.periodic)
+        for (name, each), (W, b) in zip(factors.items(), maps, strict=True)
+    }
 
 
-def seen(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str, Array]:
-    """Returns the vectors of samples at each place of a network: inputs, layers, outputs.
+def scored(add: Add, decoder: Decoder, h: Vectors, factor: Track) -> Decoder:
+    """Measures how well a factor is decoded, on samples that the decoder was not fitted to."""
 
-    Raises:
-        Unsuitable: If they are not finite.
-    """
+    errors = ((decoder.targets(h) - factor.targets) ** 2).sum(axis=1)
+    spread = ((factor.targets - factor.targets.mean(axis=0)) ** 2).sum(axis=1)
+    r2 = 1 - errors.mean() / spread.mean()
+    around = interval((1 - r2) * spread - errors)  # R² is a ratio of means: to first order
+    found = {key: r2 + value / spread.mean() for key, value in around.items()}
+    add(measure="decode_r2", n=len(h), null=0.0, **found)
+
+    off = abs(difference(decoder(h), factor.t, factor.periodic)) / factor.chance
+    add(measure="decode_error", n=len(h), null=1.0, **interval(off))
+
+    return decoder._replace(r2=found["value"], decodes=found["low"] > 0)
+
+
+def seen(subject: Subject, x: Inputs) -> dict[str, Vectors]:
+    """Returns the vectors of samples at each place of a network: inputs, layers, outputs."""
 
     return _joined([_passed(subject, part) for (part,) in batches(x)])
 
 
-def mixed(
-    subject: Subject,
-    place: str,
-    a: Shaped[Tensor, " samples *inputs"],
-    b: Shaped[Tensor, " samples *inputs"],
-    share: float,
-) -> dict[str, Array]:
+def mixed(subject: Subject, place: str, a: Inputs, b: Inputs, share: float) -> dict[str, Vectors]:
     """Returns the vectors of samples a, as of `seen`, if at one place they are (1 − λ) a + λ b."""
 
     layer = None if place == "inputs" else subject.layers[place]
@@ -156,13 +166,12 @@ def mixed(
     with nullcontext() if layer is None else hooked([layer.module], after=mix):
         for one, other in zip(a.split(rows), b.split(rows), strict=True):
             x = torch.lerp(one, other, share) if layer is None else torch.cat([one, other])
-            found = _passed(subject, x)
-            parts.append({name: h[: len(one)] for name, h in found.items()})
+            parts.append({name: h[: len(one)] for name, h in _passed(subject, x).items()})
 
     return _joined(parts)
 
 
-def _passed(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str, Tensor]:
+def _passed(subject: Subject, x: Inputs) -> dict[str, Tensor]:
     outputs, pairs = passed(subject.model, subject.layers, x)
     found = {name: pair.outputs.mean(dim=1) for name, pair in pairs.items()}
     if x.is_floating_point() and x[0].numel() <= MOST_FEATURES:
@@ -173,7 +182,7 @@ def _passed(subject: Subject, x: Shaped[Tensor, " samples *inputs"]) -> dict[str
     return found
 
 
-def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Array]:
+def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Vectors]:
     found = {
         name: torch.cat([part[name] for part in parts]).cpu().double().numpy() for name in parts[0]
     }
@@ -184,3 +193,26 @@ def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Array]:
             )
 
     return found
+
+
+def difference(t: Points, s: Points | float, periodic: bool) -> Points:
+    """Returns t − s, on a circle of length 1 the short way round, in [−½, ½)."""
+
+    d = np.asarray(t - s)
+
+    return (d + 0.5) % 1 - 0.5 if periodic else d
+
+
+def centre(t: Float[np.ndarray, " n"], periodic: bool) -> float:
+    """Returns the mean direction of points on a circle of length 1; the median on a line."""
+
+    return float(np.angle(np.exp(2j * pi * t).mean()) / (2 * pi) if periodic else np.median(t))
+
+
+def interval(values: Float[np.ndarray, " n"]) -> dict[str, float]:
+    """Returns value, low and high: the mean of independent values with its 95 % interval."""
+
+    mean = float(values.mean())
+    around = NORMAL_95 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else nan
+
+    return {"value": mean, "low": mean - around, "high": mean + around}

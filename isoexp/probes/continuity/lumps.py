@@ -1,70 +1,35 @@
-"""Lumps: the rows on how a continuous factor is represented at a place of a network."""
+"""Lumps on the circle and the line: are positions spread evenly, or do they fall together?
 
-__all__ = ["Reader", "clumps", "decoding", "interpolation", "path"]
+Of n uniform points on a circle of length 1, the largest of the n gaps between neighbours has
 
-from collections.abc import Callable, Mapping
-from math import log, nan, pi
-from typing import NamedTuple
+    P(G > g) = Σ_k (−1)^(k+1) C(n, k) (1 − k g)₊^(n−1),    E G = (1 + 1/2 + … + 1/n) / n,
+
+and the moment of m turns, Σ_j exp(2πi m t_j) / n, has E |·|² = 1/n for every m ≥ 1. Its modulus is
+1 where the points are on m equal levels. Points on a line of length 1 have the gaps of a circle
+that is cut at one more point.
+
+Source: Fisher, Tests of significance in harmonic analysis (1929); Mardia and Jupp, Directional
+Statistics (2000), chapter 6.
+"""
+
+__all__ = ["lumps"]
+
+from functools import lru_cache
+from itertools import accumulate, repeat
+from math import exp, fsum, lgamma, log, log1p, nan, pi
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int, Shaped
-from torch import Tensor
+from jaxtyping import Complex, Float
 
-from ..rows import Columns
-from ..statistics import NORMAL_95
-from ..subject import Subject
-from .circular import (
-    centre,
-    clusters,
-    difference,
-    gap_mean,
-    gap_quantile,
-    gaps,
-    moments,
-    probabilities,
-)
-from .decoding import Decoder, Track, mixed
-from .paths import STUDENT, FactorPath, limit_angle, random_bases
+from .decoding import Add, Decoder, Track, Vectors, difference
+
+Rng = np.random.Generator
 
 DEALS = 32
 """The number of times that errors are dealt to other samples."""
 
-Vectors = Float[np.ndarray, "samples n"]
 
-
-class Reader(NamedTuple):
-    """A decoder, its R² on other samples, and whether that is clearly above 0."""
-
-    decoder: Decoder
-    r2: float
-    decodes: bool
-
-
-def decoding(add: Callable[..., None], decoder: Decoder, h: Vectors, factor: Track) -> Reader:
-    """Measures how well a factor is decoded, on samples that the decoder was not fitted to."""
-
-    errors = ((decoder.targets(h) - factor.targets) ** 2).sum(axis=1)
-    spread = ((factor.targets - factor.targets.mean(axis=0)) ** 2).sum(axis=1)
-    r2 = 1 - errors.mean() / spread.mean()
-    around = _mean((1 - r2) * spread - errors)  # R² is a ratio of means: to first order
-    found = {key: r2 + value / spread.mean() for key, value in around.items()}
-    add(measure="decode_r2", n=len(h), null=0.0, **found)
-
-    off = abs(difference(decoder(h), factor.t, factor.periodic)) / _chance(factor)
-    add(measure="decode_error", n=len(h), null=1.0, **_mean(off))
-
-    return Reader(decoder, found["value"], found["low"] > 0)
-
-
-def clumps(
-    add: Callable[..., None],
-    reader: Reader,
-    h: Vectors,
-    factor: Track,
-    levels: int,
-    rng: np.random.Generator,
-) -> None:
+def lumps(add: Add, reader: Decoder, h: Vectors, factor: Track, levels: int, rng: Rng) -> None:
     """Measures whether decoded values are spread as the factor is, or in lumps."""
 
     t, periodic, n = factor.t, factor.periodic, len(h)
@@ -72,7 +37,7 @@ def clumps(
     gap, count, rho, around = nan, nan, np.full(levels, nan), np.full(levels, nan)
 
     if reader.r2 > 0.5:  # or the angles of noise, which is not round, would be taken for lumps
-        found = reader.decoder(h)
+        found = reader(h)
         line = t if periodic else np.polyval(np.polyfit(t, found, 3), t)
         errors = difference(found, line, periodic)
         dealt = line + rng.permuted(np.tile(errors, (DEALS, 1)), axis=1)
@@ -91,108 +56,83 @@ def clumps(
         add(measure="levels", n=n, at=m, value=value, null=null, null_high=null_high)
 
 
-def path(
-    add: Callable[..., None],
-    h: Vectors,
-    factor: Track,
-    bins: int,
-    bases: int,
-    rng: np.random.Generator,
-) -> None:
-    """Measures the path of a factor through the vectors of a place."""
+def gaps(u: Float[np.ndarray, " n"], periodic: bool) -> Float[np.ndarray, " gaps"]:
+    """Returns the gaps between neighbours in [0, 1), which add up to 1: n on a circle, on a line
+    n + 1 with the ends."""
 
-    from scipy.special import ndtri  # a third of a second to import: for those who ask
+    v = np.sort(u)
 
-    share, around, jump, error, steps = nan, nan, nan, nan, bins
-    angle, random = nan, np.full(bases, nan)
-
-    path = FactorPath.of(
-        h, np.minimum(factor.t * bins, bins - 1).astype(int), factor.periodic, bins
-    )
-    if path is not None:
-        share, around = path.share()
-        if share > STUDENT * around:
-            steps = bins if factor.periodic else bins - 1
-            jump, error = path.jump()
-            angle = limit_angle(path.deviations).mean()
-            random = limit_angle(random_bases(path.deviations, bases, rng)).mean(axis=1)
-
-    low, high = share - STUDENT * around, share + STUDENT * around
-    add(measure="path_share", n=len(h), value=share, low=low, high=high, null=0.0)
-    at_random = {
-        name: 1 + error * float(ndtri(p ** (1 / steps)))
-        for name, p in (("null", 0.5), ("null_high", 0.95))
-    }  # quantiles of the largest of so many normal errors
-    add(measure="jump", n=len(h), value=jump, **at_random)
-
-    null, spread = random.mean(), NORMAL_95 * random.std(ddof=1)
-    add(measure="limit_angle_rad", n=len(h), basis="standard", value=angle, null=null)
-    add(measure="limit_angle_rad", n=len(h), basis="random", value=null,
-        low=null - spread, high=null + spread, null=null,
-    )  # fmt: skip
+    return np.diff(v, append=v[0] + 1) if periodic else np.diff(v, prepend=0.0, append=1.0)
 
 
-def _chance(factor: Track) -> float:
-    """Returns the mean distance from the best constant."""
+def gap_mean(n: int) -> float:
+    """Returns E G, the mean of the largest of the n gaps of n uniform points on a circle."""
 
-    middle = centre(factor.t, factor.periodic)
-
-    return float(abs(difference(factor.t, middle, factor.periodic)).mean())
+    return float((1 / np.arange(1, n + 1)).sum() / n)
 
 
-def _mean(values: Float[np.ndarray, " n"]) -> dict[str, float]:
-    """Returns value, low and high: the mean of independent values with its 95 % interval."""
+def gap_survival(g: float, n: int) -> float:
+    """Returns P(G > g), the probability that the largest of the n gaps exceeds g."""
 
-    mean = float(values.mean())
-    around = NORMAL_95 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else nan
+    if g < 1 / n:
+        return 1.0
+    if n * (1 - g) ** (n - 1) > 14:
+        return 1.0  # but for 1e-6; the terms of the sum would cancel to noise
 
-    return {"value": mean, "low": mean - around, "high": mean + around}
+    def term(k: int) -> float:
+        choices = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+
+        return exp(choices + (n - 1) * log1p(-k * g)) if k * g < 1 else 0.0
+
+    return fsum((-1) ** (k + 1) * term(k) for k in range(1, min(n, int(1 / g)) + 1))
 
 
-def interpolation(
-    rows: Columns,
-    subject: Subject,
-    x: Shaped[Tensor, " samples *inputs"],
-    vectors: Mapping[str, Vectors],
-    factors: Mapping[str, Track],
-    readers: Mapping[str, Mapping[str, Reader]],
-    pairs: tuple[Int[np.ndarray, " pairs"], Int[np.ndarray, " pairs"]],
-    separation: float,
-    steps: int,
-) -> None:
-    """Measures what decoders behind a place read, if the network goes on from between two samples.
+@lru_cache(maxsize=64)
+def gap_quantile(p: float, n: int) -> float:
+    """Returns the g that the largest of the n gaps exceeds with probability p."""
 
-    The same pairs serve all factors; for each factor those count that are far enough apart in it.
+    from scipy.optimize import root_scalar  # a third of a second to import: for those who ask
+
+    if n == 1:
+        return 1.0
+
+    return float(root_scalar(lambda g: gap_survival(g, n) - p, bracket=(1 / n, 1.0)).root)
+
+
+def clusters(
+    u: Float[np.ndarray, " n"], periodic: bool, level: float = 0.05, least: float = 0.02
+) -> int:
+    """Returns the number of clusters that points in [0, 1) fall into, 1 if they are spread evenly.
+
+    They are parted where a gap is wider than all would be with probability 1 − level. A cluster
+    holds at least a share `least` of the points, so that stragglers are none.
     """
 
-    a, b = pairs
-    first, last = (x[torch.from_numpy(index).to(x.device)] for index in pairs)
-    ends = [{place: h[index] for place, h in vectors.items()} for index in pairs]
-    apart = {name: difference(f.t[b], f.t[a], f.periodic) for name, f in factors.items()}
-    places = list(readers)
+    found = gaps(u, periodic)
+    wide = found > gap_quantile(level, len(found))
+    # On a circle it is cut open at a wide gap, if there is one.
+    wide = np.roll(wide, -1 - int(wide.argmax())) if periodic else wide[1:]
+    ends = np.flatnonzero(np.append(wide[:-1], True)) + 1
+    sizes = np.diff(ends, prepend=0)
 
-    for i, place in enumerate(places[:-1]):
-        inner = [mixed(subject, place, first, last, k / steps) for k in range(1, steps)]
-        passes = [ends[0], *inner, ends[1]]
-        for name, factor in factors.items():
-            read = max(places[i + 1 :], key=lambda later: readers[later][name].r2)
-            reader, chance = readers[read][name], _chance(factor)
-            of = abs(abs(apart[name]) / separation - 1) <= 1 / 3
+    return max(1, int((sizes >= least * len(u)).sum()))
 
-            off = np.full((steps + 1, max(1, of.sum())), nan)
-            for k in range(steps + 1) if of.any() and reader.decodes else ():
-                expected = factor.t[a][of] + k / steps * apart[name][of]
-                found = reader.decoder(passes[k][read][of])
-                off[k] = abs(difference(found, expected, factor.periodic)) / chance
 
-            null = float(off[[0, -1]].mean())
-            for k in range(1, steps):
-                rows.add(
-                    layer=place,
-                    factor=name,
-                    basis="any",
-                    read=read,
-                    **{"measure": "interpolation_error", "at": k / steps, **_mean(off[k])},
-                    null=null,
-                    n=of.sum(),
-                )
+def moments(t: Float[np.ndarray, "*sets n"], most: int) -> Complex[np.ndarray, " most *sets"]:
+    """Returns the moments of m = 1 … `most` turns, of modulus 1 where points are on m levels."""
+
+    powers = accumulate(repeat(np.exp(2j * pi * t), most), np.multiply)
+
+    return np.array([power.mean(axis=-1) for power in powers])
+
+
+def probabilities(
+    t: Float[np.ndarray, " n"], reference: Float[np.ndarray, " many"], rng: Rng
+) -> Float[np.ndarray, " n"]:
+    """Returns F(t) in [0, 1), F the distribution of the reference: uniform, if t is drawn from it,
+    since ties are broken at random."""
+
+    ordered = np.sort(reference)
+    low, high = (np.searchsorted(ordered, t, side) for side in ("left", "right"))
+
+    return (low + (high - low + 1) * rng.random(len(t))) / (len(ordered) + 1)

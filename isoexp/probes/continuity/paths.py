@@ -6,20 +6,53 @@ Squares of lengths are estimated without bias: the samples are dealt into four p
 ‖v‖² = mean of v_q·v_r over parts q ≠ r, whose noise is independent.
 """
 
-__all__ = ["FactorPath", "limit_angle", "random_bases"]
+__all__ = ["path"]
 
-from dataclasses import dataclass
+from math import nan
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
+
+from ..statistics import NORMAL_95
+from .decoding import Add, Track, Vectors
+
+Rng = np.random.Generator
 
 PARTS = 4
 
-STUDENT = 3.1824463052842624  # the 0.975 quantile of Student's t for PARTS − 1 degrees of freedom
+STUDENT = 3.1824463052842624
+"""The 0.975 quantile of Student's t for PARTS − 1 degrees of freedom."""
 
 
-@dataclass(frozen=True)
-class FactorPath:
+def path(add: Add, h: Vectors, factor: Track, bins: int, bases: int, rng: Rng) -> None:
+    """Measures the path of a factor through the vectors of a place."""
+
+    from scipy.special import ndtri  # a third of a second to import: for those who ask
+
+    share, around, jump, error, angle, random = nan, nan, nan, nan, nan, np.full(bases, nan)
+    path = FactorPath.of(h, factor.t, factor.periodic, bins)
+    if path is not None:
+        share, around = path.share()
+        if share > STUDENT * around:
+            jump, error = path.jump()
+            angle = limit_angle(path.deviations).mean()
+            random = limit_angle(random_bases(path.deviations, bases, rng)).mean(axis=1)
+
+    low, high = share - STUDENT * around, share + STUDENT * around
+    add(measure="path_share", n=len(h), value=share, low=low, high=high, null=0.0)
+    steps = bins if factor.periodic else bins - 1
+    # Quantiles of the largest of so many normal errors.
+    null, null_high = (1 + error * float(ndtri(p ** (1 / steps))) for p in (0.5, 0.95))
+    add(measure="jump", n=len(h), value=jump, null=null, null_high=null_high)
+
+    null, spread = random.mean(), NORMAL_95 * random.std(ddof=1)
+    limit = {"measure": "limit_angle_rad", "n": len(h), "null": null}
+    add(**limit, basis="standard", value=angle)
+    add(**limit, basis="random", value=null, low=null - spread, high=null + spread)
+
+
+class FactorPath(NamedTuple):
     """The path of a factor through vectors of total variance 1: μ(t) for each part of the samples.
 
     If it is periodic the last bin is a neighbour of the first.
@@ -30,21 +63,15 @@ class FactorPath:
 
     @classmethod
     def of(
-        cls,
-        h: Float[np.ndarray, "samples n"],
-        bins: Int[np.ndarray, " samples"],
-        periodic: bool,
-        count: int | None = None,
+        cls, h: Vectors, t: Float[np.ndarray, " samples"], periodic: bool, bins: int
     ) -> "FactorPath | None":
-        """Returns the path of a factor, None if a part has no sample in some bin or all h agree.
+        """Returns the path of a factor t in [0, 1] through vectors h in random order.
 
-        The vectors h are in random order. `count` is the number of bins; up to the last with a
-        sample, unless given.
+        None if a part has no sample in some bin, or all h agree.
         """
 
-        count = int(bins.max()) + 1 if count is None else count
-        cells = (np.arange(len(bins)) % PARTS) * count + bins
-        held = np.eye(PARTS * count)[cells].T
+        cells = np.minimum(t * bins, bins - 1).astype(int) + (np.arange(len(t)) % PARTS) * bins
+        held = np.eye(PARTS * bins)[cells].T
         variance = h.var(axis=0).sum()
         sizes = held.sum(axis=1, keepdims=True)
         if sizes.min() == 0 or not variance > 0:
@@ -52,7 +79,7 @@ class FactorPath:
 
         means = held @ (h - h.mean(axis=0)) / sizes / variance**0.5
 
-        return cls(means.reshape(PARTS, count, -1), periodic)
+        return cls(means.reshape(PARTS, bins, -1), periodic)
 
     @property
     def deviations(self) -> Float[np.ndarray, "bins n"]:
@@ -76,9 +103,8 @@ class FactorPath:
         between two bins.
         """
 
-        following = np.roll(self.means, -1, axis=1)
-        steps = following - self.means if self.periodic else (following - self.means)[:, :-1]
-        found, by_part = _squares(steps)
+        ends = self.means[:, :1] if self.periodic else self.means[:, :0]
+        found, by_part = _squares(np.diff(self.means, axis=1, append=ends))
 
         error = (_jackknife(by_part) ** 2).mean() ** 0.5
 
@@ -123,12 +149,11 @@ def limit_angle(v: Float[np.ndarray, "*batch n"]) -> Float[np.ndarray, "*batch"]
 
 
 def random_bases(
-    v: Float[np.ndarray, "bins n"], bases: int, rng: np.random.Generator
+    v: Float[np.ndarray, "bins n"], bases: int, rng: Rng
 ) -> Float[np.ndarray, "bases bins n"]:
     """Returns vectors in so many Haar-random bases of R^n.
 
-    Only the image of their span is drawn, as G (GᵀG)^(−½) of a Gaussian matrix G with a column for
-    each of its dimensions: its law is Haar's.
+    Only the image of their span is drawn, G (GᵀG)^(−½) of a Gaussian G, a column a dimension.
     """
 
     left, s, _ = np.linalg.svd(v, full_matrices=False)

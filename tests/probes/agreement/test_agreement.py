@@ -1,4 +1,4 @@
-"""Tests for isoexp.probes.agreement, correspondence and words."""
+"""Tests for isoexp.probes.agreement, dictionaries and the vectors of words."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -22,8 +22,8 @@ from isoexp.inits import Default
 from isoexp.models import RNN, Transformer
 from isoexp.models.blocks import Forms
 from isoexp.probes import Agreement, Subject, Unsuitable
+from isoexp.probes.agreement.agreement import dictionary, word_vectors
 from isoexp.probes.agreement.correspondence import MAPS, TURNED
-from isoexp.probes.agreement.words import Tokens, word_embedding
 
 from ...models.tiny import MODELS, forms
 from ..subjects import measure, subject
@@ -411,12 +411,12 @@ def test_the_most_frequent_words_are_taken() -> None:
 
 
 def test_the_dictionary_is_read_off_the_text() -> None:
-    tokens = Tokens.of(read("a"), read("b"))
+    tokens = dictionary(read("a"), read("b"))
     assert tokens is not None
     known = dict(TEXT.dictionary().T.tolist())
 
-    assert dict(zip(tokens.mine.tolist(), tokens.its.tolist(), strict=True)) == known
-    counts = read("a").sum(dim=(0, 1))[tokens.mine]
+    assert dict(tokens.T.tolist()) == known
+    counts = read("a").sum(dim=(0, 1))[tokens[0]]
     assert counts.tolist() == sorted(counts.tolist(), reverse=True)
 
 
@@ -424,38 +424,39 @@ def test_what_is_no_parallel_text_has_no_dictionary() -> None:
     a, b = read("a"), read("b")
     other = torch.from_numpy(replace(TEXT, language="b").load().train.x)
 
-    assert Tokens.of(a, b.roll(1, dims=0)) is None
-    assert Tokens.of(a[: len(other)], other) is None
-    assert Tokens.of(a, 2 * b) is None
-    assert Tokens.of(a, b[:, 1:]) is None
-    assert Tokens.of(torch.randn(4, 3), torch.randn(4, 3)) is None
+    assert dictionary(a, b.roll(1, dims=0)) is None
+    assert dictionary(a[: len(other)], other) is None
+    assert dictionary(a, 2 * b) is None
+    assert dictionary(a, b[:, 1:]) is None
+    assert dictionary(torch.randn(4, 3), torch.randn(4, 3)) is None
 
 
 def test_the_first_linear_map_gives_the_words() -> None:
     it = spoken("a")
-    found = word_embedding(it.model, it.x)
+    found = word_vectors(it.model, it.x)
     assert found is not None
-    assert found.layer == "layers.0.linear"
+    layer, vectors = found
+    assert layer == "layers.0.linear"
 
-    reads = linear(it, found.layer)
-    torch.testing.assert_close(reads(torch.eye(48)) - reads.bias, found.vectors)
+    reads = linear(it, layer)
+    torch.testing.assert_close(reads(torch.eye(48)) - reads.bias, vectors)
 
 
 def test_a_transformer_embeds_words_too() -> None:
     model = Transformer((8, 48), (8, 48), forms(), 8, 1, 2, 8, None, "softmax")
-    found = word_embedding(model, read("a"))
+    found = word_vectors(model, read("a"))
 
     assert found is not None
-    assert found.layer == "embedding"
+    assert found[0] == "embedding"
 
 
 def test_what_does_not_read_word_by_word_has_no_words() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(8 * 48, 6), Tanh(6)).eval()
     it = Subject(model, read("a"), None, None, Generator())
 
-    assert word_embedding(model, it.x) is None
+    assert word_vectors(model, it.x) is None
     assert set(PROBE(replace(it, twin=it))["things"]) == {"samples"}
-    assert word_embedding(nn.Tanh(), it.x) is None
+    assert word_vectors(nn.Tanh(), it.x) is None
 
 
 # --- refusals -------------------------------------------------------------------------------

@@ -9,16 +9,18 @@ from scipy.linalg import expm
 from scipy.special import betainc, erf, gammaln
 
 from isoexp.probes.alignment import spotlight as module
-from isoexp.probes.alignment.bases import thomson_points
-from isoexp.probes.alignment.sphere import kurtosis_null, nearest_cosine_null, projected, shells
+from isoexp.probes.alignment.alignment import thomson_points
 from isoexp.probes.alignment.spotlight import (
     circle,
     in_plane,
     lit,
     opposite,
     permutation_planes,
+    projected,
+    shells,
     spotlight_width,
 )
+from isoexp.probes.alignment.views import nearest_cosine_null, seen_by_vectors
 
 
 def unit_rows(count: int, n: int, seed: int = 0) -> np.ndarray:
@@ -322,10 +324,12 @@ def test_moments_of_isotropic_data(n: int) -> None:
     """Means over 2,000 samples, within 5 standard errors."""
 
     x = unit_rows(2000, n)
-    for each, null in (
-        (abs(x).max(axis=1), nearest_cosine_null(n)),
-        (n**2 * (x**4).mean(axis=1), kurtosis_null(n)),
+    _, _, kurtosis, nearest = seen_by_vectors(x, np.eye(n), 11)
+    for view, each, null in (
+        (nearest, abs(x).max(axis=1), nearest_cosine_null(n)),
+        (kurtosis, n**2 * (x**4).mean(axis=1), 3 * n / (n + 2)),
     ):
+        assert view.null == null
         assert abs(each.mean() - null) < 5 * each.std() / 2000**0.5
 
 

@@ -20,10 +20,9 @@ from isoexp.inits import Default
 from isoexp.models import CNN, MLP
 from isoexp.models.blocks import Build, Forms
 from isoexp.probes import Connectivity, Subject, Unsuitable, find_junctions
-from isoexp.probes.connectivity import weight_paths
-from isoexp.probes.connectivity.geodesics import Geodesic, random_rotation
-from isoexp.probes.connectivity.matching import ALIGNMENTS
-from isoexp.probes.connectivity.weight_paths import symmetry_paths
+from isoexp.probes.connectivity import connectivity
+from isoexp.probes.connectivity.bases import ALIGNMENTS, DRAWN, Geodesic, random_rotation
+from isoexp.probes.connectivity.connectivity import symmetry_paths
 from isoexp.streams import stream
 from isoexp.training import Classification, Regression
 
@@ -119,7 +118,7 @@ def test_a_symmetry_path_is_that_of_the_weights(F: type, monkeypatch: pytest.Mon
     """Activations in another basis, and W → RW, b → Rb, V → VRᵀ: one function at every t."""
 
     R = {n: random_rotation(n, stream(n)) for n in (10, 8)}
-    monkeypatch.setitem(weight_paths.DRAWN, "geodesic", lambda n, generator: R[n])
+    monkeypatch.setitem(DRAWN, "geodesic", lambda n, generator: R[n])
     it = trained(F)
     junctions = find_junctions(it)
     paths = [path for path in symmetry_paths(it, 1) if path.name == "geodesic"]
@@ -154,7 +153,7 @@ def test_straight_paths_join_the_two_networks(F: type) -> None:
     expected |= {"signed"} if F is not ReLU else set()
     expected |= {"orthogonal"} if F is IsoTanh else set()
 
-    assert set(table["path"]) - set(weight_paths.DRAWN) == expected
+    assert set(table["path"]) - set(DRAWN) == expected
     for path in expected:
         for split in ("test", "train"):
             rows = ends(table, path, split)
@@ -190,7 +189,7 @@ def test_a_copy_of_a_network_has_no_barrier_once_aligned(path: str, F: type) -> 
 def test_an_alignment_that_changes_the_twin_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a rotation of tanh had passed for a symmetry."""
 
-    monkeypatch.setattr(weight_paths, "preserves", lambda *_: True)
+    monkeypatch.setattr(connectivity, "preserves", lambda *_: True)
     rows = ends(measured(twins(Tanh)), "orthogonal")
 
     assert rows["preserved_error"].min() > 0.01
@@ -237,7 +236,7 @@ def test_the_summary_holds_the_barriers_of_whole_networks() -> None:
 def test_without_twin_or_training_split_there_is_less_to_see() -> None:
     table = measured(replace(trained(Tanh), train=None))
 
-    assert set(table["path"]) == set(weight_paths.DRAWN)
+    assert set(table["path"]) == set(DRAWN)
     assert set(table["split"]) == {"test"}
 
 
@@ -310,7 +309,7 @@ def test_running_moments_move_along_a_straight_path() -> None:
 
     table = measured(replace(normalised(0), twin=normalised(1)))
 
-    assert set(table["path"]) == {*weight_paths.DRAWN, "raw"}
+    assert set(table["path"]) == {*DRAWN, "raw"}
     assert ends(table, "raw")["preserved_error"].max() == 0
     permuted = table[table["path"] == "permutation geodesic"]
     assert permuted["preserved_error"].max() <= 1e-12
@@ -361,7 +360,7 @@ def test_the_figure_shows_the_losses() -> None:
 def test_the_figure_of_a_network_without_a_twin_has_one_panel() -> None:
     figure = Figure()
     table = table_of(Tanh)
-    draw(table[table["path"].isin(list(weight_paths.DRAWN))], figure)
+    draw(table[table["path"].isin(list(DRAWN))], figure)
 
     assert len(figure.axes) == 1
 

@@ -17,10 +17,9 @@ from isoexp.data import Factor, Shapes
 from isoexp.figures import continuity as drawing
 from isoexp.geometry import random_orthogonal
 from isoexp.probes import Continuity, Subject, Unsuitable
-from isoexp.probes.continuity.circular import (
-    centre,
+from isoexp.probes.continuity.decoding import centre, difference, mixed
+from isoexp.probes.continuity.lumps import (
     clusters,
-    difference,
     gap_mean,
     gap_quantile,
     gap_survival,
@@ -28,7 +27,6 @@ from isoexp.probes.continuity.circular import (
     moments,
     probabilities,
 )
-from isoexp.probes.continuity.decoding import mixed
 from isoexp.probes.continuity.paths import FactorPath, limit_angle, random_bases
 
 FAST = Continuity(samples=400, pairs=400, steps=4, bases=8)
@@ -169,10 +167,6 @@ def test_random_bases_are_bases_and_haar() -> None:
     assert turned[:, 0, 0].mean() == pytest.approx(0, abs=4 * 0.45 * 4 / 4000**0.5)
 
 
-def bins_of(t: np.ndarray, bins: int = 12) -> np.ndarray:
-    return (t * bins).astype(int)
-
-
 def test_the_share_of_a_path_is_unbiased() -> None:
     """Of a circle of variance 1 in noise of variance 3 a quarter; of noise alone nothing."""
 
@@ -183,7 +177,7 @@ def test_the_share_of_a_path_is_unbiased() -> None:
         circle = np.stack([np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)], axis=1)
         for there in found:
             h = np.concatenate([circle, noise], axis=1) if there else noise
-            path = FactorPath.of(h, bins_of(t), True)
+            path = FactorPath.of(h, t, True, 12)
             assert path is not None
             found[there].append(path.share()[0])
 
@@ -200,10 +194,10 @@ def test_the_jump_of_a_staircase() -> None:
 
     for m in (2, 3, 4, 6, 12):
         turn = 2 * np.pi * np.floor(t * m) / m
-        path = FactorPath.of(np.stack([np.cos(turn), np.sin(turn)], axis=1), bins_of(t), True)
+        path = FactorPath.of(np.stack([np.cos(turn), np.sin(turn)], axis=1), t, True, 12)
         assert path is not None
         assert path.jump()[0] == pytest.approx(12 / m)
-    line = FactorPath.of(np.floor(4 * t)[:, None], bins_of(t), False)
+    line = FactorPath.of(np.floor(4 * t)[:, None], t, False, 12)
     assert line is not None
     assert line.jump()[0] == pytest.approx(11 / 3)
 
@@ -211,8 +205,8 @@ def test_the_jump_of_a_staircase() -> None:
 def test_there_is_no_path_through_empty_bins_or_one_point() -> None:
     t = np.random.default_rng(0).random(400)
 
-    assert FactorPath.of(np.ones((400, 3)), bins_of(t), True) is None
-    assert FactorPath.of(t[:, None], np.where(t < 0.5, 0, 5), False) is None
+    assert FactorPath.of(np.ones((400, 3)), t, True, 12) is None
+    assert FactorPath.of(t[:, None], np.where(t < 0.5, 0.0, 0.9), False, 6) is None
 
 
 # The probe on representations made by hand

@@ -14,10 +14,10 @@ from isoexp.figures import equivariance as drawing
 from isoexp.geometry import random_orthogonal
 from isoexp.norms import BatchNorm, IsotropicBatchNorm, L2Norm
 from isoexp.probes import Equivariance, Subject
-from isoexp.probes.equivariance.commutators import commutator, errors, norms_of
+from isoexp.probes.equivariance import commutator, errors, norms_of
 
-from ...models.tiny import MODELS, forms
-from ..subjects import measure, subject
+from ..models.tiny import MODELS, forms
+from .subjects import measure, subject
 
 FEW = Equivariance(draws=1, samples=20)
 

@@ -1,4 +1,4 @@
-"""Tests for isoexp.probes.connectivity.matching and isoexp.probes.connectivity.geodesics."""
+"""Tests for isoexp.probes.connectivity.bases."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -12,8 +12,14 @@ from torch import Tensor, nn
 from isoexp.activations import IsoTanh, ReLU, Tanh
 from isoexp.geometry import random_orthogonal
 from isoexp.probes import Subject, find_junctions
-from isoexp.probes.connectivity.geodesics import Geodesic, random_even_permutation, random_rotation
-from isoexp.probes.connectivity.matching import ALIGNMENTS, cross_moments, weight_matching
+from isoexp.probes.connectivity.bases import (
+    ALIGNMENTS,
+    Geodesic,
+    cross_moments,
+    random_even_permutation,
+    random_rotation,
+    weight_matching,
+)
 from isoexp.probes.copies import turned
 from isoexp.probes.procrustes import nearest_permutation
 

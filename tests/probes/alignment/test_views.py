@@ -1,15 +1,16 @@
-"""Tests for isoexp.probes.alignment.bases: all planes at once, against planes one by one."""
+"""Tests for isoexp.probes.alignment.views: all planes at once, against planes one by one."""
 
 import numpy as np
 import pytest
 import torch
 
 from isoexp.geometry import random_orthogonal, unit
-from isoexp.probes.alignment.sphere import projected, shells
 from isoexp.probes.alignment.spotlight import (
     in_plane,
     lit,
     permutation_planes,
+    projected,
+    shells,
     spotlight_width,
     there_and_back,
 )
