@@ -105,7 +105,7 @@ def _commands() -> "dict[str, Command]":
     from .audit import audit
     from .completion import completion
     from .figures import figures
-    from .listing import list_choices, ls, show
+    from .inventory import list_choices, ls, show
     from .probe import probe
     from .report import report
     from .reproduce import reproduce

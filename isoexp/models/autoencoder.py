@@ -3,6 +3,7 @@
 __all__ = ["Autoencoder", "ConvolutionalAutoencoder"]
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
 
@@ -13,12 +14,14 @@ from .blocks import Forms, chain, check_widths, picture_shape
 from .mlp import MLP
 
 
-class Autoencoder(nn.Module):
-    """An encoder to a linear code, and a decoder that mirrors it. Trained to return its input.
+class ReconstructingModel(nn.Module, ABC):
+    """Abstract network that is trained to return its input.
 
     Arguments:
+        inputs: The shape of one input.
         outputs: Not used: what comes out has the shape of what goes in.
-        widths: The number of features of each hidden layer of the encoder.
+        widths: The number of features, or channels, of each hidden layer of the encoder.
+        code: The number of features of the code.
     """
 
     reconstructs = True
@@ -34,40 +37,35 @@ class Autoencoder(nn.Module):
     ) -> None:
         super().__init__()
 
-        _check_code(code)
-        self.encoder = MLP(inputs, code, forms, widths, bias)
-        self.decoder = MLP((code,), math.prod(inputs), forms, list(widths)[::-1], bias)
+        if code < 1:
+            raise ValueError(f"code must be at least 1, got {code}")
+        self._build(inputs, forms._replace(bias=bias), widths, code)
+
+    @abstractmethod
+    def _build(
+        self, inputs: Sequence[int], forms: Forms, widths: Sequence[int], code: int
+    ) -> None: ...
+
+
+class Autoencoder(ReconstructingModel):
+    """An encoder to a linear code, and a decoder that mirrors it."""
+
+    def _build(self, inputs: Sequence[int], forms: Forms, widths: Sequence[int], code: int) -> None:
+        self.encoder = MLP(inputs, code, forms, widths, forms.bias)
+        self.decoder = MLP((code,), math.prod(inputs), forms, list(widths)[::-1], forms.bias)
 
     def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, " batch *inputs"]:
         return self.decoder(self.encoder(x)).reshape(x.shape)
 
 
-class ConvolutionalAutoencoder(nn.Module):
+class ConvolutionalAutoencoder(ReconstructingModel):
     """The same of convolutions: each of the encoder halves the picture, each of the decoder doubles
     it, by repeating positions.
-
-    Arguments:
-        inputs: The shape of one picture: channels, height, width.
-        widths: The number of channels of each hidden layer of the encoder.
     """
 
-    reconstructs = True
-
-    def __init__(
-        self,
-        inputs: Sequence[int],
-        outputs: object,
-        forms: Forms,
-        widths: Sequence[int],
-        code: int,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-
+    def _build(self, inputs: Sequence[int], forms: Forms, widths: Sequence[int], code: int) -> None:
         c, h, w = picture_shape(inputs, "model=autoencoder")
         check_widths(widths, "layer")
-        _check_code(code)
-        forms = forms._replace(bias=bias)
 
         self.sizes = [(h, w)]
         for _ in widths:
@@ -91,8 +89,3 @@ class ConvolutionalAutoencoder(nn.Module):
             y = layer(y)
 
         return y.movedim(-1, 1)
-
-
-def _check_code(code: int) -> None:
-    if code < 1:
-        raise ValueError(f"code must be at least 1, got {code}")

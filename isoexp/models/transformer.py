@@ -16,7 +16,7 @@ from .attention import WEIGHTS, Attention
 from .blocks import Forms, out_width, steps_of, to_patches, to_rows
 
 
-class Layer(nn.Module):
+class TransformerLayer(nn.Module):
     """Attention, then a perceptron at each step, each with the norm before it."""
 
     def __init__(self, width: int, hidden: int, attention: Attention, forms: Forms) -> None:
@@ -96,7 +96,7 @@ class Transformer(nn.Module):
         layers = []
         for _ in range(depth):
             attend = Attention(width, heads, WEIGHTS[attention], self.causal, forms)
-            layers.append(Layer(width, hidden, attend, forms))
+            layers.append(TransformerLayer(width, hidden, attend, forms))
         self.layers = nn.Sequential(*layers)
         self.norm = forms.norm(width)
         self.readout = forms.linear(width, outputs[1] if isinstance(outputs, tuple) else outputs)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.func import functional_call
 
-from ..symmetry import GROUPS, Group
+from ..symmetry import GROUPS, MatrixGroup
 from .junctions import Junction, State, relative_error, rounding
 from .subject import Subject
 
@@ -37,7 +37,7 @@ def turned(
 
 
 @torch.no_grad()
-def preserves(subject: Subject, junction: Junction, group: Group) -> bool:
+def preserves(subject: Subject, junction: Junction, group: MatrixGroup) -> bool:
     """Whether turning a junction by members of a group keeps the outputs, up to rounding."""
 
     x = subject.x[:CHECKED]

@@ -28,7 +28,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from ..activations import activations_of
 from ..geometry import full
 from ..store.tables import Rows, Schema
-from ..symmetry import Group
+from ..symmetry import MatrixGroup
 from .arguments import check_least
 from .copies import ORTHOGONAL, PERMUTATIONS, SIGNED
 from .layers import Layer, conjugated, hooked, passed
@@ -148,7 +148,7 @@ class _Bench:
         few = passed(subject.model, subject.layers, subject.x[:1])[1]
         self.layers = {k: subject.layers[k] for k, (x, y) in few.items() if x.shape == y.shape}
 
-    def errors(self, group: Group, action: Action) -> dict[tuple[str, str], Error]:
+    def errors(self, group: MatrixGroup, action: Action) -> dict[tuple[str, str], Error]:
         """Returns the errors of layers, and of the network with one of them, or all, turned."""
 
         g = {k: group.draw(layer.width, self.subject.generator) for k, layer in self.layers.items()}

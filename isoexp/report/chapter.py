@@ -9,7 +9,7 @@ from ..claims.decision import Decision, decided
 from ..claims.evidence import Evidence, earlier
 from . import answers
 from .cells import code, moment, plural, text
-from .document import Block, Command, Facts, Paragraph, Row, Section, Table
+from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
 from .origin import TimeSpent, commit, origin, time_spent
 
@@ -47,7 +47,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
                 ("cost", f"{spent.told(claim.scale)}, measured; {claim.cost:g} min was expected"),
             ]
         ),
-        Command(command(decision)),
+        CommandLine(command(decision)),
         answers.metrics_figure(evidence, values, f"{anchor}-metrics"),
         answers.curve_figure(evidence, f"{anchor}-curve"),
         answers.comparisons_table(decision, f"{anchor}-comparisons"),

@@ -6,7 +6,7 @@ Everything here is plain text; what renders it escapes it.
 """
 
 __all__ = [
-    "Block", "Cell", "Column", "Command", "Document", "Facts", "Figure", "Paragraph", "Row",
+    "Block", "Cell", "Column", "CommandLine", "Document", "Facts", "Figure", "Paragraph", "Row",
     "Section", "Table", "blocks", "numbers",
 ]  # fmt: skip
 
@@ -98,7 +98,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Command:
+class CommandLine:
     """A command to be typed."""
 
     text: str
@@ -111,7 +111,7 @@ class Facts:
     facts: Sequence[tuple[str, str]]
 
 
-Block = Paragraph | Command | Facts | Table | Figure
+Block = Paragraph | CommandLine | Facts | Table | Figure
 
 
 @dataclass(frozen=True)

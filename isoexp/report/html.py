@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from .cells import slug
-from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, Section, Table
+from .document import Block, Cell, CommandLine, Document, Facts, Figure, Paragraph, Section, Table
 
 LONG = 36
 """Texts of more letters are set in several lines."""
@@ -66,7 +66,7 @@ def _block(block: Block) -> Iterator[str]:
             front = f"{_badge(verdict, escape(verdict))}: " if verdict else ""
             how = ' class="warning" role="note"' if kind == "warning" else ""
             yield f"<p{how}>{front}{escape(text)}</p>"
-        case Command(text):
+        case CommandLine(text):
             yield f"<pre><code>{escape(text)}</code></pre>"
         case Facts(facts):
             yield "<dl>"

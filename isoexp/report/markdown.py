@@ -5,7 +5,7 @@ __all__ = ["escape", "fenced", "markdown", "of_table"]
 import re
 from collections.abc import Sequence
 
-from .document import Block, Cell, Command, Document, Facts, Figure, Paragraph, Table
+from .document import Block, Cell, CommandLine, Document, Facts, Figure, Paragraph, Table
 
 SPECIAL = re.compile(r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """Characters with a meaning; _ inside a word and [0.1, 0.2] have none."""
@@ -60,7 +60,7 @@ def _block(block: Block) -> Sequence[str]:
         case Paragraph(text, kind, verdict):
             told = f"**{escape(verdict)}**: {escape(text)}" if verdict else escape(text)
             return [f"> **{told}**" if kind == "warning" else told, ""]
-        case Command(text):
+        case CommandLine(text):
             return [*(f"    {line}" for line in text.splitlines()), ""]
         case Facts(facts):
             return [*(f"- {escape(term)}: {escape(told)}" for term, told in facts), ""]

@@ -5,7 +5,7 @@ trajectories if it is an optimizer: the taxonomy that the paper leaves unfinishe
 """
 
 from .groups import GROUPS as GROUPS
-from .groups import Group as Group
+from .groups import MatrixGroup as MatrixGroup
 from .groups import Measured as Measured
 from .groups import largest as largest
 from .laws import measure_init as measure_init

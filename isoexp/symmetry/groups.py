@@ -3,7 +3,7 @@
 O(n) ⊃ signed permutations ⊃ permutations,    and beside them the positive diagonals.
 """
 
-__all__ = ["GROUPS", "Group", "Measured", "acted", "drawn", "largest"]
+__all__ = ["GROUPS", "MatrixGroup", "Measured", "acted", "drawn", "largest"]
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ..streams import stream
 
 
 @dataclass(frozen=True)
-class Group:
+class MatrixGroup:
     """A group of n × n matrices, of which `draw` draws one, in float64, for a given n."""
 
     name: str
@@ -68,11 +68,11 @@ def _identity(n: int, generator: Generator) -> Tensor:
 
 
 GROUPS = (
-    Group("O(n)", random_orthogonal),
-    Group("signed permutations", _signed),
-    Group("permutations", _permutation),
-    Group("positive diagonal", _diagonal),
-    Group("trivial", _identity),
+    MatrixGroup("O(n)", random_orthogonal),
+    MatrixGroup("signed permutations", _signed),
+    MatrixGroup("permutations", _permutation),
+    MatrixGroup("positive diagonal", _diagonal),
+    MatrixGroup("trivial", _identity),
 )
 """From the largest down; the identity last: a form that fails there does not give numbers."""
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ..noise import KEY, Noisy
 from ..streams import seeded, stream
-from .groups import GROUPS, Group, Measured
+from .groups import GROUPS, MatrixGroup, Measured
 from .laws import measure_law
 
 Map = Callable[[Tensor], Tensor]
@@ -101,7 +101,7 @@ def _with_noise(form: nn.Module, x: Tensor, seed: int) -> Tensor:
 
 
 def _commutator(
-    form: nn.Module, group: Group, on: str, x: Float[Tensor, "2 samples n"], seed: int
+    form: nn.Module, group: MatrixGroup, on: str, x: Float[Tensor, "2 samples n"], seed: int
 ) -> Measured:
     """Measures the mean error over matrices of a group, at the worst of the magnitudes."""
 

@@ -18,7 +18,7 @@ from isoexp.probes.copies import (
     rounding,
     turned,
 )
-from isoexp.symmetry import Group
+from isoexp.symmetry import MatrixGroup
 
 from .subjects import subject
 
@@ -46,7 +46,7 @@ def pictures() -> Subject:
 )
 @pytest.mark.usefixtures("float64")
 def test_what_leaves_a_function_is_the_symmetry_of_its_activation(
-    F: type, expected: list[Group], dtype: torch.dtype
+    F: type, expected: list[MatrixGroup], dtype: torch.dtype
 ) -> None:
     torch.set_default_dtype(dtype)
     it = subject(F)

@@ -16,7 +16,7 @@ from isoexp.probes.procrustes import (
     nearest_permutation,
     nearest_signed,
 )
-from isoexp.symmetry import Group
+from isoexp.symmetry import MatrixGroup
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -28,7 +28,7 @@ CASES = [
 """From the largest group to the smallest."""
 
 
-def element(group: Group, n: int) -> Tensor:
+def element(group: MatrixGroup, n: int) -> Tensor:
     return group.draw(n, Generator().manual_seed(n))
 
 
@@ -63,7 +63,9 @@ def test_rotations_are_those_of_scipy() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 7])
 @pytest.mark.parametrize(("group", "nearest"), CASES)
-def test_a_member_of_the_group_is_nearest_to_itself(group: Group, nearest: Nearest, n: int) -> None:
+def test_a_member_of_the_group_is_nearest_to_itself(
+    group: MatrixGroup, nearest: Nearest, n: int
+) -> None:
     P = element(group, n)
 
     torch.testing.assert_close(nearest(3 * P), P)
@@ -73,7 +75,7 @@ def test_a_member_of_the_group_is_nearest_to_itself(group: Group, nearest: Neare
 @pytest.mark.parametrize("n", [1, 2, 7])
 @pytest.mark.parametrize(("group", "nearest"), CASES)
 def test_a_member_of_the_group_is_found_again_from_vectors(
-    group: Group, nearest: Nearest, n: int
+    group: MatrixGroup, nearest: Nearest, n: int
 ) -> None:
     A, P = torch.randn(50, n), element(group, n)
 

@@ -15,7 +15,7 @@ from isoexp.probes.procrustes import (
     nearest_signed,
     starts,
 )
-from isoexp.symmetry import Group
+from isoexp.symmetry import MatrixGroup
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -56,7 +56,7 @@ def test_unrelated_rows_are_matched_by_chance() -> None:
 @pytest.mark.parametrize(
     ("group", "nearest"), [(SIGNED, nearest_signed), (PERMUTATIONS, nearest_permutation)]
 )
-def test_maps_are_found_with_the_matching(group: Group, nearest: Nearest) -> None:
+def test_maps_are_found_with_the_matching(group: MatrixGroup, nearest: Nearest) -> None:
     A = torch.randn(48, 16)
     B = A @ group.draw(16, Generator().manual_seed(0))
 

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from ...geometry import random_orthogonal
-from ...symmetry import Group
+from ...symmetry import MatrixGroup
 from ..copies import ORTHOGONAL, PERMUTATIONS, SIGNED, inner_products, turned
 from ..junctions import Junction, State
 from ..procrustes import Nearest, nearest_orthogonal, nearest_permutation, nearest_signed
@@ -109,7 +109,7 @@ DRAWN = {"geodesic": random_rotation, "permutation geodesic": random_even_permut
 class Matcher(NamedTuple):
     """A group of matrices, and the search for its member nearest to a given matrix."""
 
-    group: Group
+    group: MatrixGroup
     nearest: Nearest
 
 
