@@ -82,10 +82,8 @@ class Equivariance:
 
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
-        norms = norms_of(subject.model)
-        modules = subject.modules
-        if modules is None:
-            modules = activations_of(subject.model) | norms
+        model, norms = subject.model, norms_of(subject.model)
+        modules = activations_of(model) | norms if subject.modules is None else subject.modules
         at = chosen(len(subject.x), self.samples, subject.generator)
         x = subject.x[at.to(subject.x.device)]
 
@@ -153,8 +151,8 @@ class _Bench:
 
         g = {k: group.draw(layer.width, self.subject.generator) for k, layer in self.layers.items()}
         found = {("layer", k): e for k, e in errors(self.subject, self.layers, g, action).items()}
-        turned = {k: [k] for k in self.layers} | ({"all": list(self.layers)} if g else {})
-        for name, names in turned.items():
+        for name in [*g, "all"] if g else []:
+            names = list(g) if name == "all" else [name]
             found["network", name] = self._moved(names, g, action), len(self.outputs)
 
         return found
@@ -172,16 +170,10 @@ class _Bench:
 
 
 def errors(
-    subject: Subject,
-    layers: Mapping[str, Layer],
-    matrices: Mapping[str, Float[Tensor, "_ _"]],
-    action: Action,
+    subject: Subject, layers: Mapping[str, Layer], matrices: Mapping[str, Tensor], action: Action
 ) -> dict[str, Error]:
     """Returns E‖a − b‖ / max(E‖a‖, E‖b‖) for the vectors a, b that an action makes in each layer,
-    and their number; NaN where both are zero.
-
-    The layers go from R^n to R^n; each has an orthogonal matrix g by its name.
-    """
+    R^n → R^n, with its orthogonal matrix g; and their number. NaN where both are zero."""
 
     sums = {name: torch.zeros(4, dtype=torch.float64) for name in layers}
     taken: dict[nn.Module, Tensor] = {}

@@ -34,9 +34,6 @@ from ..subject import Over, Subject
 from .spotlight import circle, permutation_planes
 from .views import View, average, interval_95, seen_by_planes, seen_by_vectors
 
-STARTS = 4
-"""First guesses of evenly spread points; the best of the minima found from them is kept."""
-
 
 @dataclass(frozen=True)
 class Alignment:
@@ -70,7 +67,6 @@ class Alignment:
 
     Arguments:
         bins: The number of bins of [−1, 1].
-        bases: The number of random bases.
         levels: The shares of isotropic data that spotlights light; by n each sets a width ε.
         angles: The number of angles θ, one more than a multiple of 4.
         planes: The most planes of a basis, an even random sample.
@@ -208,9 +204,10 @@ def thomson_points(k: int, n: int, seed: int = 0) -> Float[np.ndarray, "{k} {n}"
     found = [
         minimize(_energy_and_slope, random.randn(k * n), (n,), method="L-BFGS-B", jac=True,
                  options={"maxiter": 1000, "ftol": 1e-14, "gtol": 1e-9})
-        for _ in range(STARTS)
+        for _ in range(4)  # the best of the minima is kept
     ]  # fmt: skip
-    points = _unit(min(found, key=lambda result: result.fun).x.reshape(k, n))
+    points = min(found, key=lambda result: result.fun).x.reshape(k, n)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
     points.flags.writeable = False
 
     return points
@@ -220,7 +217,8 @@ def _energy_and_slope(flat: np.ndarray, n: int) -> tuple[float, np.ndarray]:
     """Returns the energy of points p = y/‖y‖, and its gradient over y."""
 
     y = flat.reshape(-1, n)
-    p = _unit(y)
+    length = np.linalg.norm(y, axis=1, keepdims=True)
+    p = y / length
     square = 2 - 2 * (p @ p.T)
     np.fill_diagonal(square, np.inf)
     inverse = np.maximum(square, 1e-12) ** -0.5
@@ -229,8 +227,4 @@ def _energy_and_slope(flat: np.ndarray, n: int) -> tuple[float, np.ndarray]:
     slope = cube @ p - cube.sum(axis=1, keepdims=True) * p
     slope -= (slope * p).sum(axis=1, keepdims=True) * p
 
-    return inverse.sum() / 2, (slope / np.linalg.norm(y, axis=1, keepdims=True)).ravel()
-
-
-def _unit(y: Float[np.ndarray, "k n"]) -> Float[np.ndarray, "k n"]:
-    return y / np.linalg.norm(y, axis=1, keepdims=True)
+    return inverse.sum() / 2, (slope / length).ravel()

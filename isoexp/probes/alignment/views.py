@@ -124,9 +124,9 @@ def seen_by_planes(
     epsilons = [spotlight.spotlight_width(n, level) for level in levels]
     edges, shares = spotlight.shells(n, kept)
     bright, inside = np.zeros((len(levels), angles)), np.zeros((len(shares), sectors))
-    alone, both = (
-        spotlight.there_and_back(basis, planes) if sectors % 4 == 0 else (planes, planes[:0])
-    )
+    alone, both = planes, planes[:0]
+    if sectors % 4 == 0:
+        alone, both = spotlight.there_and_back(basis, planes)
     for some in (both, alone):
         for rho, theta in spotlight.in_plane(x, basis, some, min(*epsilons, edges[0])):
             bright += [spotlight.lit(rho, theta, angles, epsilon) for epsilon in epsilons]
@@ -136,15 +136,13 @@ def seen_by_planes(
             inside += spotlight.reversed_planes(inside, sectors)
 
     bright, inside = (counts / max(1, samples * count) for counts in (bright, inside))
-    found = []
+    found, circle = [], spotlight.circle(angles)
     for level, epsilon, share in zip(levels, epsilons, bright, strict=True):
         signed, both = share - spotlight.opposite(share), share + spotlight.opposite(share)
         error = np.sqrt((both - signed**2) / max(1, samples))
         null, of = np.full(angles, level), (count, epsilon)
-        found.append(View("spotlight", spotlight.circle(angles), share, null, None, *of))
-        found.append(
-            View("spotlight_signed", spotlight.circle(angles), signed, 0 * null, error, *of)
-        )
+        found.append(View("spotlight", circle, share, null, None, *of))
+        found.append(View("spotlight_signed", circle, signed, 0 * null, error, *of))
 
     theta, even = np.arange(sectors) * (2 * pi / sectors), np.full(sectors, 1 / sectors)
     for edge, share, null in zip(edges, inside, shares, strict=False):

@@ -32,10 +32,8 @@ from ..junctions import Junction, State
 from ..procrustes import Nearest, nearest_orthogonal, nearest_permutation, nearest_signed
 from ..subject import Subject
 
-SWEEPS = 100
-"""The most rounds over the layers; a handful is enough."""
-
 Square = Float[Tensor, "n n"]
+Bases = dict[str, Square]
 
 
 class Geodesic:
@@ -62,8 +60,8 @@ class Geodesic:
         first, second = np.concatenate([[i, i + 1], pairs], axis=1)
 
         angles = [
-            math.atan2((T[b, a] - T[a, b]) / 2, T[a, a] / 2 + T[b, b] / 2)
-            for a, b in zip(i, i + 1, strict=True)
+            math.atan2((T[k + 1, k] - T[k, k + 1]) / 2, T[k, k] / 2 + T[k + 1, k + 1] / 2)
+            for k in i
         ]
         self.u, self.v = (torch.from_numpy(Z)[:, of] for of in (first, second))
         self.angles = torch.tensor(angles + [math.pi] * pairs.shape[1], dtype=torch.float64)
@@ -121,7 +119,7 @@ ALIGNMENTS = {
 """From the smallest group to the largest."""
 
 
-def cross_moments(subject: Subject, twin: Subject, x: Tensor) -> dict[str, Square]:
+def cross_moments(subject: Subject, twin: Subject, x: Tensor) -> Bases:
     """Returns G = Σ h h'ᵀ over samples for the outputs of each layer of two networks, in float64
     on the CPU."""
 
@@ -135,12 +133,8 @@ def cross_moments(subject: Subject, twin: Subject, x: Tensor) -> dict[str, Squar
 
 
 def weight_matching(
-    state: State,
-    other: State,
-    junctions: Mapping[str, Junction],
-    nearest: Nearest,
-    start: Mapping[str, Square],
-) -> dict[str, Square]:
+    state: State, other: State, junctions: Mapping[str, Junction], nearest: Nearest, start: Bases
+) -> Bases:
     """Returns the P at each junction of the largest ⟨θ, P·θ'⟩ found by coordinate ascent.
 
     One layer at a time is matched exactly, the others held, until none changes. The inner product
@@ -159,7 +153,7 @@ def weight_matching(
     }
     theirs = turned(theirs, junctions, bases)
 
-    for _ in range(SWEEPS):
+    for _ in range(100):  # the most rounds over the layers; a handful is enough
         changed = False
         for name, junction in junctions.items():
             G = inner_products(junction, ours, theirs)

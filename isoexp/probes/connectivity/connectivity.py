@@ -106,10 +106,8 @@ class Connectivity:
         return rows
 
     def summary(self, rows: Rows) -> dict[str, float]:
-        """Returns the barriers of the test loss, all layers moved, by the kind of path.
-
-        Means over draws; NaN where there is no such path.
-        """
+        """Returns the barriers of the test loss, all layers moved, by the kind of path: means over
+        draws, NaN where there is no such path."""
 
         return {
             f"barrier_{path.replace(' ', '_')}": mean(

@@ -72,11 +72,9 @@ class Continuity:
     Arguments:
         samples: The largest number of samples, drawn evenly.
         levels: The largest number of levels m.
-        bins: The number of bins of a path.
         pairs: The number of pairs of samples, before those too near or too far apart are left out.
         separation: The distance of the pairs, as a share of the period or the range.
         steps: The number of steps from λ = 0 to 1.
-        bases: The number of random bases.
     """
 
     samples: int = 2000

@@ -1,6 +1,8 @@
 """Linear decoders of continuous factors: how well they read, at a place and between samples."""
 
-__all__ = ["Add", "Decoder", "Track", "Vectors", "decoders", "interval", "mixed", "scored", "seen"]
+__all__ = [
+    "Decoder", "Track", "decoders", "difference", "interval", "mixed", "scored", "seen", "tracks",
+]  # fmt: skip
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -21,6 +23,7 @@ MOST_FEATURES = 4096
 """Inputs and outputs of more values are left out: a decoder of them takes minutes."""
 
 Add = Callable[..., None]
+Rng = np.random.Generator
 Inputs = Shaped[Tensor, " samples *inputs"]
 Points = Float[np.ndarray, "*points"]
 Vectors = Float[np.ndarray, "samples n"]
@@ -157,9 +160,8 @@ def mixed(subject: Subject, place: str, a: Inputs, b: Inputs, share: float) -> d
         if layer is None or not layer.meets(module, args[0]):
             return out  # the same module, met with another width
         first, second = out.chunk(2)
-        between = torch.lerp(first, second, share)
 
-        return torch.cat([between, between])
+        return torch.cat([torch.lerp(first, second, share)] * 2)
 
     rows = max(1, rows_at_once(a) // 2)
     parts = []
@@ -183,11 +185,10 @@ def _passed(subject: Subject, x: Inputs) -> dict[str, Tensor]:
 
 
 def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Vectors]:
-    found = {
-        name: torch.cat([part[name] for part in parts]).cpu().double().numpy() for name in parts[0]
-    }
-    for name, h in found.items():
-        if not np.isfinite(h).all():
+    found = {}
+    for name in parts[0]:
+        found[name] = torch.cat([part[name] for part in parts]).cpu().double().numpy()
+        if not np.isfinite(found[name]).all():
             raise Unsuitable(
                 f"what {name} gives must be finite, it is not: train with a lower rate"
             )

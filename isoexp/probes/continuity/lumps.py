@@ -21,9 +21,7 @@ from math import exp, fsum, lgamma, log, log1p, nan, pi
 import numpy as np
 from jaxtyping import Complex, Float
 
-from .decoding import Add, Decoder, Track, Vectors, difference
-
-Rng = np.random.Generator
+from .decoding import Add, Decoder, Rng, Track, Vectors, difference
 
 DEALS = 32
 """The number of times that errors are dealt to other samples."""

@@ -15,9 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..statistics import NORMAL_95
-from .decoding import Add, Track, Vectors
-
-Rng = np.random.Generator
+from .decoding import Add, Rng, Track, Vectors
 
 PARTS = 4
 
@@ -105,7 +103,6 @@ class FactorPath(NamedTuple):
 
         ends = self.means[:, :1] if self.periodic else self.means[:, :0]
         found, by_part = _squares(np.diff(self.means, axis=1, append=ends))
-
         error = (_jackknife(by_part) ** 2).mean() ** 0.5
 
         return float(found.max() / found.mean()), float(error / found.mean())
