@@ -30,7 +30,7 @@ from torch import Generator, Tensor
 
 from ..geometry import angle, unit
 from ..store.tables import Rows, Schema
-from .arguments import check_ascending, check_least
+from .arguments import check_ascending
 from .derivatives import exact, pushforward
 from .layers import Layer
 from .rows import Columns, cells
@@ -85,7 +85,10 @@ class Refraction:
     }  # fmt: skip
 
     def __post_init__(self) -> None:
-        check_least(self, rays=1, points=1)
+        if self.rays < 1 or self.points < 1:
+            raise ValueError(
+                f"rays and points must be at least 1, got {self.rays} and {self.points}"
+            )
         check_ascending(self, "alpha_min", "alpha_max")
         if not 1e-6 <= self.tolerance_rad < self.pair_rad <= pi:
             raise ValueError(

@@ -204,9 +204,7 @@ def across(junctions: Sequence[Junction], state: State, direction: State) -> dic
     shape, kind = (len(d), sum(counts)), np.dtype(np.float64)
     operator = LinearOperator(shape, matvec, rmatvec, dtype=kind)  # pyright: ignore[reportCallIssue]
     along = lsmr(operator, d.numpy(), atol=1e-13, btol=1e-13, conlim=1e14)[0]
-    d = d - tangent(torch.from_numpy(along))
-
-    parts = d.split([t.numel() for t in state.values()])
+    parts = (d - tangent(torch.from_numpy(along))).split([t.numel() for t in state.values()])
 
     return {n: part.view_as(t) for (n, t), part in zip(state.items(), parts, strict=True)}
 
