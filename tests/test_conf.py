@@ -87,7 +87,10 @@ def named(package: ModuleType, base: type) -> set[str]:
     return {
         f"{package.__name__}.{name}"
         for name, each in vars(package).items()
-        if inspect.isclass(each) and issubclass(each, base) and not inspect.isabstract(each)
+        if inspect.isclass(each)
+        and each.__module__.startswith(package.__name__)  # its own, and none that it imports
+        and issubclass(each, base)
+        and not inspect.isabstract(each)
     }
 
 
