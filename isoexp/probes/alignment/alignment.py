@@ -7,7 +7,7 @@ speaks of the basis that is asked about (Bird 2025, Secs. 1 and 2.3).
 
 The optimizer is a confounder: Adam and its kin normalise each coordinate and leave an imprint of
 the standard basis on exactly isotropic networks; SGD does not. The mark of a function on its basis
-must move with it to another: the causal test (activations/rotated.py).
+must move with it to another: the causal test (Rotated).
 
 Source: Bird, The Spotlight Resonance Method (2025).
 """
