@@ -331,7 +331,7 @@ def test_a_job_called_away_goes_on_where_it_was(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGUSR2)
 
     assert pid, "it was over before it was called away"
-    assert [each.reason for each in back] == [None]
+    assert [how.reason for _, how in back] == [None]
     does.close()
     (run,) = runs_below(tmp_path)
     assert (run.state["state"], run.state["attempt"]) == ("completed", 1)
