@@ -7,7 +7,7 @@ stands in their folders, and nowhere else.
 __all__ = ["Outcome", "Unit", "attempted", "bundles", "halves", "perform", "runs_of"]
 
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -91,12 +91,14 @@ def halves(unit: Unit) -> list[Unit]:
     return [replace(unit, jobs=tuple(part)) for part in parts]
 
 
-def attempted(unit: Unit) -> Outcome:
+def attempted(unit: Unit, leaving: Callable[[], bool] = bool) -> Outcome:
     """Does the runs of a unit, and says why it was left if it was; only Ctrl-C goes on."""
 
     try:
         perform(unit)
     except SystemExit as error:
+        if leaving():  # its exit code is a word to the queue
+            raise
         return Outcome(f"it called sys.exit({error.code})", traceback.format_exc())
     except UserError as error:
         return Outcome(str(error))

@@ -8,7 +8,6 @@ __all__ = ["Submitit"]
 import io
 import os
 import shutil
-import sys
 import time
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,11 +40,7 @@ class Errand:
     leaving = False
 
     def __call__(self, unit: Unit, environment: Mapping[str, str]) -> Outcome:
-        outcome = attempted_elsewhere(unit, environment)
-        if self.leaving:  # submitit ends its job so, once it is queued again
-            sys.exit(-1)
-
-        return outcome
+        return attempted_elsewhere(unit, environment, lambda: self.leaving)
 
     def checkpoint(self, unit: Unit, environment: Mapping[str, str]) -> Any:
         """Has the job queued again; it goes on from the checkpoints."""
