@@ -44,7 +44,10 @@ def add_start(run: Run, **facts: Any) -> None:
         **facts,
         "before": run.state.get("before"),
     }
-    append_line(run.folder / "history.jsonl", line)
+    path = run.folder / "history.jsonl"
+    if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)  # a kill cut its last line short
+    append_line(path, line)
 
 
 def changes(folder: Path) -> str:
