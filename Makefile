@@ -1,12 +1,14 @@
 # make demo    the first run, from nothing          make test    the tests, but for the slow ones
 # make check   format, lint, types, layers           make smoke   a run, a sweep, a report; slow tests
-# make long    all claims, lowest versions, other Pythons, other CPUs, kills: hours, once an issue
+# make long    all claims, all the fuzz, lowest versions, other Pythons, other CPUs, kills: hours
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 # A virtual environment that never writes byte code recompiles every import for ever.
 unexport PYTHONDONTWRITEBYTECODE
+# What smoke does a quarter of, each commit another; `make long` does all.
+export QUARTER ?= $(shell expr $$(git rev-list --count HEAD 2>/dev/null || echo 0) % 4)
 # No project but this one, whatever the shell was set to.
 unexport PYTHONPATH VIRTUAL_ENV
 
@@ -26,8 +28,9 @@ check: .venv/dev
 
 smoke: .venv/dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/smoke.sh
-	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/numerical.sh
+	$(BIN)/python benchmarks/fuzz.py --lines 400 --quarter $(QUARTER)
 
 long: .venv/dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/long.sh

@@ -14,9 +14,14 @@ class UserError(ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """Returns the message of an error in one line, or the name of its class if it has none."""
+    """Returns the message of an error in one line, or the name of its class if it has none.
 
-    return " ".join(str(error).split()) or type(error).__name__
+    Control characters are spelt out: what a word or a file holds never steers a terminal.
+    """
+
+    line = " ".join(str(error).split()) or type(error).__name__
+
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
 def suggest(word: str, choices: Iterable[str]) -> str | None:

@@ -56,9 +56,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the long tests first: no worker is left alone with one at the end."""
+    """Puts the longest tests first: no worker is left alone with one at the end."""
 
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    def rank(item: pytest.Item) -> float:
+        slow = item.get_closest_marker("slow")
+
+        return 1 if slow is None else -sum(slow.args)
+
+    items.sort(key=rank)
 
 
 def pytest_collection_finish() -> None:

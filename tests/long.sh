@@ -7,6 +7,7 @@ here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 cd "$root" || exit 1
 failed=
+export QUARTER=all
 
 # What pyenv has, uv does not look for.
 for versions in "$HOME"/.pyenv/versions/3.*/bin; do PATH="$PATH:$versions"; done
@@ -42,7 +43,10 @@ for python in 3.11 3.12 3.13; do
     fi
 done
 
+part slow python -m pytest -n auto --dist loadgroup -m slow
 part claims isoexp reproduce all --smoke out="$here/runs"
+part fuzz python benchmarks/fuzz.py --lines 10000
+part fuzz-processes python benchmarks/fuzz.py --lines 200 --seed 1 --processes
 part kills python benchmarks/kill.py --jobs 200 --kills 20 --out "$here/kill"
 part solo-kills python benchmarks/kill.py --jobs 96 --kills 16 --batch 1 --out "$here/kill"
 

@@ -1,6 +1,7 @@
 """The laws that whole families must obey, as assertions to be shared; each names the culprit."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 
 import pytest
 import torch
@@ -16,6 +17,14 @@ MAGNITUDES = (1e-6, 1e-3, 1.0, 1e3, 1e6)
 ROUNDING = 1e-13
 """The relative error allowed in float64, about 450 eps: a product with a rotation of R^64 rounds
 64 times in each coordinate, and the radius once more."""
+
+
+def quarter(draws: Iterable[int]) -> list[int]:
+    """Returns the draws of this commit's quarter, or all of them in `make long`."""
+
+    now = os.environ.get("QUARTER", "0")
+
+    return [n for n in draws if now == "all" or n % 4 == int(now)]
 
 
 needs_muon = pytest.mark.skipif(

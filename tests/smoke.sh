@@ -2,12 +2,9 @@
 # As a user would, in an empty folder: a real run, a small sweep, what they left, and a second call.
 set -eu
 
-# A quarter of the claims, the next one at each commit.
 root=$(cd "$(dirname "$0")/.." && pwd)
-commits=$(git -C "$root" rev-list --count HEAD 2>/dev/null || echo 0)
-quarter=$((commits % 4))
-claims=$(ls "$root/conf/claim" | sed -n 's/\.yaml$//p' | awk "NR % 4 == $quarter" | xargs)
-echo "commit $commits: of the claims, those of quarter $quarter: $claims"
+claims=$(ls "$root/conf/claim" | sed -n 's/\.yaml$//p' | awk "NR % 4 == ${QUARTER:=0}" | xargs)
+echo "of the claims, those of quarter $QUARTER: $claims"
 
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
@@ -17,8 +14,8 @@ set -x
 isoexp --version
 isoexp train activation=iso_tanh model=mlp
 isoexp train -m experiment=smoke activation=tanh,iso_tanh seed=0,1
-isoexp train experiment=smoke seeds=4 logger=wandb
-isoexp train model=cnn norm=iso_batch init=orthogonal dropout=isotropic optimizer=muon seeds=2 steps=30 probe=[equivariance]
+isoexp train experiment=smoke seeds=4 logger=wandb figures=false
+isoexp train model=cnn norm=iso_batch init=orthogonal dropout=isotropic optimizer=muon seeds=2 steps=30 probe=[equivariance] probe.equivariance.draws=2
 isoexp train model=transformer model.attention=iso_tanh data=text steps=30 regularizer=l2 probe=none
 isoexp audit activation=tanh,iso_tanh optimizer=adam,muon
 isoexp train activation=tanh snapshots=3 steps=200 probe=[spectrum] name=probed

@@ -55,7 +55,7 @@ def words(name: str) -> tuple[str, ...]:
     return (*data, "precision=float64", *own, *short)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(15)
 def test_two_processes_train_as_one_does(folder: Path) -> None:
     """All of it in one test, since starting them takes the time."""
 

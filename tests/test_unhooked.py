@@ -9,7 +9,7 @@ import pytest
 OPTIONS = ["--noconftest", "-p", "no:cacheprovider", "-p", "no:logging"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(70)
 def test_what_the_hook_forbids() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *OPTIONS, Path(__file__).with_name("unhooked.py")],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import __version__, processes
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, did_you_mean, one_line
 
 if TYPE_CHECKING:
     from .options import Command
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         mistaken = isinstance(error, UserError)
         if not mistaken or processes.local_rank() == 0:  # all processes are told of a mistake
-            print(f"isoexp: {error}", file=sys.stderr)
+            print(f"isoexp: {one_line(error)}", file=sys.stderr)
         return 2 if mistaken else 1
     except KeyboardInterrupt:
         print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)

@@ -112,6 +112,7 @@ def test_a_failed_run_ends_with_code_1(isoexp: Command) -> None:
     assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_sweep_survives_a_job_that_fails(isoexp: Command) -> None:
     overrides = ("activation=relu,tanh", "optimizer=sgd", "optimizer.lr=1e30,0.1")
     outcome = isoexp("train", "-m", *QUICK, *overrides)
@@ -125,6 +126,7 @@ def test_a_sweep_survives_a_job_that_fails(isoexp: Command) -> None:
     assert "4 jobs, 4 runs, 3 done before" in again.out
 
 
+@pytest.mark.slow
 def test_a_sweep_by_a_launcher_of_hydra(isoexp: Command) -> None:
     outcome = isoexp("train", "-m", "hydra/launcher=basic", *QUICK, "seed=0,1", "name=study")
 

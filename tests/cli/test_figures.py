@@ -198,6 +198,7 @@ def test_a_probe_of_ones_own_is_drawn_by_every_command(
     assert drawn() == [path]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("mine")
 def test_a_probe_of_ones_own_is_drawn_in_a_sweep(
     isoexp: Command, monkeypatch: pytest.MonkeyPatch

@@ -159,7 +159,7 @@ def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch)
     assert {run.status for run in runs_below(Path("runs"))} <= {"interrupted", "pending"}
 
 
-LONG = (*TINY, "probe=none", "steps=2000", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
+LONG = (*TINY, "probe=none", "steps=1200", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
 
 
 def head(folder: Path) -> subprocess.Popen[str]:
@@ -193,7 +193,7 @@ def running(pids: set[int]) -> set[int]:
     raise TimeoutError("nothing has begun")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(40)
 def test_heads_that_share_a_sweep_and_are_killed(isoexp: Command, folder: Path) -> None:
     """Two commands share the runs of a sweep. One is killed, the other interrupted from its
     terminal; a third does the rest. What was completed, or had a checkpoint, is not begun anew, and

@@ -14,6 +14,8 @@ from isoexp.config.document import Config, parse, to_yaml
 from isoexp.errors import UserError
 from isoexp.store.identity import flat
 
+from ..properties import quarter
+
 CHOICES = (
     "activation=iso_relu", "activation=rotated", "model=cnn", "optimizer=sgd", "clip=norm",
     "experiment=smoke", "experiment=causal_alignment", "experiment=mine", "probe=none",
@@ -71,7 +73,9 @@ def outcome(words: Sequence[str], folder: Path, way: str) -> tuple[object, ...]:
     return json.dumps(flat(job.config, 0)), job.config, job.choices, job.overrides
 
 
-@pytest.mark.parametrize("seed", range(28))
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(n, marks=pytest.mark.slow) for n in quarter(range(8, 40)))]
+)
 def test_a_filled_template_is_what_hydra_composes(seed: int, own: Path) -> None:
     draw = random.Random(seed)
     words = draw.sample(CHOICES, draw.randrange(3)) + draw.sample(VALUES, draw.randrange(1, 5))

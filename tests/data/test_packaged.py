@@ -139,11 +139,10 @@ def test_mnist1d_is_the_published_one_at_its_seed() -> None:
     np.testing.assert_array_equal(splits.test.y, made["y_test"])
     rows = np.concatenate([splits.train.x, splits.valid.x])
     np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(made["x"], axis=0).astype("f4"))
-    assert digest(MNIST1D(seed=1).load()) != digest(splits)
 
 
 def test_mnist1d_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its generator seeds both of them, and leaves them seeded; and loads alike every time."""
+    """Its generator seeds both of them, and leaves them seeded; and another seed, other rows."""
 
     random.seed(3)
     np.random.seed(3)
@@ -157,7 +156,7 @@ def test_mnist1d_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPa
         return carve(*arguments)
 
     monkeypatch.setattr(module, "carve", look)
-    assert digest(MNIST1D().load()) == digest(load(MNIST1D()))
+    assert digest(MNIST1D(seed=1).load()) != digest(load(MNIST1D()))
 
     assert after[0] == before[0]
     np.testing.assert_equal(after[1], before[1])

@@ -1,5 +1,6 @@
 """Tests for isoexp.experiment.audit: every form of the package against what theory says of it."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -75,9 +76,14 @@ def findings() -> dict[tuple[str, str], Finding]:
     return {(form.kind, form.name): measure(form) for form in forms([])}
 
 
-@pytest.mark.slow
+def measured(test: Callable[[], None]) -> Callable[[], None]:
+    """Marks a test of the findings: one worker measures them, once for all."""
+
+    return pytest.mark.slow(20)(pytest.mark.xdist_group("audit")(test))
+
+
+@measured
 def test_the_audit_agrees_with_the_theory() -> None:
-    """One test, for the measurements are made once: a test for each form would make each again."""
 
     wrong = {}
     for (kind, name), finding in findings().items():
@@ -91,7 +97,7 @@ def test_the_audit_agrees_with_the_theory() -> None:
     assert not wrong
 
 
-@pytest.mark.slow
+@measured
 def test_no_form_is_left_out() -> None:
     found = {kind: {n for k, n in findings() if k == kind} for kind in THEORY}
 
@@ -100,7 +106,7 @@ def test_no_form_is_left_out() -> None:
         assert found[group] == set(choices()[group])
 
 
-@pytest.mark.slow
+@measured
 def test_errors_are_clear_of_their_thresholds() -> None:
     """No answer hangs on where a threshold lies: what commutes exactly is below it by 1e3, what
     does not above by 1e3; distances of samples are not within 20 % of it."""
@@ -114,7 +120,7 @@ def test_errors_are_clear_of_their_thresholds() -> None:
             assert clear, f"{finding.form.name}, {m}"
 
 
-@pytest.mark.slow
+@measured
 def test_rows_are_tidy() -> None:
     table = rows(findings().values(), 8, 0)
 
