@@ -193,6 +193,20 @@ def running(pids: set[int]) -> set[int]:
     raise TimeoutError("nothing has begun")
 
 
+@pytest.mark.slow
+def test_a_package_of_the_same_name_nearby_is_not_taken_for_this_one(folder: Path) -> None:
+    """Workers are what their head is, in the folder of another checkout too."""
+
+    (folder / "isoexp").mkdir()
+    (folder / "isoexp" / "__init__.py").write_text("raise SystemExit('another isoexp')\n")
+    line = [Path(sys.executable).with_name("isoexp"), "train", "-m", *QUICK, "seed=0,1"]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "2 runs" in done.stdout
+    assert "another isoexp" not in done.stderr
+
+
 @pytest.mark.slow(40)
 def test_heads_that_share_a_sweep_and_are_killed(isoexp: Command, folder: Path) -> None:
     """Two commands share the runs of a sweep. One is killed, the other interrupted from its

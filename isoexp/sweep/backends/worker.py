@@ -34,13 +34,19 @@ def context() -> BaseContext:
     forkserver.set_forkserver_preload(
         ["isoexp.experiment.train", "isoexp.sweep.backends.processes"]
     )
-    if threading.current_thread() is not threading.main_thread():
+    in_main = threading.current_thread() is threading.main_thread()
+    # Ctrl-C is for the one who started it; this is passed on.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main else None
+    # Else it would import the isoexp of the folder it is started in, if that is a checkout.
+    path = os.pathsep.join(os.path.abspath(each) for each in sys.path)
+    kept = {key: os.environ.get(key) for key in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    os.environ.update(PYTHONPATH=path, PYTHONSAFEPATH="1")
+    try:
         forkserver.ensure_running()
-    else:  # Ctrl-C is for the one who started it; this is passed on
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            forkserver.ensure_running()
-        finally:
+    finally:
+        for key, value in kept.items():
+            os.environ.pop(key) if value is None else os.environ.update({key: value})
+        if in_main:
             signal.signal(signal.SIGINT, before)
 
     return multiprocessing.get_context("forkserver")
