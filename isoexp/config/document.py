@@ -84,13 +84,14 @@ def nodes(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
             yield from nodes(value, (*path, index))
 
 
-def leaves(config: Config) -> Iterator[tuple[str, Any]]:
+def leaves(config: Config, above: str = "") -> Iterator[tuple[str, Any]]:
     """Yields the dotted key and the value of each setting; a list is one value."""
 
-    for path, node in nodes(config):
-        within = any(isinstance(key, int) for key in path)
-        if not within and not isinstance(node, Mapping):
-            yield ".".join(map(str, path)), node
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def value_at(config: Config, key: str) -> Any:
