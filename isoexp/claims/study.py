@@ -12,7 +12,7 @@ from ..config.compose import expand
 from ..config.document import parse
 from ..config.groups import choices
 from ..errors import UserError, did_you_mean, one_line
-from ..experiment.job import Job, completed, prepare_all
+from ..experiment.job import Job, completed, prepare_all, refuse_idle
 from ..store.files import write_json
 from ..store.provenance import provenance
 from ..store.study import Study
@@ -212,7 +212,9 @@ class ClaimStudy:
             last["probe"] = "probe=none"
         try:
             jobs = expand([*last.values(), f"seed={','.join(map(str, seeds))}"], self.folders)
-            return [replace(job, shared=self.shared) for job in prepare_all(jobs)]
+            prepared = prepare_all(jobs)
+            refuse_idle(prepared)
+            return [replace(job, shared=self.shared) for job in prepared]
         except UserError as error:
             raise UserError(f"claim {self.claim.name}: arm {arm}: {error}") from error
 

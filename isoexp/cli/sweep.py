@@ -156,6 +156,9 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
 
     before = plan.runs - plan.todo
     print(f"{len(plan.jobs)} jobs, {plan.runs} runs, {before} done before", flush=True)
+    if plan.idle:
+        texts = ", ".join(dict.fromkeys(plan.idle))
+        print(f"done once, for their models have no part of it: {texts}", flush=True)
     if not plan.units:
         return
 

@@ -45,7 +45,7 @@ def train(options: Namespace) -> int:
     from ..config.build import check, with_targets
     from ..config.compose import compose
     from ..config.document import to_yaml
-    from ..experiment.job import prepare
+    from ..experiment.job import prepare, refuse_idle
 
     composed = compose(overrides, folders)
     if options.cfg:
@@ -55,6 +55,7 @@ def train(options: Namespace) -> int:
         return 0
 
     job = prepare(composed)
+    refuse_idle([job])
     if processes.rank() > 0:
         from ..experiment.train import follow
 

@@ -6,23 +6,27 @@ A job is checked as far as can be without torch. A finished run is found by its 
 __all__ = [
     "Aborted", "Advance", "AlreadyDone", "Ended", "Event", "HeldElsewhere", "Job", "Logged",
     "Probed", "ProbeFailed", "Resumed", "TwinTraining", "Unmeasured", "completed", "prepare",
-    "prepare_all", "undone", "validate",
+    "prepare_all", "refuse_idle", "undone", "validate",
 ]  # fmt: skip
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import __version__
 from ..config.build import build, check, targets, with_targets
 from ..config.composition import Composition
 from ..config.document import Config
+from ..config.groups import handed
 from ..config.settings import Settings
 from ..config.targets import sources
 from ..errors import UserError, one_line
-from ..store.identity import identities, identity, label, probe_identity, structure
+from ..store.identity import identities, identity, label, likeness, probe_identity, structure
 from ..store.run import Run
-from ..store.study import Study, find
+from ..store.study import Study, find, held
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -128,10 +132,14 @@ class Job:
     """A configuration that has been checked, and the identity of each of its runs.
 
     Arguments:
+        config: The configuration, without the groups of which the network has no part.
         fingerprint: A hash of the content of its data.
         identities: The identity of the run of each seed.
         probes: The identity of each probe's measurement, by the probe's name.
         sources: Hashes of the source of classes from outside that the numbers depend on.
+        network: A hash of what the network is built of.
+        held: The groups that models are handed of which it has a part.
+        idle: Overrides of groups of which the network has no part, which are left out.
         shared: Parts of a folder's name that all runs of a sweep would have.
     """
 
@@ -143,6 +151,9 @@ class Job:
     identities: dict[int, str]
     probes: dict[str, str]
     sources: Mapping[str, str]
+    network: str
+    held: tuple[str, ...]
+    idle: tuple[str, ...] = ()
     shared: frozenset[str] = frozenset()
 
     @cached_property
@@ -215,7 +226,7 @@ def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
     """
 
     fingerprint, probed = _once(_fingerprint), _once(_probe_identity)
-    source = _once(sources)
+    source, network = _once(sources), _once(_network)
 
     def one(composed: Composition) -> Job:
         settings = Settings.of(composed.config)
@@ -224,21 +235,44 @@ def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
             raise UserError("epochs and steps exclude each other: give one of them")
         config = with_targets(composed.config, composed.overrides)
         data = fingerprint(config["data"])
+        of = {k: config[k] for k in ("data", "model", *handed()) if config.get(k)}
+        key, groups = network((settings.study, of))
+        absent = {group for group in handed() if group not in groups}
+        config = {k: node for k, node in config.items() if k not in absent}
+        idle = [t for t in composed.overrides if re.split(r"[.=]", t.lstrip("+~"))[0] in absent]
         foreign = source(targets({k: node for k, node in config.items() if k != "probe"}))
         probes = config.get("probe") or {}
 
         return Job(
             config=config,
-            choices=composed.choices,
-            overrides=composed.overrides,
+            choices={k: name for k, name in composed.choices.items() if k not in absent},
+            overrides=tuple(text for text in composed.overrides if text not in idle),
             settings=settings,
             fingerprint=data,
             identities=identities(config, settings.members, data, foreign),
             probes={name: probed((name, node)) for name, node in probes.items()},
             sources=foreign,
+            network=key,
+            held=groups,
+            idle=tuple(idle),
         )
 
     return [one(composed) for composed in compositions]
+
+
+def refuse_idle(jobs: Sequence[Job]) -> None:
+    """Refuses to set what no network of these jobs has.
+
+    Raises:
+        UserError: If an override is of a group of which none has a part.
+    """
+
+    for job in jobs:
+        for text in job.idle:
+            group = re.split(r"[.=]", text.lstrip("+~"))[0]
+            if not any(group in other.config for other in jobs):
+                model = job.choices.get("model")
+                raise UserError(f"model={model} takes no {group}: leave {text} out")
 
 
 def undone(jobs: Iterable[Job]) -> list[dict[int, str]]:
@@ -313,6 +347,27 @@ def _probe_identity(named: tuple[str, Config]) -> str:
         raise UserError(f"probe.{name} must have settings, got {node!r}")
 
     return probe_identity(node, sources(targets({"probe": {name: node}})))
+
+
+def _network(given: tuple[Path, Config]) -> tuple[str, tuple[str, ...]]:
+    """Returns a hash of what networks are built of, and the groups of which they have a part.
+
+    A network that cannot be built has all: `validate` tells the reason.
+    """
+
+    folder, config = given
+    key = likeness(config, sources=sources(targets(config)), version=__version__)
+    known = held(folder, key)
+    if known is None:
+        from . import lab
+
+        try:
+            check(config)
+            known = lab.held(config)
+        except Exception:
+            known = tuple(handed())
+
+    return key, known
 
 
 def _fingerprint(node: Config) -> str:

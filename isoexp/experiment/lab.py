@@ -1,6 +1,6 @@
 """The lab: every object that one configuration asks for, built and ready."""
 
-__all__ = ["Lab"]
+__all__ = ["Lab", "held"]
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
@@ -40,6 +40,9 @@ BUILT = {
 }
 """The fields of a lab that are built from a group, by the group."""
 
+Shapes = tuple[tuple[int, ...], int | tuple[int, int]]
+"""The shape of an input and the number of outputs; (steps, number) where each step is answered."""
+
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
 
 
@@ -51,7 +54,7 @@ class Lab:
         splits: The data, as tensors (x, y) on the device, by the name of the split.
         build_model: Builds a network; it takes the shape of an input and the number of outputs,
             as `inputs` and `outputs`, or neither.
-        shape: That shape and that number; (steps, number) where a sequence is answered at each.
+        shape: That shape and that number.
         build_optimizer: Builds the optimizer of given tensors.
         schedule: The factor of the learning rate at update i of n.
         clip: Bounds gradients in place, and returns their norms before.
@@ -61,7 +64,7 @@ class Lab:
     settings: Settings
     splits: dict[str, tuple[Tensor, Tensor]]
     build_model: Callable[..., nn.Module]
-    shape: tuple[tuple[int, ...], int | tuple[int, int]]
+    shape: Shapes
     build_optimizer: BuildOptimizer
     schedule: Callable[[int, int], float]
     clip: Callable[[Sequence[Tensor]], Tensor | None]
@@ -88,10 +91,7 @@ class Lab:
         lab = cls(
             settings=settings,
             splits=tensors,
-            shape=(
-                splits.inputs,
-                (splits.answers[0], splits.outputs) if splits.answers else splits.outputs,
-            ),
+            shape=_shape(splits),
             device=device,
             factors=splits.factors,
             **_built(config, BUILT),
@@ -151,17 +151,10 @@ class Lab:
     def _model(self) -> Any:
         return getattr(self.build_model, "func", self.build_model)
 
-    @cached_property
-    def _takes(self) -> set[str]:
-        return takes(self.build_model)
-
     def network(self, seed: int) -> nn.Module:
         """Returns the untrained network of a seed, the same wherever it is built."""
 
-        inputs, outputs = self.shape
-        with seeded(seed, "weights"):
-            known = {"inputs": inputs, "outputs": outputs}
-            network = self.build_model(**{k: v for k, v in known.items() if k in self._takes})
+        network = _network(self.build_model, self.shape, seed)
 
         return network.to(self.device, DTYPES[self.settings.precision])
 
@@ -186,7 +179,7 @@ class Lab:
         rows = min(2, len(data) % self.settings.batch_size or self.settings.batch_size)
         part = "activation"
         try:
-            for part in _by_width():
+            for part in filter(config.get, _by_width()):
                 build(config, part)(WIDTH)
             part = "model"
             network = self.network(self.settings.members[0])
@@ -230,6 +223,54 @@ class Lab:
             )
 
 
+def held(config: Config) -> tuple[str, ...]:
+    """Returns the groups that models are handed of which the network has a part.
+
+    A network is built, and tells: it has a part of a form if a module of it was made by that form,
+    or if the form is none that makes modules, as an init, and was called.
+    """
+
+    made: dict[str, list[Any]] = {group: [] for group in handed()}
+
+    def watched(group: str, form: Callable[..., Any]) -> Callable[..., Any]:
+        def make(*arguments: Any, **named: Any) -> Any:
+            made[group].append(form(*arguments, **named))
+            return made[group][-1]
+
+        return make
+
+    splits, _ = _load(to_yaml(config["data"]), torch.device("cpu"), "float32")
+    model = _built(config, ["model"])["build_model"]
+    given = {k: watched(k, form) for k, form in model.keywords.items() if k in made}
+    if "forms" in model.keywords:
+        forms = model.keywords["forms"]
+        own = {k: watched(k, form) for k, form in forms._asdict().items() if k in made}
+        given["forms"] = forms._replace(**own)
+    network = _network(partial(model, **given), _shape(splits), 0)
+
+    modules = set(network.modules())
+    parts = {
+        group: [each for each in every if not isinstance(each, nn.Module) or each in modules]
+        for group, every in made.items()
+    }
+
+    return tuple(group for group, every in parts.items() if every)
+
+
+def _network(model: Callable[..., nn.Module], shape: Shapes, seed: int) -> nn.Module:
+    """Returns the untrained network of a seed, the same wherever it is built."""
+
+    known = dict(zip(("inputs", "outputs"), shape, strict=True))
+    with seeded(seed, "weights"):
+        return model(**{k: v for k, v in known.items() if k in takes(model)})
+
+
+def _shape(splits: Splits) -> Shapes:
+    answers = (splits.answers[0], splits.outputs) if splits.answers else splits.outputs
+
+    return splits.inputs, answers
+
+
 def _built(config: Config, parts: Collection[str]) -> dict[str, Any]:
     found = {
         field: build(config, part) if config.get(part) else {}
@@ -238,8 +279,8 @@ def _built(config: Config, parts: Collection[str]) -> dict[str, Any]:
     }
     model: Any = found.get("build_model")
     if model is not None and "forms" in takes(model):
-        forms = Forms(*(build(config, part) for part in ("activation", "norm", "init", "dropout")))
-        found["build_model"] = partial(model, forms=forms)
+        given = {part: build(config, part) for part in Forms._fields if config.get(part)}
+        found["build_model"] = partial(model, forms=Forms(**given))
 
     return found
 

@@ -18,7 +18,7 @@ from .. import processes
 from ..config.build import check
 from ..errors import UserError
 from ..store.lock import Busy, acquire
-from ..store.study import find
+from ..store.study import find, remember
 from .job import Aborted, AlreadyDone, Ended, Event, HeldElsewhere, Job, completed, undone
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def _acquired(
             continue
         except OSError as error:
             raise UserError(f"cannot write to {study}: {error}") from error
+        remember(study, job.network, job.held)
 
         if job.done(run) and not job.settings.force:  # by another process, just now
             yield AlreadyDone(run)

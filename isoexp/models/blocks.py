@@ -24,6 +24,10 @@ Shape = Sequence[int]
 """The shape of one sample, without the axis of samples."""
 
 
+def _as_torch(layer: nn.Module) -> None:
+    """Leaves the weights as torch draws them."""
+
+
 class Convolution(nn.Conv2d):
     """A convolution of features along the last axis: the channels are the vector at a position."""
 
@@ -34,9 +38,9 @@ class Convolution(nn.Conv2d):
 class Forms(NamedTuple):
     """The functional forms that a model is handed; the model itself says whether it has biases."""
 
-    activation: Build
-    norm: Build
-    init: Init
+    activation: Build = nn.Identity
+    norm: Build = nn.Identity
+    init: Init = _as_torch
     dropout: Build = nn.Identity
     bias: bool = True
 

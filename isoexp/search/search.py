@@ -14,7 +14,7 @@ from ..config.compose import expand
 from ..config.fields import checked
 from ..config.overrides import names_probe
 from ..errors import UserError
-from ..experiment.job import Job, prepare, prepare_all, validate
+from ..experiment.job import Job, prepare, prepare_all, refuse_idle, validate
 from ..store.tables import SCORES
 from .space import Parameter, parameters
 
@@ -146,6 +146,7 @@ class Search:
         """
 
         firsts, lasts = self._corners(0), self._corners(-1)
+        refuse_idle(self.jobs(*firsts, *lasts))
         try:
             validate(self.jobs(*firsts))
         except UserError:

@@ -98,9 +98,15 @@ def identities(
 def structure(config: Mapping[str, Any]) -> str:
     """Returns a hash of all that networks trained as one must share: no real number, no seed."""
 
+    return likeness(config, device=config["device"], compile=config["compile"])
+
+
+def likeness(config: Mapping[str, Any], **facts: Any) -> str:
+    """Returns a hash of a configuration but for its real numbers and its seed, and of facts."""
+
     own = {key: _shape(value) for key, value in leaves(config) if counts(key) and key != "seed"}
 
-    return _hash({**own, "device": config["device"], "compile": config["compile"]}, 8)
+    return _hash({**own, **facts}, 8)
 
 
 def _shape(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """The runs of a study, and those below a folder, as they are found."""
 
-__all__ = ["Study", "find", "find_run", "find_runs", "runs_below"]
+__all__ = ["Study", "find", "find_run", "find_runs", "held", "remember", "runs_below"]
 
 import os
 import re
@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from .files import files_below
+from .files import append_line, files_below, read_lines
 from .run import Run
 
 IDENTITY = re.compile(r"-(?=([0-9a-f]{8}))")
 """What an identity in the name of a folder begins with."""
+
+NETWORKS = "networks.jsonl"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,21 @@ class Study:
                 return run
 
         return None
+
+
+def held(study: Path, network: str) -> tuple[str, ...] | None:
+    """Returns the groups of which networks of a study have a part, if one was built before."""
+
+    known = {line["network"]: line["held"] for line in read_lines(study / NETWORKS)}
+
+    return tuple(known[network]) if network in known else None
+
+
+def remember(study: Path, network: str, groups: Sequence[str]) -> None:
+    """Notes of which groups networks have a part: finished runs are then found without torch."""
+
+    if held(study, network) is None:
+        append_line(study / NETWORKS, {"network": network, "held": list(groups)})
 
 
 def find(study: Path, identity: str) -> Run | None:

@@ -16,7 +16,7 @@ from typing import Any
 from ..config.axes import SweepSettings
 from ..config.compose import compose, expand
 from ..config.overrides import names_probe
-from ..experiment.job import Job, prepare_all, undone, validate
+from ..experiment.job import Job, prepare_all, refuse_idle, undone, validate
 from ..processes import cores
 from ..store.identity import parts
 from .backends.worker import context
@@ -43,6 +43,8 @@ class Plan:
         threads: The threads of each worker: one, as of a run by itself, or its last bits would be
             others; a share of the cores beside a device.
         devices: The CUDA devices that workers share.
+        idle: Overrides by which jobs are no other than those of the plan, since their networks
+            have no part of them.
     """
 
     jobs: list[Job]
@@ -51,6 +53,7 @@ class Plan:
     threads: int
     devices: tuple[str, ...]
     settings: SweepSettings
+    idle: tuple[str, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -85,16 +88,21 @@ def plan(
         UserError: If any job is impossible; none has started then.
     """
 
-    return planned(prepare_all(expand(overrides, folders)), workers)
+    jobs = prepare_all(expand(overrides, folders))
+    refuse_idle(jobs)
+
+    return planned(jobs, workers)
 
 
 def planned(every: Iterable[Job], workers: int | None = None) -> Plan:
     """Returns the plan of jobs, at least one, as `plan`."""
 
     found: dict[Any, Job] = {}  # what two jobs would both compute is planned once
+    idle = []
     for job in map(as_asked, every):
         what = (job.settings.study, *job.identities.values(), *job.probes.items())
-        found.setdefault(what, job)
+        if found.setdefault(what, job) is not job:
+            idle += job.idle
     jobs = list(found.values())
     jobs = jobs if any(job.shared for job in jobs) else labelled(jobs)
 
@@ -102,7 +110,7 @@ def planned(every: Iterable[Job], workers: int | None = None) -> Plan:
     todo = [replace(job, identities=identities) for job, identities in left if identities]
     settings = SweepSettings.of(jobs[0].config["sweep"])
     if not todo:
-        return Plan(jobs, [], 1, 1, (), settings)
+        return Plan(jobs, [], 1, 1, (), settings, tuple(idle))
 
     if not workers:
         context()  # what workers are forked from imports torch while this process does
@@ -113,7 +121,7 @@ def planned(every: Iterable[Job], workers: int | None = None) -> Plan:
 
     threads = max(1, cores() // workers) if devices else 1
 
-    return Plan(jobs, units, min(workers, len(units)), threads, devices, settings)
+    return Plan(jobs, units, min(workers, len(units)), threads, devices, settings, tuple(idle))
 
 
 def labelled(jobs: Sequence[Job]) -> list[Job]:

@@ -18,7 +18,7 @@ from torch import nn
 
 
 class Gate(nn.Module):
-    def __init__(self, width, factor):
+    def __init__(self, width, factor, floor=0):
         super().__init__()
         self.factor = factor
 

@@ -26,6 +26,7 @@ from ...experiment.job import (
     HeldElsewhere,
     prepare,
     prepare_all,
+    refuse_idle,
     undone,
     validate,
 )
@@ -45,6 +46,7 @@ def launch(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
     if not any(text.lstrip("+~").startswith("hydra/sweeper") for text in overrides):
         own = [text for text in overrides if not of_hydra(text)]
         jobs = [as_asked(job) for job in prepare_all(expand(own, folders))]
+        refuse_idle(jobs)
         if SweepSettings.of(jobs[0].config["sweep"]).combines:
             raise UserError("sweep.zip, union and exclude are not known to launchers of Hydra's")
         validate(job for job, left in zip(jobs, undone(jobs), strict=True) if left)
