@@ -68,6 +68,7 @@ def show(options: Namespace) -> int:
     state = run.state
     facts = read_json(run.folder / "provenance.json")
     code = facts.get("code") or {}
+    changed = code.get("diff") or code.get("withheld")
 
     print(run.folder)
     lines = {
@@ -78,7 +79,7 @@ def show(options: Namespace) -> int:
         "device": f"{facts.get('device', '')}, {facts.get('threads', '')} thread(s)",
         "versions": ", ".join(f"{k} {v}" for k, v in facts.get("versions", {}).items()),
         "probes": ", ".join(state.get("probes") or {}),
-        "code": f"{code.get('commit', '')}{' and uncommitted changes' if code.get('diff') else ''}",
+        "code": f"{code.get('commit', '')}{' and uncommitted changes' if changed else ''}",
     }
     print(aligned({key: value for key, value in lines.items() if value}))
     tables = _without_figures(run)

@@ -92,4 +92,6 @@ def commit(known: Mapping[str, Any] | None) -> str:
     if not known:
         return "installed, no repository"
 
-    return str(known.get("commit"))[:12] + (" and uncommitted changes" if known.get("diff") else "")
+    changed = known.get("diff") or known.get("withheld")
+
+    return str(known.get("commit"))[:12] + (" and uncommitted changes" if changed else "")

@@ -32,14 +32,14 @@ def add_start(run: Run, **facts: Any) -> None:
 
     known = provenance()
     code = known["code"] or {}
-    diff = code.get("diff", "")
+    dirty = "".join([code.get("diff", ""), *sorted(known["uncommitted"].values())])
     line = {
         "time": time.time(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "command": known["command"],
         "commit": code.get("commit"),
-        "diff": hashlib.blake2b(diff.encode(), digest_size=8).hexdigest() if diff else None,
+        "diff": hashlib.blake2b(dirty.encode(), digest_size=8).hexdigest() if dirty else None,
         "versions": known["versions"],
         **facts,
         "before": run.state.get("before"),
