@@ -4,7 +4,7 @@ The generator of a stream is seeded by a hash of (seed, name), so that adding a 
 of dropout, leaves the weights and the order of the data as they were.
 """
 
-__all__ = ["seeded", "stream", "stream_seed"]
+__all__ = ["reseed_torch", "seeded", "stream", "stream_seed"]
 
 import hashlib
 from collections.abc import Iterator
@@ -32,11 +32,20 @@ def stream(seed: int, *name: str | int) -> torch.Generator:
 
 @contextmanager
 def seeded(seed: int, *name: str | int) -> Iterator[None]:
-    """Sets torch's global CPU generator to a stream, for code that draws from it; then restores it.
+    """Sets torch's global generators to a stream, for code that draws from them, and restores them.
 
     PyTorch's modules draw their first weights from the global generator and take no other.
     """
 
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(stream_seed(seed, *name))
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=devices):
+        reseed_torch(seed, *name)
         yield
+
+
+def reseed_torch(seed: int, *name: str | int) -> None:
+    """Sets torch's global generators, of the CPU and of CUDA, to the start of a stream."""
+
+    torch.default_generator.manual_seed(stream_seed(seed, *name))
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(stream_seed(seed, *name))

@@ -31,7 +31,7 @@ from .ensemble import Ensemble
 from .optimizers import step as update
 from .parallel import mean_, share
 from .regularizers import NoRegularizer, Regularizer
-from .streams import stream, stream_seed
+from .streams import reseed_torch, seeded, stream, stream_seed
 
 NO_REGULARIZER = NoRegularizer()
 
@@ -197,7 +197,8 @@ def fit(
         steps: The number n of updates of a whole training.
         start: The number of updates made before.
         seeds: The seed of each network's noise, 0 … K − 1 unless given: each update draws from a
-            stream of its own, so that a resumed training draws the same.
+            stream of its own, so that a resumed training draws the same. A network by itself may
+            draw from torch's global generators too, which are left at the stream of the update.
         regularizer: The penalty added to the loss of each network.
     """
 
@@ -217,6 +218,8 @@ def fit(
         ensemble.train()  # the caller may have evaluated the networks meanwhile
         ensemble.zero_grad()
         ensemble.seed_noise([stream_seed(seed, "forward", index) for seed in seeds])
+        if ensemble.size == 1:  # together, networks may not draw from torch's generators
+            reseed_torch(seeds[0], "torch", index)
 
         outputs = ensemble(x)
         losses = objective.losses(outputs, x, y).mean(dim=1)
@@ -241,7 +244,10 @@ def fit(
 def evaluate(
     ensemble: Ensemble, x: Samples, y: Samples, objective: Objective
 ) -> tuple[Float[Tensor, " K"], Float[Tensor, " K"]]:
-    """Returns the mean loss and the mean score of each network, in float64."""
+    """Returns the mean loss and the mean score of each network, in float64.
+
+    What a network draws from torch's global generators is the same each time.
+    """
 
     ensemble.train(False)
     first = x if isinstance(x, Tensor) else x[0]
@@ -249,11 +255,12 @@ def evaluate(
     losses = torch.zeros(ensemble.size, dtype=torch.float64)
     scores = torch.zeros_like(losses)
 
-    for i in range(0, len(first), rows):
-        a, b = (_sliced(samples, i, i + rows, ensemble.size) for samples in (x, y))
-        outputs = ensemble(a)
-        losses += objective.losses(outputs, a, b).cpu().double().sum(dim=1)
-        scores += objective.scores(outputs, a, b).cpu().double().sum(dim=1)
+    with seeded(0, "evaluate"):
+        for i in range(0, len(first), rows):
+            a, b = (_sliced(samples, i, i + rows, ensemble.size) for samples in (x, y))
+            outputs = ensemble(a)
+            losses += objective.losses(outputs, a, b).cpu().double().sum(dim=1)
+            scores += objective.scores(outputs, a, b).cpu().double().sum(dim=1)
 
     return losses / len(first), scores / len(first)
 

@@ -102,6 +102,48 @@ def test_it_resumes_rather_than_starting_afresh(checkpoints: None) -> None:
     assert first.step == 4
 
 
+@pytest.mark.parametrize("layer", ["nn.Dropout(0.5)", "AlwaysOn()"])
+def test_what_draws_from_the_generators_of_torch_is_reproducible(
+    layer: str, folder: Path, monkeypatch: pytest.MonkeyPatch, checkpoints: None
+) -> None:
+    """Modules of torch's own know no stream: each update sets theirs."""
+
+    name = f"drawing{len(layer)}"
+    (folder / f"{name}.py").write_text(DRAWING.replace("LAYER", layer))
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("ISOEXP_ALLOW", name)
+    words = (*TINY, "epochs=3", "probe=none", f"model._target_={name}.Net")
+
+    torch.manual_seed(1)
+    run(*words, "out=whole")
+    torch.manual_seed(2)
+    run(*words, "out=again")
+    with killed_after(4):
+        run(*words, "out=killed")
+    torch.manual_seed(3)
+    run(*words, "out=killed")
+
+    assert_equal(Path("whole"), Path("again"))
+    assert_equal(Path("whole"), Path("killed"))
+    run(*words, "seed=1", "out=other")
+    with pytest.raises(AssertionError):
+        assert_equal(Path("whole"), Path("other"))
+
+
+DRAWING = """
+from torch import nn
+from torch.nn import functional as F
+
+class AlwaysOn(nn.Module):
+    def forward(self, x):
+        return F.dropout(x, 0.5, training=True)
+
+class Net(nn.Sequential):
+    def __init__(self, inputs, outputs):
+        super().__init__(nn.Linear(inputs[0], 16), nn.Tanh(), LAYER, nn.Linear(16, outputs))
+"""
+
+
 KILLED = """
 import sys, time
 from isoexp.cli import main
