@@ -74,6 +74,15 @@ class Run:
         write_json(self.folder / "stop.json", {"reason": reason})
 
     @property
+    def mates(self) -> list[str]:
+        """The identities of the runs, this one among them, that it goes on to be trained with."""
+
+        state = self.state
+        over = state.get("state") == "completed" or str(state.get("reason")).startswith("diverged")
+
+        return [] if over else list(state.get("together") or [])
+
+    @property
     def last_end(self) -> dict[str, Any] | None:
         """How the last start of the run ended; None before one has."""
 

@@ -161,7 +161,10 @@ class _Sweep:
 
         if again:
             left_over = replace(unit, jobs=tuple(again))
-            units = halves(left_over) if shared else [left_over]
+            # A process may die of another cause. Trained otherwise, last bits would be others.
+            whole = outcome.died and not unit.died
+            left_over = replace(left_over, died=unit.died or outcome.died)
+            units = halves(left_over) if shared and not whole else [left_over]
             self.waiting.extendleft(reversed(units))
             if reasons:
                 yield Retried(len(again), next(iter(reasons)))

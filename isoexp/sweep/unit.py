@@ -10,10 +10,12 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..errors import UserError, one_line
 from ..experiment.job import Job
 from ..experiment.run import execute
+from ..store.study import Study
 from .pace import Pace
 
 
@@ -23,11 +25,13 @@ class Unit:
 
     Arguments:
         fresh: Whether its process is to do nothing else.
+        died: Whether a process that did it has died.
     """
 
     jobs: tuple[Job, ...]
     pace: Pace
     fresh: bool = False
+    died: bool = False
 
     @property
     def networks(self) -> int:
@@ -50,11 +54,13 @@ class Outcome:
         reason: Why it was not gone through, in one line; None if it was.
         details: All that is known of the reason: a traceback, or the last lines printed.
         final: Whether another attempt would end in the same way.
+        died: Whether its process died, which need not be its fault.
     """
 
     reason: str | None = None
     details: str = ""
     final: bool = False
+    died: bool = False
 
 
 def bundles(
@@ -63,14 +69,16 @@ def bundles(
     """Cuts jobs into units, the longest first.
 
     Runs of one structure go together: as many as its pace says, but fewer where a worker would be
-    left without work.
+    left without work. Those that were begun together stay so, for their last bits.
     """
 
     # One run may be in two studies, or be asked for with two sets of probes: not in one unit.
     kinds: dict[tuple[str, ...], list[Job]] = {}
-    for job in jobs:
+    begun: dict[tuple[str, ...], list[Job]] = {}
+    for job, mates in _with_mates(jobs):
         kind = (job.structure, str(job.settings.study), *job.probes.values())
-        kinds.setdefault(kind, []).append(job)
+        parts = begun if mates else kinds
+        parts.setdefault((*kind, *mates), []).append(job)
     costs = {k: _networks(g) * (paces[k[0]].training_s or 1.0) for k, g in kinds.items()}
 
     units = []
@@ -79,8 +87,24 @@ def bundles(
         pace = paces[kind[0]]
         most = min(pace.most, -(-_networks(group) // shares))
         units += [Unit(tuple(part), pace, fresh) for part in _parts(group, most)]
+    units += [Unit(tuple(group), paces[kind[0]], fresh) for kind, group in begun.items()]
 
     return sorted(units, key=lambda unit: unit.training_s, reverse=True)
+
+
+def _with_mates(jobs: Iterable[Job]) -> Iterator[tuple[Job, tuple[str, ...]]]:
+    """Yields jobs, each with the identities of the runs that its own were begun with, if any."""
+
+    studies: dict[Path, Study] = {}
+    for job in jobs:
+        folder = job.settings.study
+        study = studies.get(folder) or studies.setdefault(folder, Study.of(folder))
+        own: dict[tuple[str, ...], dict[int, str]] = {}
+        for seed, identity in job.identities.items():
+            run = None if job.settings.force else study.find(identity)
+            own.setdefault(tuple(run.mates if run else ()), {})[seed] = identity
+        for mates, identities in own.items():
+            yield replace(job, identities=identities), mates
 
 
 def halves(unit: Unit) -> list[Unit]:

@@ -162,10 +162,10 @@ def test_interrupted_by_ctrl_c(isoexp: Command, monkeypatch: pytest.MonkeyPatch)
 LONG = (*TINY, "probe=none", "steps=1200", "seed=range(0,4)", "sweep.batch=1", "sweep.workers=1")
 
 
-def head(folder: Path) -> subprocess.Popen[str]:
+def head(folder: Path, *words: str) -> subprocess.Popen[str]:
     """Starts a sweep, in a group of processes as a shell makes one."""
 
-    command = [sys.executable, "-m", "isoexp", "train", "-m", *LONG]
+    command = [sys.executable, "-m", "isoexp", "train", "-m", *(words or LONG)]
 
     return subprocess.Popen(
         command,
@@ -191,6 +191,26 @@ def running(pids: set[int]) -> set[int]:
         time.sleep(0.02)
 
     raise TimeoutError("nothing has begun")
+
+
+@pytest.mark.slow
+def test_a_killed_worker_changes_no_bit(isoexp: Command, folder: Path) -> None:
+    """Networks that it trained as one go on as one; so they do where all is killed."""
+
+    words = [each for each in LONG if not each.startswith("sweep.batch")] + ["sweep.batch=4"]
+    with head(folder, *words, "name=worker") as one:
+        os.kill(running(set()).pop(), signal.SIGKILL)
+        assert one.wait(timeout=60) == 0
+    with head(folder, *words, "name=all") as two:
+        running({0})
+        os.killpg(two.pid, signal.SIGKILL)
+    assert isoexp("train", "-m", *words, "name=all").code == 0
+    assert isoexp("train", "-m", *words, "name=whole").code == 0
+
+    aside = ["time_s", "study"]
+    tables = [package.read(f"runs/{n}").drop(columns=aside) for n in ("whole", "worker", "all")]
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
 
 
 @pytest.mark.slow

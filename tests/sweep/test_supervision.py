@@ -193,6 +193,23 @@ def test_of_a_killed_process_the_runs_are_halved_and_no_attempt_is_counted(tmp_p
     assert ends(events) == [(k, None) for k in range(6)]
 
 
+def test_what_a_process_did_that_died_stays_together_once(tmp_path: Path) -> None:
+    """It may have died of another cause, and trained apart its networks have other last bits."""
+
+    def survive(unit: Unit) -> Returned:
+        every = [(job, seed) for job in unit.jobs for seed in job.identities]
+        if len(backend.sent) < 3:
+            done(*every[0])
+            return unit, Outcome("its process was killed", died=True)
+        return each(done)(unit)
+
+    backend = Fake(survive)
+    events = list(run([unit(tmp_path, 6)], backend, replace(SETTINGS, retries=0)))
+
+    assert backend.sent == [[0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5], [2, 3], [4, 5]]
+    assert ends(events) == [(k, None) for k in range(6)]
+
+
 @pytest.mark.parametrize("culprit", [0, 3])
 def test_one_of_a_group_spoils_itself_alone(culprit: int, tmp_path: Path) -> None:
     """An exception, as of memory, ends all of a group: halves tell whose it was."""

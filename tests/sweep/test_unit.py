@@ -9,7 +9,7 @@ import pytest
 from isoexp.sweep.pace import Pace
 from isoexp.sweep.unit import Unit, bundles, halves
 
-from .jobs import jobs, seeds
+from .jobs import jobs, seeds, written
 
 
 def sizes(units: list[Unit]) -> list[int]:
@@ -59,6 +59,26 @@ def test_one_run_of_two_studies_is_not_trained_with_itself(tmp_path: Path) -> No
     units = bundles([*here, *there], {here[0].structure: Pace(64)}, 1)
 
     assert [seeds(unit) for unit in units] == [[0, 1], [0, 1]]
+
+
+def test_what_was_begun_together_stays_together(tmp_path: Path) -> None:
+    """Whatever the pace says now; what has ended, or is to be repeated, is no mate any more."""
+
+    every = jobs(tmp_path, 8)
+    paces = {every[0].structure: Pace(4)}
+    for group in ((0, 5, 6), (1, 7), (2, 3)):
+        mates = [every[k].identities[k] for k in group]
+        for k in group:
+            written(every[k], k, "interrupted", together=mates)
+    written(every[7], 7, "completed", together=None)
+    for k in (2, 3):
+        written(every[k], k, "failed", reason="diverged at update 3 of 9")
+
+    units = bundles([job for job in every if 7 not in job.identities], paces, 1)
+    assert sorted(seeds(unit) for unit in units) == [[0, 5, 6], [1], [2, 3, 4]]
+
+    again = [replace(job, settings=replace(job.settings, force=True)) for job in every]
+    assert sizes(bundles(again, paces, 1)) == [4, 4]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, [1]), (2, [1, 1]), (5, [3, 2])])

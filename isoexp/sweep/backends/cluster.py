@@ -41,7 +41,7 @@ class Cluster:
     def _lose(self, unit: Unit, reason: str, details: str = "") -> None:
         """Notes that the process of a unit is gone; the unit comes back when that is certain."""
 
-        self._lost[unit] = (Outcome(reason, details), time.monotonic())
+        self._lost[unit] = (Outcome(reason, details, died=True), time.monotonic())
 
     def _found_lost(self) -> list[tuple[Unit, Outcome]]:
         """Returns the units whose process is gone and whose runs are free to be tried again.

@@ -161,7 +161,7 @@ class Workers:
         last = f"; it last said: {(crash or lines)[-1].strip()}" if lines else ""
         reason = f"its process {_ended(slot.process.exitcode)}{last}"
 
-        return unit, Outcome(reason, printed)
+        return unit, Outcome(reason, printed, died=True)
 
     def _end(self, *slots: "_Slot | None") -> None:
         ending = [slot for slot in slots if slot is not None]

@@ -213,7 +213,7 @@ def _outcome(job: Any) -> Outcome:
     lines = [line for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(("-", "You can", " "))]
 
-    return Outcome(told[-1] if told else lines[0], _printed(job))
+    return Outcome(told[-1] if told else lines[0], _printed(job), died=True)
 
 
 def _printed(job: Any) -> str:
