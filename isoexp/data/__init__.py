@@ -4,6 +4,7 @@ from .base import Factor as Factor
 from .base import Source as Source
 from .base import Split as Split
 from .base import Splits as Splits
+from .contract import checked as checked
 from .images import CIFAR10 as CIFAR10
 from .images import CIFAR100 as CIFAR100
 from .images import EMNIST as EMNIST

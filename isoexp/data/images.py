@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import UserError
-from .base import Source, Split, Splits, carve, digest_files
+from .base import Source, Split, Splits, carve, carve_classes, digest_files
 
 NETWORK_TIMEOUT_S = 15.0
 
@@ -268,8 +268,7 @@ class ImageFolder(Source):
         splits = [self._read(part, names) for part in parts]
 
         if len(splits) == 1:
-            fifth = max(1, len(splits[0].x) // 5)
-            valid, test, train = carve(*splits[0], fifth, fifth)
+            valid, test, train = carve_classes(*splits[0], 2)
             splits = [train, valid, test]
 
         return Splits(*splits, outputs=len(names))
