@@ -22,11 +22,10 @@ from typing import Any
 from ..config.document import leaves
 from ..config.groups import GROUPS, counted, counts, defaults, is_neutral
 
-NUMBERS = 3
+NUMBERS = 2
 """Raised when a change of the package makes the same configuration compute other numbers.
 
 2: a configuration no longer repeats in its model the forms that the model is handed.
-3: the targets of a regression are standardised by the training split.
 """
 
 PROBES = 1
