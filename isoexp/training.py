@@ -19,6 +19,7 @@ __all__ = [
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -59,6 +60,12 @@ class Objective(Protocol):
         """Returns a number a sample whose mean is the score, for each network."""
         ...
 
+    def in_units(
+        self, losses: Tensor, outputs: Tensor, x: Tensor, y: Tensor
+    ) -> Float[Tensor, "K batch"]:
+        """Returns the losses in the units of the data."""
+        ...
+
 
 class Classification:
     """Cross-entropy, the mean over the steps that have a class; the score is the accuracy."""
@@ -88,20 +95,40 @@ class Classification:
 
         return right.view(*y.shape[:2], -1).mean(dim=-1)
 
+    def in_units(
+        self, losses: Tensor, outputs: Tensor, x: Tensor, y: Tensor
+    ) -> Float[Tensor, "K batch"]:
+        return losses
+
 
 class Regression:
-    """Mean squared error; the score is R² = 1 − error / variance, the mean one of target values."""
+    """Mean squared error; the score is R² = 1 − error / variance, each a mean over target values.
+
+    What is minimised is the error of standardised targets, in which each value counts alike; what
+    is told is error and R² in the targets' own units.
+
+    Arguments:
+        variance: That of the targets in their own units; NaN of constant ones, as R² is then.
+        units: What a step of one in each value of a target is in the target's own units; nothing
+            if targets are in them.
+    """
 
     score = "r2"
 
-    def __init__(self, variance: float = 1.0) -> None:
+    def __init__(self, variance: float = 1.0, units: Sequence[float] = ()) -> None:
         self.variance = variance
+        self.units = list(units)
 
     @classmethod
-    def on(cls, x: Tensor, y: Tensor) -> "Regression":
+    def on(cls, x: Tensor, y: Tensor, units: Sequence[float] = ()) -> "Regression":
         """Returns the objective for the R² of a split: variance is about the split's own mean."""
 
-        return cls(cls().target(x, y).cpu().double().var(dim=0, correction=0).mean().item())
+        target = cls().target(x, y).cpu().double()
+        target = target * torch.tensor(units, dtype=torch.float64) if units else target
+        varies = target.amax(dim=0) > target.amin(dim=0)  # not by a mean that was rounded
+        variance = target.var(dim=0, correction=0).where(varies, 0).mean().item()
+
+        return cls(variance if variance > 0 else nan, units)
 
     def target(self, x: Tensor, y: Tensor) -> Tensor:
         return y
@@ -110,7 +137,17 @@ class Regression:
         return (outputs - self.target(x, y)).square().flatten(2).mean(dim=-1)
 
     def scores(self, outputs: Tensor, x: Tensor, y: Tensor) -> Float[Tensor, "K batch"]:
-        return 1 - self.losses(outputs, x, y) / self.variance
+        return 1 - self.in_units(self.losses(outputs, x, y), outputs, x, y) / self.variance
+
+    def in_units(
+        self, losses: Tensor, outputs: Tensor, x: Tensor, y: Tensor
+    ) -> Float[Tensor, "K batch"]:
+        if not self.units:
+            return losses
+        like = {"dtype": outputs.dtype, "device": outputs.device}
+        units = torch.stack([torch.as_tensor(unit, **like) for unit in self.units])
+
+        return (units * (outputs - self.target(x, y))).square().flatten(2).mean(dim=-1)
 
 
 class Reconstruction(Regression):
@@ -222,12 +259,14 @@ def fit(
             reseed_torch(seeds[0], "torch", index)
 
         outputs = ensemble(x)
-        losses = objective.losses(outputs, x, y).mean(dim=1)
+        each_loss = objective.losses(outputs, x, y)
+        losses = each_loss.mean(dim=1)
         penalties = regularizer(ensemble.weights(), ensemble.activations)
         total = losses if penalties is None else losses + penalties
         total.sum().backward()
 
-        outputs, losses = outputs.detach(), losses.detach()
+        outputs = outputs.detach()
+        losses = objective.in_units(each_loss.detach(), outputs, x, y).mean(dim=1)
         scores = objective.scores(outputs, x, y).mean(dim=1)
         added = [] if penalties is None else [penalties.detach()]
         if share() is not None:
@@ -259,7 +298,8 @@ def evaluate(
         for i in range(0, len(first), rows):
             a, b = (_sliced(samples, i, i + rows, ensemble.size) for samples in (x, y))
             outputs = ensemble(a)
-            losses += objective.losses(outputs, a, b).cpu().double().sum(dim=1)
+            each = objective.in_units(objective.losses(outputs, a, b), outputs, a, b)
+            losses += each.cpu().double().sum(dim=1)
             scores += objective.scores(outputs, a, b).cpu().double().sum(dim=1)
 
     return losses / len(first), scores / len(first)

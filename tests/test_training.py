@@ -154,6 +154,34 @@ def test_regression_is_its_formula() -> None:
         torch.testing.assert_close(objective.scores(outputs, x, y)[k].mean(), 1 - expected)
 
 
+def test_regression_is_told_in_the_units_of_the_targets() -> None:
+    """Minimised where each value counts alike; R² is that of the targets as they were."""
+
+    units, raw = torch.tensor([3.0, 0.1]), torch.randn(40, 2) * torch.tensor([3.0, 0.1])
+    y, outputs, x = raw / units, torch.randn(1, 40, 2), torch.randn(1, 40, 6)
+    objective = Regression.on(x[0], y, units.tolist())
+    losses = objective.losses(outputs, x, y[None])
+    error = F.mse_loss(units * outputs[0], raw)
+
+    torch.testing.assert_close(losses.mean(), F.mse_loss(outputs[0], y))
+    torch.testing.assert_close(objective.in_units(losses, outputs, x, y[None]).mean(), error)
+    expected = 1 - error / raw.var(dim=0, correction=0).mean()
+    torch.testing.assert_close(objective.scores(outputs, x, y[None]).mean(), expected)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.1, 1e7])
+@pytest.mark.parametrize("samples", [1, 3, 10])
+def test_r2_of_a_constant_target_is_undefined(level: float, samples: int) -> None:
+    """Its variance is 0, or what the mean was rounded by."""
+
+    x, y = torch.randn(1, samples, 2), torch.full((1, samples, 2), level, dtype=torch.float64)
+    for outputs in (y, y + 1):
+        assert Regression.on(x[0], y[0]).scores(outputs, x, y).isnan().all()
+
+    y[0, 0, 0] += 1  # the control: one value varies
+    assert samples == 1 or Regression.on(x[0], y[0]).scores(y, x, y).eq(1).all()
+
+
 def test_reconstruction_is_of_the_input() -> None:
     x, y = torch.randn(2, 5, 1, 4, 4), torch.randint(4, (2, 5))
     outputs = torch.randn(2, 5, 1, 4, 4)

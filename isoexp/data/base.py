@@ -5,8 +5,8 @@ torch is imported.
 """
 
 __all__ = [
-    "Factor", "Source", "Split", "Splits", "carve", "cut", "digest_arrays", "digest_files",
-    "one_hot",
+    "Factor", "Source", "Split", "Splits", "carve", "carve_classes", "cut", "digest_arrays",
+    "digest_files", "one_hot",
 ]  # fmt: skip
 
 import hashlib
@@ -52,6 +52,8 @@ class Splits:
         standardize: Whether to bring the features to one scale, as measurements need. One-hot
             tokens do not, nor does a series whose time steps share their scale already.
         factors: The continuous factors behind the test split, by name.
+        units: What a step of one in each value of a target is in the target's own units, once
+            targets have been standardised.
     """
 
     train: Split
@@ -60,6 +62,7 @@ class Splits:
     outputs: int
     standardize: bool = True
     factors: Mapping[str, Factor] = field(default_factory=dict)
+    units: tuple[float, ...] = ()
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -77,18 +80,24 @@ class Splits:
         return self.train.y.shape[1:] if np.issubdtype(self.train.y.dtype, np.integer) else ()
 
     def standardized(self) -> "Splits":
-        """Returns the splits with each feature of mean 0 and variance 1 over the training split.
+        """Returns the splits with features and targets of mean 0 and variance 1 in training.
 
-        A feature that is constant there keeps its scale. Without `standardize` nothing changes.
+        Each feature by its own mean and scale, unless `standardize` says otherwise, and each value
+        of a vector target. What is constant in the training split keeps its scale.
         """
 
-        if not self.standardize:
-            return self
+        done = self.scaled(*_moments(self.train.x)) if self.standardize else self
+        if np.issubdtype(self.train.y.dtype, np.integer):
+            return done
 
-        mean = self.train.x.mean(axis=0, dtype=np.float64)
-        std = self.train.x.std(axis=0, dtype=np.float64)
+        mean, std = _moments(self.train.y)
+        parts = (
+            Split(x, ((y - mean) / std).astype(y.dtype))
+            for x, y in (done.train, done.valid, done.test)
+        )
+        train, valid, test = parts
 
-        return self.scaled(mean, np.where(std > 0, std, 1.0))
+        return replace(done, train=train, valid=valid, test=test, units=tuple(std.ravel().tolist()))
 
     def scaled(self, mean: np.ndarray | np.float64, std: np.ndarray | np.float64) -> "Splits":
         """Returns the splits with inputs (x − mean) / std."""
@@ -99,6 +108,15 @@ class Splits:
         )
 
         return replace(self, train=train, valid=valid, test=test)
+
+
+def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean and standard deviation of each column; value and 1 of one that is constant."""
+
+    mean, std = (f(values, axis=0, dtype=np.float64) for f in (np.mean, np.std))
+    varies = (values.max(axis=0) > values.min(axis=0)) & (std > 0)  # not by a mean that was rounded
+
+    return np.where(varies, mean, values[0]), np.where(varies, std, 1.0)
 
 
 class Source(ABC):
@@ -153,6 +171,24 @@ def carve(x: np.ndarray, y: np.ndarray, *sizes: int) -> list[Split]:
     order = np.random.RandomState(0).permutation(len(x))
 
     return cut(x[order], y[order], *sizes)
+
+
+def carve_classes(x: np.ndarray, y: np.ndarray, parts: int) -> list[Split]:
+    """Cuts off splits of a fifth of each class, and a last one of the rest, shuffled likewise.
+
+    A class too small for that gives each split one sample, or none: the rest holds every class.
+    """
+
+    order = np.random.RandomState(0).permutation(len(x))
+    place = np.full(len(x), parts)
+    for k in np.unique(y):
+        own = order[y[order] == k]
+        held = min(max(1, len(own) // 5), (len(own) - 1) // parts)
+        place[own[: parts * held]] = np.repeat(np.arange(parts), held)
+
+    return [
+        Split(x[rows], y[rows]) for rows in (order[place[order] == i] for i in range(parts + 1))
+    ]
 
 
 def one_hot(tokens: Int[np.ndarray, "*shape"], size: int) -> Float[np.ndarray, "*shape {size}"]:

@@ -115,6 +115,11 @@ class _LiftedObjective:
     def scores(self, outputs: Tensor, x: Tensor, y: Tensor) -> Float[Tensor, "K batch"]:
         return self._each("scores", outputs, x, y)
 
+    def in_units(
+        self, losses: Tensor, outputs: Tensor, x: Tensor, y: Tensor
+    ) -> Float[Tensor, "K batch"]:
+        return self._each("in_units", losses, outputs, x, y)
+
     def _each(self, method: str, *tensors: Tensor) -> Float[Tensor, "K batch"]:
         found = self.lifted(lambda own, *alone: getattr(own, method)(*alone), *tensors)
         assert found is not None

@@ -15,7 +15,7 @@ from ..config.build import build, takes
 from ..config.document import Config, parse, to_yaml
 from ..config.groups import GROUPS, handed
 from ..config.settings import Settings
-from ..data import Factor, Source, Splits
+from ..data import Factor, Source, Splits, checked
 from ..devices import device_named, set_threads
 from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError, one_line
@@ -59,6 +59,7 @@ class Lab:
         schedule: The factor of the learning rate at update i of n.
         clip: Bounds gradients in place, and returns their norms before.
         factors: The continuous factors behind the test split, by name.
+        units: The units of the values of a vector target, in those of the data.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class Lab:
     logger: Any
     device: torch.device
     factors: Mapping[str, Factor]
+    units: tuple[float, ...]
 
     @classmethod
     def of(cls, config: Config, settings: Settings) -> "Lab":
@@ -94,6 +96,7 @@ class Lab:
             shape=_shape(splits),
             device=device,
             factors=splits.factors,
+            units=splits.units,
             **_built(config, BUILT),
         )
         lab._try_out(config)
@@ -143,7 +146,7 @@ class Lab:
         if getattr(self._model, "reconstructs", False):
             return Reconstruction.on(x, y)
         if y.is_floating_point():
-            return Regression.on(x, y)
+            return Regression.on(x, y, self.units)
 
         return Classification()
 
@@ -299,7 +302,7 @@ def _load(
 
     source: Source = build({"data": parse(data)}, "data")
     try:
-        splits = source.load().standardized()
+        splits = checked(source.load(), type(source).__name__).standardized()
     except UserError:
         raise
     except Exception as error:
@@ -311,21 +314,7 @@ def _load(
     return splits, {
         name: (
             torch.from_numpy(split.x).to(device, dtype),
-            _targets(split.y, splits.outputs, dtype).to(device),
+            torch.from_numpy(split.y).to(device, dtype if splits.units else torch.long),
         )
         for name, split in named.items()
     }
-
-
-def _targets(y: Any, outputs: int, dtype: torch.dtype) -> Tensor:
-    """Returns classes, or vectors of as many values as a network has outputs."""
-
-    tensor = torch.from_numpy(y)
-    if not tensor.is_floating_point():
-        return tensor.long()
-
-    tensor = tensor.reshape(len(tensor), -1).to(dtype)  # (n,) and (n, 1) would broadcast to (n, n)
-    if tensor.shape[1] != outputs:
-        raise UserError(f"data: targets have {tensor.shape[1]} values, outputs says {outputs}")
-
-    return tensor

@@ -56,7 +56,36 @@ def test_a_constant_feature_keeps_its_scale() -> None:
     assert np.isfinite(done.train.x).all()
 
 
-def test_standardized_leaves_the_original_and_the_targets() -> None:
+def test_a_constant_is_known_by_its_values_not_by_a_rounded_variance() -> None:
+    """The mean of three 0.1 is not 0.1 in float64: 0.6 would become 4e16 standard deviations."""
+
+    part = Split(np.full((3, 1), 0.1), np.full((3, 1), 0.1))
+    other = Split(np.full((3, 1), 0.6), np.full((3, 1), 0.6))
+    done = Splits(part, other, other, outputs=1).standardized()
+
+    assert not done.train.x.any()
+    assert not done.train.y.any()
+    np.testing.assert_allclose(done.test.x, 0.5, rtol=1e-6)
+    np.testing.assert_allclose(done.test.y, 0.5, rtol=1e-15)
+    assert done.units == (1.0,)
+
+
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_targets_are_standardized_by_the_training_split_alone(shape: tuple[int, ...]) -> None:
+    """Each value by its own mean and unit; far from 0, too, where float32 has no digits left."""
+
+    y = 1e9 + 7 * np.random.default_rng(0).standard_normal((40, *shape))
+    x = np.zeros((20, 3), np.float32)
+    raw = Splits(Split(x, y[:20]), Split(x, y[20:]), Split(x, y[20:] + 70), outputs=2)
+    done = replace(raw, standardize=False).standardized()
+
+    mean, std = y[:20].mean(axis=0), y[:20].std(axis=0)
+    np.testing.assert_allclose(done.units, np.ravel(std))
+    np.testing.assert_allclose(done.test.y, (y[20:] + 70 - mean) / std, rtol=1e-12)
+    assert done.train.x is x
+
+
+def test_standardized_leaves_the_original_and_the_classes() -> None:
     raw = splits(np.random.default_rng(0).standard_normal((40, 2)).astype(np.float32))
     before = raw.train.x.copy()
     done = raw.standardized()

@@ -1,12 +1,13 @@
 """Tests for ImageFolder of isoexp.data.images, on pictures written here."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from isoexp.data import ImageFolder
+from isoexp.data import ImageFolder, checked
 
 from ..properties import refusal
 
@@ -138,3 +139,182 @@ def test_refuses_no_pixels(tmp_path: Path, options: dict[str, int], message: str
     write_pictures(tmp_path)
     with pytest.raises(ValueError, match=message):
         ImageFolder(root=str(tmp_path), **options)
+
+
+# --- modes ----------------------------------------------------------------------------------
+
+RAMP = np.linspace(0, 1, 16).reshape(4, 4)
+
+
+def load_one(folder: Path, image: Image.Image, end: str = "png", channels: int = 1, **options: Any):
+    """Returns the pixels of a picture, written and read back at its own size."""
+
+    settings = {k: options.pop(k) for k in ("size", "background") if k in options}
+    for name in ("a", "b"):
+        (folder / name).mkdir(exist_ok=True)
+        for i in range(3):
+            image.save(folder / name / f"{i}.{end}", **options)
+    settings = {"size": image.size[0], **settings}
+
+    return ImageFolder(root=str(folder), channels=channels, **settings).load().train.x[0]
+
+
+def ramp_16_bits() -> Image.Image:
+    return Image.fromarray(np.rint(65535 * RAMP).astype(np.uint16))
+
+
+@pytest.mark.parametrize(
+    ("image", "end", "steps"),
+    [
+        (Image.fromarray(np.rint(255 * RAMP).astype(np.uint8)), "png", 255),
+        (ramp_16_bits(), "png", 65535),
+        (ramp_16_bits(), "tif", 65535),
+        (ramp_16_bits(), "pgm", 65535),
+        (Image.fromarray(RAMP.astype(np.float32)), "tif", 2**23),
+        (Image.fromarray(np.rint(255 * RAMP).astype(np.uint8)).convert("RGB"), "png", 255),
+        (Image.fromarray(np.rint(255 * RAMP).astype(np.uint8)).convert("LA"), "png", 255),
+        (Image.fromarray(np.rint(255 * RAMP).astype(np.uint8)).convert("P"), "png", 255),
+        (Image.fromarray(np.rint(255 * RAMP).astype(np.uint8)).convert("RGBA"), "tif", 255),
+        (Image.fromarray(np.rint(255 * RAMP).astype(np.uint8)).convert("RGB").convert("CMYK"),
+         "tif", 255),
+    ],
+    ids=["L", "I;16", "I;16 tif", "I", "F", "RGB", "LA", "P", "RGBA", "CMYK"],
+)  # fmt: skip
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_ramp_is_a_ramp_in_every_mode(
+    tmp_path: Path, image: Image.Image, end: str, steps: int, channels: int
+) -> None:
+    """From 0 to 1, each pixel rounded to the steps that the mode has."""
+
+    x = load_one(tmp_path, image, end, channels)
+
+    assert x.shape == (channels, 4, 4)
+    eps = float(np.finfo(np.float32).eps)
+    np.testing.assert_allclose(x, np.broadcast_to(RAMP, x.shape), atol=0.5 / steps + eps)
+
+
+def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
+    x = load_one(tmp_path, Image.fromarray(RAMP > 0.5))
+
+    np.testing.assert_array_equal(x[0], RAMP > 0.5)
+
+
+def test_sixteen_bits_are_resized_as_eight(tmp_path: Path) -> None:
+    """Bicubic, within the range: an edge overshoots by less than nothing."""
+
+    edge = np.zeros((8, 8), np.uint8)
+    edge[:, 4:] = 255
+    (tmp_path / "8").mkdir()
+    (tmp_path / "16").mkdir()
+    eight = load_one(tmp_path / "8", Image.fromarray(edge), size=5)
+    sixteen = load_one(tmp_path / "16", Image.fromarray(edge.astype(np.uint16) * 257), size=5)
+
+    assert sixteen.min() >= 0
+    assert sixteen.max() <= 1
+    np.testing.assert_allclose(sixteen, eight, atol=1.5 / 255)  # 8 bits are rounded twice
+
+
+def test_white_may_be_zero_in_sixteen_bits_too(tmp_path: Path) -> None:
+    x = load_one(tmp_path, ramp_16_bits(), "tif", tiffinfo={262: 0})
+
+    np.testing.assert_allclose(x[0], 1 - RAMP, atol=0.5 / 65535 + 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.rint(65535 * RAMP).astype(np.int32), "mode I have no range of their own"),
+        (255 * RAMP.astype(np.float32), "must be from 0 to 1, got 0 to 255"),
+        (RAMP.astype(np.float32) - 0.5, "must be from 0 to 1, got -0.5 to 0.5"),
+        (np.where(RAMP > 0.5, np.nan, RAMP).astype(np.float32), "must be from 0 to 1, got nan"),
+    ],
+)
+def test_what_has_no_range_is_refused(tmp_path: Path, pixels: np.ndarray, message: str) -> None:
+    line = refusal(lambda: load_one(tmp_path, Image.fromarray(pixels), "tif"))
+
+    assert line.startswith(f"cannot read the picture {tmp_path / 'a' / '0.tif'}: ")
+    assert message in line
+
+
+def test_lab_is_refused(tmp_path: Path) -> None:
+    message = refusal(lambda: load_one(tmp_path, Image.new("LAB", (4, 4)), "tif"))
+    assert "mode LAB" in message
+
+
+# --- transparency ---------------------------------------------------------------------------
+
+
+def seen_through(mode: str) -> Image.Image:
+    """Returns black ink on nothing: a picture that its transparency alone shows."""
+
+    image = Image.new("RGBA", (4, 4), (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (0, 0, 2, 4))
+    if mode != "P":
+        return image.convert(mode)
+    palette = Image.new("P", (4, 4), 1)
+    palette.putpalette([0, 0, 0, 0, 0, 0])
+    palette.paste(0, (0, 0, 2, 4))
+
+    return palette
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"), [("RGBA", {}), ("LA", {}), ("P", {"transparency": 1})]
+)
+@pytest.mark.parametrize("background", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_transparent_pixels_show_the_background(
+    tmp_path: Path, mode: str, options: dict[str, int], background: float, channels: int
+) -> None:
+    image = seen_through(mode)
+    x = load_one(tmp_path, image, channels=channels, background=background, **options)
+
+    assert (x[..., :2] == 0).all()
+    np.testing.assert_allclose(x[..., 2:], background, atol=1e-7)
+
+
+def test_the_background_is_white_and_half_seen_through_what_is_half(tmp_path: Path) -> None:
+    x = load_one(tmp_path, Image.new("RGBA", (4, 4), (255, 0, 0, 51)), channels=3)
+
+    np.testing.assert_allclose(x[:, 0, 0], [1, 0.8, 0.8], atol=1 / 255)
+    with pytest.raises(ValueError, match="background must be from 0 to 1, got 2"):
+        ImageFolder(root=str(tmp_path), background=2.0)
+
+
+@pytest.mark.parametrize("image", [ramp_16_bits(), Image.fromarray(np.arange(16, dtype=np.uint8)
+    .reshape(4, 4))], ids=["I;16", "L"])  # fmt: skip
+def test_a_grey_may_stand_for_nothing(tmp_path: Path, image: Image.Image) -> None:
+    x = load_one(tmp_path, image, transparency=0)
+
+    assert x[0, 0, 0] == 1
+    assert x[0, 0, 1] < 0.1
+
+
+# --- the way up -----------------------------------------------------------------------------
+
+TURNS = {
+    1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
+    5: lambda a: a.T, 6: lambda a: np.rot90(a, 3), 7: lambda a: a[::-1, ::-1].T,
+    8: lambda a: np.rot90(a),
+}  # fmt: skip
+"""What a viewer does to the rows as they are stored, by the EXIF tag of orientation."""
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
+def test_pictures_are_taken_upright(tmp_path: Path, turn: int, deep: bool) -> None:
+    exif = Image.Exif()
+    exif[274] = turn
+    image = ramp_16_bits() if deep else Image.fromarray(np.rint(255 * RAMP).astype(np.uint8))
+    x = load_one(tmp_path, image, exif=exif)
+
+    np.testing.assert_allclose(x[0], TURNS[turn](RAMP), atol=0.5 / 255 + 1e-6)
+
+
+def test_pictures_that_are_all_alike_are_refused(tmp_path: Path) -> None:
+    """White ink on nothing, say, over white."""
+
+    load_one(tmp_path, Image.new("RGBA", (4, 4), (255, 255, 255, 30)))
+    splits = ImageFolder(root=str(tmp_path), size=4).load()
+
+    assert "inputs must vary, got 2 that are all alike" in refusal(lambda: checked(splits, "Mine"))
