@@ -48,7 +48,7 @@ class Compression:
 
     Arguments:
         tolerance: Singular values up to this share of the largest count as zero, and always up to
-            rounding. Above rounding the compression is not exact, as the error shows.
+            float64's rounding. Above it the compression is not exact, as the error shows.
     """
 
     tolerance: float = 0.0
@@ -156,7 +156,7 @@ def _reduced(
 
     maps = linear_maps(row)
     forms = [row[i] for i in range(2, len(row), 2)]
-    eps = torch.finfo(maps[0].weight.dtype).eps
+    eps = torch.finfo(torch.float64).eps  # weights are numbers as they are, whatever their dtype
 
     U = torch.eye(maps[0].in_features, dtype=torch.float64)
     modules, bases = [row[0]], []

@@ -11,8 +11,8 @@ correlations (2000).
 """
 
 __all__ = [
-    "Answers", "answered", "calibration_error", "confidence", "deflections", "margin", "rank_correlation",
-    "stretched",
+    "Answers", "answered", "calibration_error", "confidence", "deflections", "margin",
+    "rank_correlation", "stretched",
 ]  # fmt: skip
 
 from collections.abc import Mapping, Sequence
