@@ -46,7 +46,7 @@ def preserves(subject: Subject, junction: Junction, group: MatrixGroup) -> bool:
 
     return all(
         agree(functional_call(subject.model, junction.turned(state, P), (x,)), reference)
-        for P in (group.draw(junction.width, subject.generator) for _ in range(DRAWS))
+        for P in group.drawn(DRAWS, junction.width, subject.generator)
     )
 
 
