@@ -6,6 +6,7 @@ __all__ = [
     "eigenvalues",
     "eigh",
     "full",
+    "gain",
     "orthonormal",
     "radius",
     "random_orthogonal",
@@ -14,6 +15,7 @@ __all__ = [
 ]
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -45,6 +47,21 @@ def radius(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch 1"]:
     r = s * torch.linalg.vector_norm(y, dim=-1, keepdim=True)
 
     return torch.where(tiny, eps, r)
+
+
+def gain(
+    sigma: Callable[[Tensor], Tensor], r: Float[Tensor, "*batch 1"], a: float, b: float
+) -> Float[Tensor, "*batch 1"]:
+    """Returns σ(r)/r, with two derivatives, for σ(r) = r + a r³ + b r⁵ + c r⁷ + …, |c| ≤ 0.1.
+
+    Below eps^(1/6) it is the series: the quotient loses u/r of its slope σ′/r − σ/r² to
+    cancellation, while the slope itself vanishes as r.
+    """
+
+    edge = torch.finfo(r.dtype).eps ** (1 / 6)
+    s = r.clamp_max(edge).square()
+
+    return torch.where(r < edge, 1 + s * (a + s * b), sigma(r) / r)
 
 
 def unit(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:

@@ -12,6 +12,7 @@ __all__ = [
     "Samples",
     "Step",
     "batches",
+    "correct",
     "evaluate",
     "fit",
     "rows_at_once",
@@ -68,7 +69,10 @@ class Objective(Protocol):
 
 
 class Classification:
-    """Cross-entropy, the mean over the steps that have a class; the score is the accuracy."""
+    """Cross-entropy, the mean over the steps that have a class; the score is the accuracy.
+
+    Outputs that are not finite decide for no class: their accuracy is NaN.
+    """
 
     score = "accuracy"
 
@@ -91,7 +95,7 @@ class Classification:
         x: Shaped[Tensor, "K batch *inputs"],
         y: Shaped[Tensor, "K batch *steps"],
     ) -> Float[Tensor, "K batch"]:
-        right = (outputs.argmax(dim=-1) == y).to(outputs.dtype)
+        right = correct(outputs, y)
 
         return right.view(*y.shape[:2], -1).mean(dim=-1)
 
@@ -99,6 +103,16 @@ class Classification:
         self, losses: Tensor, outputs: Tensor, x: Tensor, y: Tensor
     ) -> Float[Tensor, "K batch"]:
         return losses
+
+
+def correct(
+    logits: Float[Tensor, "*answers classes"], y: Int[Tensor, " *answers"]
+) -> Float[Tensor, " *answers"]:
+    """Returns 1 where the largest logit is the right one, else 0; NaN where one is not finite."""
+
+    right = (logits.argmax(dim=-1) == y).to(logits.dtype)
+
+    return torch.where(logits.isfinite().all(dim=-1), right, torch.nan)
 
 
 class Regression:

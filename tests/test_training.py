@@ -120,6 +120,27 @@ def test_classification_is_its_formula() -> None:
         torch.testing.assert_close(losses[k].mean(), F.cross_entropy(logits[k], y[k]))
 
 
+@pytest.mark.parametrize("lost", [torch.nan, torch.inf, -torch.inf])
+def test_outputs_that_are_not_finite_have_no_accuracy(lost: float) -> None:
+    """The argmax of NaN is the class of its place; each sample and step by itself."""
+
+    logits, y = torch.randn(2, 5, 3, 4), torch.zeros(2, 5, 3, dtype=torch.long)
+    logits[1, 2, 1, 0] = lost
+    scores = Classification().scores(logits, logits, y)
+
+    assert scores[1, 2].isnan()
+    assert scores.isnan().sum() == 1
+
+
+def test_a_network_of_nan_has_no_accuracy() -> None:
+    network = mlp(0)
+    nn.init.constant_(network.readout.weight, torch.nan)
+    x = torch.randn(9, 6)
+    found = evaluate(Ensemble([network]), x, torch.zeros(9, dtype=torch.long), Classification())
+
+    assert all(each.isnan().all() for each in found)
+
+
 def test_classification_at_each_step_is_the_mean_over_the_steps() -> None:
     """A sample of T answers counts once, as one of one answer does."""
 

@@ -21,9 +21,10 @@ from abc import abstractmethod
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from numpy.polynomial import Chebyshev, Polynomial
+from torch import Tensor, nn
 
-from ..geometry import radius
+from ..geometry import gain, radius
 from .base import Activation, Profile, Scale, scale_of, vanishing
 
 # ∫₀¹ by Gauss–Legendre: 48 points carry the C^∞ blend to 1e-14.
@@ -43,10 +44,19 @@ class Isotropic(Activation):
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         """Returns σ(r) for radii r > 0."""
 
+    def gain(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        """Returns σ(r)/r for radii r > 0.
+
+        A member writes it anew if the quotient cancels near the origin, σ(r) ≈ σ′(0) r: its slope,
+        by which second derivatives go, would be noise of order u/r.
+        """
+
+        return self.profile(r) / r
+
     def forward(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
         r = radius(x) / self.scale
 
-        return (self.profile(r) / r * x).to(x.dtype)
+        return (self.gain(r) * x).to(x.dtype)
 
 
 class IsotropicOf(Isotropic):
@@ -56,9 +66,44 @@ class IsotropicOf(Isotropic):
         super().__init__(width, scale)
 
         self.sigma = vanishing(profile)
+        self.edge, self.series = _series(profile)
 
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return self.sigma(r)
+
+    def gain(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        if not self.series:
+            return self.sigma(r) / r
+
+        near, g = r.clamp_max(self.edge), torch.zeros_like(r)
+        for c in reversed(self.series):
+            g = g * near + c
+
+        return torch.where(r < self.edge, g, self.sigma(r) / r)
+
+
+def _series(profile: Profile) -> tuple[float, list[float]]:
+    """Returns a radius and the coefficients of a polynomial that is σ(r)/r within it, to rounding.
+
+    None if there is no such radius down to 1/2048, or the profile is learnt.
+    """
+
+    def quotient(r: np.ndarray) -> np.ndarray:
+        t = torch.from_numpy(r)[:, None]
+
+        return (profile(t) / t)[:, 0].detach().double().numpy()
+
+    learnt = isinstance(profile, nn.Module) and any(True for _ in profile.parameters())
+    for edge in () if learnt else (1 / 32, 1 / 128, 1 / 512, 1 / 2048):
+        fitted = Chebyshev.interpolate(quotient, 6, [0.0, edge]).convert(kind=Polynomial)
+        r = np.linspace(edge / 100, edge, 100)
+        if (
+            abs(fitted(r) - quotient(r)).max()
+            <= 4 * torch.finfo(torch.float64).eps * abs(quotient(r)).max()
+        ):
+            return edge, fitted.coef.tolist()
+
+    return 0.0, []
 
 
 def softplus_profile(r: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
@@ -83,6 +128,9 @@ class IsoTanh(Isotropic):
 
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return torch.tanh(r)
+
+    def gain(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return gain(torch.tanh, r, -1 / 3, 2 / 15)
 
 
 class IsoReLU(Isotropic):
@@ -138,6 +186,9 @@ class IsoHardThreshold(IsoReLU):
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return torch.where(r < self.R0, 0.0, r)
 
+    def gain(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return torch.where(r < self.R0, 0.0, torch.where(r.isnan(), r, 1.0))
+
 
 class IsoLeakyReLU(IsoReLU):
     """Isotropic leaky ReLU: α x where ‖x‖ < R0, x − (1 − α) R0 x̂ beyond (Eqn 20). Continuous.
@@ -162,6 +213,9 @@ class IsoLeakyReLU(IsoReLU):
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return torch.where(r < self.R0, self.alpha * r, r - (1 - self.alpha) * self.R0)
 
+    def gain(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return torch.where(r < self.R0, self.alpha, 1 - (1 - self.alpha) * self.R0 / r)
+
 
 class IsoSinusoid(Isotropic):
     """Isotropic sinusoid, f(x) = x + λ sin(‖x‖) x̂ (Eqn 22).
@@ -177,6 +231,9 @@ class IsoSinusoid(Isotropic):
 
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         return r + self.lambda_m * torch.sin(r)
+
+    def gain(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return 1 + self.lambda_m * gain(torch.sin, r, -1 / 6, 1 / 120)
 
 
 class SoftReLU(Isotropic):
@@ -221,10 +278,19 @@ class SoftReLU(Isotropic):
     def profile(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
         alpha, R0, delta = self.alpha, self.R0, self.delta
 
-        t = ((r - R0 + delta) / (2 * delta)).clamp(0, 1)
-        window = alpha * r + (1 - alpha) * 2 * delta * self.blend_integral(t)
+        bent = (1 - alpha) * 2 * delta * self._integral(r)
 
-        return torch.where(r < R0 + delta, window, r - (1 - alpha) * R0)
+        return torch.where(r < R0 + delta, alpha * r + bent, r - (1 - alpha) * R0)
+
+    def gain(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        alpha, R0, delta = self.alpha, self.R0, self.delta
+
+        bent = (1 - alpha) * 2 * delta * self._integral(r)
+
+        return torch.where(r < R0 + delta, alpha + bent / r, 1 - (1 - alpha) * R0 / r)
+
+    def _integral(self, r: Float[Tensor, "*batch 1"]) -> Float[Tensor, "*batch 1"]:
+        return self.blend_integral(((r - self.R0 + self.delta) / (2 * self.delta)).clamp(0, 1))
 
 
 class IsoSoftLeakyReLU(SoftReLU):

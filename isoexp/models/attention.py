@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ..geometry import radius
+from ..geometry import gain, radius
 from .blocks import Forms
 
 
@@ -44,7 +44,7 @@ def iso_tanh(
     r = radius(s)
     count = visible.sum(dim=-1, keepdim=True).clamp_min(1)
 
-    return (torch.tanh(r) / r).to(s) * s / count.to(s).sqrt()
+    return gain(torch.tanh, r, -1 / 3, 2 / 15).to(s) * s / count.to(s).sqrt()
 
 
 Weights = Callable[[Tensor, Tensor], Tensor]

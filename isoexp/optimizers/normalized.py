@@ -45,7 +45,7 @@ class SignSGD(Momentum):
     """d = sign(m): every coordinate moves by η. It marks the standard basis."""
 
     def of(self, m: Stacked) -> Stacked:
-        return torch.sign(m)
+        return torch.where(m.isnan(), m, m.sign())  # the sign of NaN is 0 in torch
 
 
 class NormalizedSGD(Momentum):

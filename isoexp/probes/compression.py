@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from ..activations import Activation
 from ..store.tables import Rows, Schema
 from .copies import ORTHOGONAL, preserves
-from .junctions import Junction, agree, find_junctions
+from .junctions import Junction, agree, answers, find_junctions
 from .rows import Columns
 from .subject import Over, Subject, Unsuitable, batches
 
@@ -48,7 +48,7 @@ class Compression:
 
     Arguments:
         tolerance: Singular values up to this share of the largest count as zero, and always up to
-            rounding. Above rounding the compression is not exact, as the error shows.
+            float64's rounding. Above it the compression is not exact, as the error shows.
     """
 
     tolerance: float = 0.0
@@ -132,7 +132,7 @@ def unrolled(subject: Subject) -> tuple[list[Junction], nn.Sequential]:
         row = nn.Sequential(nn.Flatten(), maps[0], *inner)
         linear = linear_maps(row)
         if len(linear) == len(maps) and linear[0].in_features == x[0].numel():
-            y = model(x)
+            y = answers(model, x)
             if agree(row(x).reshape(y.shape), y):
                 return junctions, row
 
@@ -156,7 +156,7 @@ def _reduced(
 
     maps = linear_maps(row)
     forms = [row[i] for i in range(2, len(row), 2)]
-    eps = torch.finfo(maps[0].weight.dtype).eps
+    eps = torch.finfo(torch.float64).eps  # weights are numbers as they are, whatever their dtype
 
     U = torch.eye(maps[0].in_features, dtype=torch.float64)
     modules, bases = [row[0]], []
@@ -222,7 +222,7 @@ def _errors(
             lost[i] += (h_ @ U.mT - h).square().sum()
             whole[i] += h.square().sum()
 
-    return (lost / whole).sqrt().tolist()
+    return torch.where(lost == 0, 0.0, (lost / whole).sqrt()).tolist()
 
 
 def _given(row: nn.Sequential, x: Tensor) -> list[Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ..symmetry import GROUPS, MatrixGroup
-from .junctions import Junction, State, relative_error, rounding
+from .junctions import Junction, State, agree, answers
 from .subject import Subject
 
 ORTHOGONAL, SIGNED, PERMUTATIONS = GROUPS[:3]
@@ -42,12 +42,11 @@ def preserves(subject: Subject, junction: Junction, group: MatrixGroup) -> bool:
 
     x = subject.x[:CHECKED]
     state = dict(subject.model.named_parameters())
-    reference = subject.model(x)
+    reference = answers(subject.model, x)
 
     return all(
-        relative_error(functional_call(subject.model, junction.turned(state, P), (x,)), reference)
-        <= rounding(reference)
-        for P in (group.draw(junction.width, subject.generator) for _ in range(DRAWS))
+        agree(functional_call(subject.model, junction.turned(state, P), (x,)), reference)
+        for P in group.drawn(DRAWS, junction.width, subject.generator)
     )
 
 

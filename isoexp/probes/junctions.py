@@ -6,7 +6,9 @@ There the weights may be turned into another basis of the layer, W → RW, b →
 function stays if f commutes with R (Bird 2025, Eqn 15).
 """
 
-__all__ = ["Junction", "State", "agree", "find_junctions", "relative_error", "rounding"]
+__all__ = [
+    "Junction", "State", "agree", "answers", "find_junctions", "relative_error", "rounding",
+]  # fmt: skip
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from torch.func import functional_call
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .layers import Layer, conjugated, hooked
-from .subject import Subject
+from .subject import Subject, Unsuitable
 
 State = Mapping[str, Tensor]
 """Parameters by their path in the network."""
@@ -67,22 +69,25 @@ def find_junctions(subject: Subject) -> dict[str, Junction]:
     """
 
     x = subject.x[:8]
+    y = answers(subject.model, x)
     names = {name for name, _ in subject.model.named_parameters()}  # of tied weights, the first
     found = {}
     for name, layer in subject.layers.items():
         around = _followed(subject.model, layer, x)
         if around is not None and {f"{path}.weight" for path in around} <= names:
             junction = Junction(layer, *around, layer.width)
-            if _holds(subject.model, junction, x):
+            if _holds(subject.model, junction, x, y):
                 found[name] = junction
 
     return found
 
 
 def relative_error(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shape"]) -> float:
-    """Returns ‖y − reference‖ / ‖reference‖."""
+    """Returns ‖y − reference‖ / ‖reference‖; 0 where they are equal, zeros too."""
 
-    return ((y - reference).norm() / reference.norm()).item()
+    difference = (y - reference).norm()
+
+    return (difference / reference.norm()).item() if difference != 0 else 0.0
 
 
 def rounding(outputs: Tensor) -> float:
@@ -91,19 +96,37 @@ def rounding(outputs: Tensor) -> float:
     return 1e3 * torch.finfo(outputs.dtype).eps
 
 
+def answers(model: nn.Module, x: Tensor) -> Tensor:
+    """Returns the outputs of a network, as those of its copies are compared with.
+
+    Raises:
+        Unsuitable: If one is not finite: nothing is equal to that.
+    """
+
+    y = model(x)
+    lost = int((~y.isfinite()).flatten(1).any(dim=1).sum())
+    if lost:
+        raise Unsuitable(
+            f"the outputs of the network must be finite, they are not for {lost} of {len(y)} "
+            "samples: train it at a lower rate"
+        )
+
+    return y
+
+
 def agree(y: Shaped[Tensor, "*shape"], reference: Shaped[Tensor, "*shape"]) -> bool:
     """Whether outputs are equal up to rounding; zeros are equal to zeros."""
 
     return bool((y - reference).norm() <= rounding(reference) * reference.norm())
 
 
-def _holds(model: nn.Module, junction: Junction, x: Tensor) -> bool:
+def _holds(model: nn.Module, junction: Junction, x: Tensor, reference: Tensor) -> bool:
     P = torch.eye(junction.width, dtype=torch.float64).roll(1, dims=0)
     turned = junction.turned(dict(model.named_parameters()), P)
     with conjugated([junction.layer], [P.mT]):
         y = functional_call(model, turned, (x,))
 
-    return agree(y, model(x))
+    return agree(y, reference)
 
 
 def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | None:

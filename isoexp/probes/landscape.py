@@ -72,12 +72,15 @@ class Landscape:
         return self._mean(self.objective.losses, torch.zeros_like(self.outputs({})))
 
     def accuracy(self, outputs: Shaped[Tensor, " samples *outputs"]) -> float:
-        """Returns the accuracy of outputs, NaN where there are no classes."""
+        """Returns the accuracy of outputs, NaN where they are not finite, or no classes."""
 
         return self._mean(self.objective.scores, outputs) if self._classes else nan
 
     def agreement(self, outputs: Tensor, others: Tensor) -> float:
-        """Returns the share of answers that are the same class, NaN where there are no classes."""
+        """Returns the share of answers that are the same class, NaN where there are no classes.
+
+        Answers that are not finite are none of the same.
+        """
 
         same = outputs.argmax(dim=-1) == others.argmax(dim=-1)
         finite = (outputs.isfinite() & others.isfinite()).all(dim=-1)
@@ -120,7 +123,13 @@ class Landscape:
 
 
 def barrier(t: Float[Tensor, " points"], losses: Float[Tensor, " points"]) -> float:
-    """Returns max_t [L(t) − (1 − t) L(0) − t L(1)] over points of [0, 1], ends included: ≥ 0."""
+    """Returns max_t [L(t) − (1 − t) L(0) − t L(1)] over points of [0, 1], ends included: ≥ 0.
+
+    NaN where a loss is not finite.
+    """
+
+    if not losses.isfinite().all():
+        return nan
 
     return (losses - (1 - t) * losses[0] - t * losses[-1]).max().item()
 

@@ -102,8 +102,9 @@ class Spectrum:
             sigma, n = deviations(moments[name]), moments[name].count
             add = partial(rows.add, of="activations", layer=name, width=len(sigma), index=0)
             _add_ranks(add, sigma, n)
-            constant = moments[name].low == moments[name].high
-            add(measure="dead_fraction", value=constant.double().mean(), n=n)
+            spread = moments[name].high - moments[name].low
+            dead = torch.where(spread.isnan(), nan, (spread == 0).double())
+            add(measure="dead_fraction", value=dead.mean(), n=n)
 
             x = seen[name].inputs
             every = -(-len(x) // max(1, ENTRIES // x.shape[1] ** 2))

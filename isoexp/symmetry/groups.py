@@ -15,13 +15,34 @@ from torch import Generator, Tensor
 from ..geometry import random_orthogonal
 from ..streams import stream
 
+TRIES = 64
+"""The most draws until a member tells: of O(1) and of two coordinates a half do, of others more."""
+
 
 @dataclass(frozen=True)
 class MatrixGroup:
-    """A group of n × n matrices, of which `draw` draws one, in float64, for a given n."""
+    """A group of n × n matrices, of which `draw` draws one evenly, in float64, for a given n.
+
+    `tells` says whether a member is in no smaller group: only such a one tells the groups apart.
+    """
 
     name: str
     draw: Callable[[int, Generator], Float[Tensor, "n n"]]
+    tells: Callable[[Float[Tensor, "n n"]], bool] = lambda g: True
+
+    def drawn(self, count: int, n: int, generator: Generator) -> list[Float[Tensor, "n n"]]:
+        """Draws several members evenly, all anew until one of them tells.
+
+        There may be none that does, as of the permutations of one coordinate.
+        """
+
+        members: list[Tensor] = []
+        for _ in range(TRIES):
+            members = [self.draw(n, generator) for _ in range(count)]
+            if any(map(self.tells, members)):
+                break
+
+        return members
 
 
 @dataclass(frozen=True)
@@ -45,18 +66,23 @@ class Measured:
 
 
 def _permutation(n: int, generator: Generator) -> Tensor:
-    order = torch.arange(n)
-    while n > 1 and torch.equal(order, torch.arange(n)):  # the identity would test nothing
-        order = torch.randperm(n, generator=generator)
-
-    return torch.eye(n, dtype=torch.float64)[order]
+    return torch.eye(n, dtype=torch.float64)[torch.randperm(n, generator=generator)]
 
 
 def _signed(n: int, generator: Generator) -> Tensor:
     signs = 2 * torch.randint(2, (n,), generator=generator) - 1
-    signs[0] = -1
 
     return _permutation(n, generator) * signs
+
+
+def _signs(g: Float[Tensor, "n n"]) -> bool:
+    """Whether an orthogonal matrix has a negative entry, and so is no permutation."""
+
+    return bool((g < 0).any())
+
+
+def _moves(g: Float[Tensor, "n n"]) -> bool:
+    return not torch.equal(g, torch.eye(len(g)).to(g))
 
 
 def _diagonal(n: int, generator: Generator) -> Tensor:
@@ -68,9 +94,9 @@ def _identity(n: int, generator: Generator) -> Tensor:
 
 
 GROUPS = (
-    MatrixGroup("O(n)", random_orthogonal),
-    MatrixGroup("signed permutations", _signed),
-    MatrixGroup("permutations", _permutation),
+    MatrixGroup("O(n)", random_orthogonal, _signs),
+    MatrixGroup("signed permutations", _signed, _signs),
+    MatrixGroup("permutations", _permutation, _moves),
     MatrixGroup("positive diagonal", _diagonal),
     MatrixGroup("trivial", _identity),
 )
@@ -82,7 +108,8 @@ def drawn(sides: Mapping[str, int], seed: int) -> Iterator[tuple[str, str, Float
 
     for group in GROUPS:
         for on, n in sides.items():
-            yield group.name, on, group.draw(n, stream(seed, "audit", group.name, on))
+            (g,) = group.drawn(1, n, stream(seed, "audit", group.name, on))
+            yield group.name, on, g
 
 
 def acted(

@@ -41,7 +41,7 @@ def measure_law(made: Callable[[], nn.Module], x: Float[Tensor, " n"], seed: int
 
     found = []
     for group in GROUPS:
-        g = group.draw(len(x), stream(seed, "audit", group.name))
+        (g,) = group.drawn(1, len(x), stream(seed, "audit", group.name))
         back = torch.linalg.inv(g)
         found.append(_compared(group.name, "features", y, second(g @ x) @ back.mT))
 

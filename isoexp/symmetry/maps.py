@@ -107,8 +107,7 @@ def _commutator(
 
     generator = stream(seed, "audit", group.name)
     errors = torch.zeros(len(MAGNITUDES), dtype=torch.float64)
-    for _ in range(DRAWS):
-        g = group.draw(x.shape[-1], generator)
+    for g in group.drawn(DRAWS, x.shape[-1], generator):
         found = [_error(form, g, on, magnitude * x) for magnitude in MAGNITUDES]
         errors += torch.tensor(found, dtype=torch.float64) / DRAWS
 

@@ -112,6 +112,20 @@ def test_weights_are_smooth_where_scores_are_zero_or_large(weights: Weights) -> 
         assert gradient.isfinite().all()
 
 
+def test_iso_tanh_bends_near_zero_as_it_does() -> None:
+    """In float32, where a quotient would be off by u/r: 1e-3 at scores of length 1e-4."""
+
+    def bent(s: Tensor) -> Tensor:
+        s = s.requires_grad_()
+        w = iso_tanh(s, torch.ones(1, 5, dtype=torch.bool))
+        (first,) = torch.autograd.grad((w * v.to(s)).sum(), s, create_graph=True)
+        return torch.autograd.grad((first * v.to(s)).sum(), s)[0]
+
+    s, v = torch.randn(2, 1, 5, dtype=torch.float64)
+    s = 1e-4 * s / s.norm()
+    torch.testing.assert_close(bent(s.float()).double(), bent(s), rtol=1e-4, atol=1e-9)
+
+
 def test_weights_of_equal_scores() -> None:
     zero = torch.zeros(1, 4, 4)
 

@@ -244,6 +244,13 @@ def test_a_broken_network_breaks_no_other(name: str, poison: float) -> None:
     assert not torch.equal(a[1], b[1])
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_a_gradient_of_nan_is_seen(name: str) -> None:
+    """The sign of NaN is 0 in torch: a weight would stay, as if there were no gradient."""
+
+    assert train(OURS[name], [torch.full((4, 3), math.nan)], torch.randn(4, 3)).isnan().all()
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (4,), (4, 3)], ids=str)
 @pytest.mark.parametrize("name", OURS)
 def test_no_gradient_no_move(name: str, shape: tuple[int, ...]) -> None:

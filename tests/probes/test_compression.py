@@ -169,6 +169,32 @@ def test_the_rank_of_the_weights_is_what_counts(rank: int) -> None:
     assert table["relative_error"].max() <= 1e-12
 
 
+@pytest.mark.slow(6)
+def test_wide_layers_keep_every_direction() -> None:
+    """min(n, n' + 1) of each, though float32's eps times 786 exceeds a singular value of W."""
+
+    model = chain(IsoTanh, [784, 785, 786, 3]).float()
+    it = Subject(model, torch.randn(8, 784, dtype=torch.float32), None, None, stream(0))
+
+    assert [m.out_features for m in compressed(it) if isinstance(m, nn.Linear)] == [785, 786, 3]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("least", [1e-6, 1e-7, 0.0])
+def test_weights_are_the_numbers_that_they_are(least: float, dtype: torch.dtype) -> None:
+    """In float32 as well a direction that is small is one, and only one of length 0 is none."""
+
+    model = chain(IsoTanh, [16, 16, 3], bias=False)
+    with torch.no_grad():
+        linear = next(m for m in model.modules() if isinstance(m, nn.Linear))
+        linear.weight.copy_(torch.eye(16)).mul_(
+            torch.ones(16).index_fill(0, torch.tensor(3), least)
+        )
+    it = Subject(model.to(dtype), torch.randn(8, 16, dtype=dtype), None, None, stream(0))
+
+    assert Compression()(it)["effective_width"] == [16 if least else 15, 3]
+
+
 def test_a_layer_of_zeros_keeps_one_feature() -> None:
     model = chain(IsoTanh, [4, 5, 3])
     linear = next(m for m in model.modules() if isinstance(m, nn.Linear))

@@ -2,13 +2,18 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
+from math import isnan, nan
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from isoexp import probes
-from isoexp.probes import Probe
+from isoexp.data import Factor
+from isoexp.probes import Probe, Unsuitable
 
 from .subjects import subject
 
@@ -46,3 +51,30 @@ def test_columns_are_those_of_the_schema(kind: Any) -> None:
     assert list(rows) == list(kind.schema)
     for name, of in kind.schema.items():
         assert {type(cell) for cell in rows[name]} == {of}, name
+
+
+JUDGED = ("accuracy", "confidence", "margin", "barrier", "calibration", "returned", "loss_")
+
+
+@pytest.mark.parametrize("kind", PROBES)
+def test_a_network_of_nan_is_judged_by_no_probe(kind: Any) -> None:
+    """Rows are NaN where they are of its answers; a probe that cannot measure it says why."""
+
+    it = subject(samples=40)
+    with torch.no_grad():
+        for p in it.model.parameters():
+            p.fill_(nan)
+    hue = {"hue": Factor(np.linspace(0, 1, 40), None)}
+    twin = replace(subject(samples=40, seed=1), x=it.x)
+    it = replace(it, factors=hue, twin=twin, refit=lambda nets, *_: nets)
+
+    try:
+        rows = kind()(replace(it, train=(it.x, it.task[0])))
+    except Unsuitable as error:
+        rows = {"refused": [str(error)]}
+    assert all("finite" in said for said in rows.get("refused", []))
+    for name, column in rows.items():
+        if name.startswith(JUDGED):
+            assert all(isnan(cell) for cell in column), name
+    for what, value in zip(rows.get("measure", []), rows.get("value", []), strict=True):
+        assert what != "dead_fraction" or isnan(value)

@@ -15,9 +15,9 @@ from isoexp.probes.copies import (
     SIGNED,
     inner_products,
     preserves,
-    rounding,
     turned,
 )
+from isoexp.probes.junctions import rounding
 from isoexp.symmetry import MatrixGroup
 
 from .subjects import subject

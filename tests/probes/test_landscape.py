@@ -1,6 +1,6 @@
 """Tests for isoexp.probes.landscape."""
 
-from math import isnan, nan
+from math import inf, isnan, nan
 from typing import Any
 
 import pytest
@@ -126,9 +126,10 @@ def test_barriers_in_closed_form() -> None:
 
 
 @pytest.mark.parametrize("at", [0, 10, 20])
-def test_there_is_no_barrier_to_what_has_diverged(at: int) -> None:
+@pytest.mark.parametrize("lost", [nan, inf])
+def test_there_is_no_barrier_to_what_has_diverged(at: int, lost: float) -> None:
     losses = torch.ones(21)
-    losses[at] = nan
+    losses[at] = lost
 
     assert isnan(barrier(torch.linspace(0, 1, 21), losses))
 

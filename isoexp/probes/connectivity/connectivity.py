@@ -26,7 +26,7 @@ from ...store.tables import Rows, Schema
 from ...training import Objective
 from ..arguments import check_least
 from ..copies import preserves, turned
-from ..junctions import State, agree, find_junctions, relative_error, rounding
+from ..junctions import State, agree, answers, find_junctions, relative_error, rounding
 from ..landscape import barrier, between, state_of
 from ..layers import Layer, conjugated, passed
 from ..rows import Columns, cells
@@ -84,6 +84,7 @@ class Connectivity:
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
         y, objective = subject.task
+        answers(subject.model, subject.x[:64])
         splits = {"test": (subject.x, y)} | ({"train": subject.train} if subject.train else {})
         t = torch.linspace(0, 1, self.points, dtype=torch.float64)
 
@@ -161,7 +162,7 @@ def straight_paths(subject: Subject) -> Iterator[WeightPath]:
     if {k: v.shape for k, v in ours.items()} != {k: v.shape for k, v in theirs.items()}:
         raise Unsuitable("the twin must have weights of the same names and shapes: train it alike")
     x = twin.x[:64]
-    if not agree(functional_call(subject.model, theirs, (x,)), twin.model(x)):
+    if not agree(functional_call(subject.model, theirs, (x,)), answers(twin.model, x)):
         raise Unsuitable("the twin must differ in its weights alone, not in its functions")
 
     yield WeightPath("raw", "all", 0, 0, partial(_segment, subject, ours, theirs), twin)

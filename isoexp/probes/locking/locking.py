@@ -18,7 +18,7 @@ __all__ = ["Locking"]
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from math import log10, nan
+from math import isfinite, log10, nan
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -27,7 +27,7 @@ from torch import Tensor
 from ...store.tables import Rows, Schema
 from ..arguments import check_ascending, check_least
 from ..copies import ORTHOGONAL, preserves
-from ..junctions import Junction, State, find_junctions
+from ..junctions import Junction, State, answers, find_junctions
 from ..landscape import Landscape, state_of
 from ..rows import Columns, cells
 from ..statistics import mean
@@ -58,8 +58,9 @@ class Locking:
     none; accuracy_… and agreement, the share put into the same class as by `none`, of n_test of the
     subject's. barrier lies on the straight segment to `none`; barrier_aligned on the segment after
     layers that commute with rotations have been turned, NaN where there are none. Permutations are
-    not tried. returned is 1 or 0. Columns that need training are NaN where there is no refit.
-    curvature is d²L/dℓ² at θ along the way, ℓ its length: vᵀHv on the straight ones.
+    not tried. returned is 1 or 0, NaN where `none` has diverged. Columns that need training are NaN
+    where there is no refit. curvature is d²L/dℓ² at θ along the way, ℓ its length: vᵀHv on the
+    straight ones.
 
     Cost: 2 s on the default run; 4 × sizes × draws + 1 copies of the network are trained on.
 
@@ -110,6 +111,7 @@ class Locking:
             whole = Landscape(subject.model, x, y, objective)
             return whole.drawn(self.samples, subject.generator)
 
+        answers(subject.model, subject.x[:64])
         test = drawn(subject.x, y)
         train = test if subject.train is None else drawn(*subject.train)
         start = state_of(subject.model)
@@ -161,7 +163,7 @@ class Locking:
 
         found = {"loss_retrained": end.loss, "barrier": straight, "barrier_aligned": turned}
 
-        return {**found, "returned": float(returned)}
+        return {**found, "returned": float(returned) if isfinite(control.loss) else nan}
 
     def summary(self, rows: Rows) -> dict[str, float]:
         """Returns the sizes of escape, and the increase of the loss along the orbit.

@@ -11,8 +11,8 @@ correlations (2000).
 """
 
 __all__ = [
-    "Answers", "answered", "calibration_error", "deflections", "margin", "rank_correlation",
-    "stretched",
+    "Answers", "answered", "calibration_error", "confidence", "deflections", "margin",
+    "rank_correlation", "stretched",
 ]  # fmt: skip
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from ...geometry import angle
-from ...training import rows_at_once
+from ...training import correct, rows_at_once
 from ..layers import Layer, Pair, hooked, passed
 from ..statistics import NORMAL_95
 from ..subject import Subject
@@ -52,15 +52,17 @@ class Answers(NamedTuple):
         loudest: The largest output of each sample, by absolute value.
         thetas: The deflection of each by layers, the mean over places; NaN where undefined.
         confidence: The largest probability of each answer that counts; none without classes.
-        right: Whether that answer is right.
+        right: 1 if that answer is right, else 0.
         margin: The right logit minus the largest other one.
+
+    The last three are NaN where logits are not finite.
     """
 
     losses: Float[Tensor, "scales samples"]
     loudest: Float[Tensor, "scales samples"]
     thetas: Float[Tensor, "scales samples layers"]
     confidence: Float[Tensor, "scales answers"]
-    right: Bool[Tensor, "scales answers"]
+    right: Float[Tensor, "scales answers"]
     margin: Float[Tensor, "scales answers"]
 
 
@@ -115,8 +117,8 @@ def _passed(
         losses.cpu().double().reshape(by_factor),
         out.abs().flatten(2).amax(dim=2).cpu(),
         torch.stack(thetas or [losses[:0].cpu().double()], dim=-1).view(*by_factor, len(layers)),
-        logits.softmax(dim=-1).amax(dim=-1).cpu(),
-        (logits.argmax(dim=-1) == classes).cpu(),
+        confidence(logits).cpu(),
+        correct(logits, classes.expand(count, -1)).cpu(),
         margin(logits, classes).cpu(),
     )
 
@@ -140,12 +142,25 @@ def _theta(pair: Pair | None, samples: int) -> Float[Tensor, " samples"]:
 def margin(
     logits: Float[Tensor, "*rows answers classes"], y: Int[Tensor, " answers"]
 ) -> Float[Tensor, "*rows answers"]:
-    """Returns the right logit minus the largest other one."""
+    """Returns the right logit minus the largest other one; NaN where a logit is not finite."""
 
+    logits = _finite(logits)
     own = y[:, None].expand(*logits.shape[:-1], 1)
     right = logits.gather(-1, own).squeeze(-1)
 
     return right - logits.scatter(-1, own, -torch.inf).amax(dim=-1)
+
+
+def confidence(logits: Float[Tensor, "*answers classes"]) -> Float[Tensor, " *answers"]:
+    """Returns the largest softmax probability; NaN where a logit is not finite."""
+
+    return _finite(logits).softmax(dim=-1).amax(dim=-1)
+
+
+def _finite(logits: Float[Tensor, "*answers classes"]) -> Float[Tensor, "*answers classes"]:
+    """Returns logits, all of an answer NaN where one is not finite."""
+
+    return torch.where(logits.isfinite().all(dim=-1, keepdim=True), logits, nan)
 
 
 def _scaled(site: Site | None, scales: Float[Tensor, " scales"]) -> AbstractContextManager[None]:
@@ -180,11 +195,11 @@ def stretched(
 
 
 def calibration_error(
-    confidence: Float[Tensor, "*rows answers"], right: Bool[Tensor, "*rows answers"], bins: int
+    confidence: Float[Tensor, "*rows answers"], right: Shaped[Tensor, "*rows answers"], bins: int
 ) -> Float[Tensor, "*rows"]:
-    """Returns the expected calibration error of each row, between 0 and 1; NaN of no answers.
+    """Returns the expected calibration error of each row, between 0 and 1.
 
-    `bins` is the number of bins of (0, 1].
+    NaN of no answers, and where a confidence is NaN. `bins` is the number of bins of (0, 1].
     """
 
     p = confidence.cpu().double()

@@ -38,7 +38,8 @@ class OODMagnitude:
 
     Rows with an empty `layer` are of the answers. Confidence is the mean of the largest softmax
     probability, margin the mean of the right logit minus the largest other one, calibration_error
-    the expected one; these and accuracy are NaN where there are no classes. beyond_fraction is the
+    the expected one; these and accuracy are NaN where there are no classes, or an output is not
+    finite. beyond_fraction is the
     share of samples whose scaled length or feature exceeds any of training (or of the half). Rows
     with a `layer` are of the deflection by that layer, behind the site: theta_mean_rad and ρ with
     its 95 % interval. n counts samples, for deflections those that have an angle.

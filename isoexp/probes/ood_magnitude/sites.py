@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from math import inf, nan, pi
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
@@ -169,7 +170,7 @@ def _learned(
     longest: dict[str, float] = {}
     for (_, part), layers in zip(batches(x, t), _handed_on(subject, x), strict=False):
         for name, (lengths, h) in layers.items():
-            longest[name] = max(longest.get(name, 0.0), lengths.max().item())
+            longest[name] = float(np.maximum(longest.get(name, 0.0), lengths.max().item()))
             if name != INPUT:
                 moments.setdefault(name, Moments()).add(torch.cat([h, part], dim=1))
 

@@ -8,6 +8,7 @@ import torch
 
 from isoexp.probes.ood_magnitude.answers import (
     calibration_error,
+    confidence,
     margin,
     rank_correlation,
     stretched,
@@ -101,6 +102,15 @@ def test_calibration_error_of_the_calibrated_and_of_the_sure() -> None:
     assert calibration_error(*edge, 4) == (0.875 - 0.25) / 2  # 0.25 is of the first of four
     nothing = torch.empty(0), torch.empty(0, dtype=torch.bool)
     assert calibration_error(*nothing, 10).isnan()
+
+
+@pytest.mark.parametrize("lost", [torch.nan, torch.inf, -torch.inf])
+def test_what_is_not_finite_has_no_margin_and_no_confidence(lost: float) -> None:
+    z = torch.randn(4, 3)
+    z[1, 2] = lost
+
+    for found in (margin(z, torch.tensor([0, 1, 2, 0])), confidence(z)):
+        assert found.isnan().tolist() == [False, True, False, False]
 
 
 def test_margin_is_to_the_best_of_the_others() -> None:
