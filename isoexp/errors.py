@@ -1,6 +1,6 @@
 """What is said to a user who asked for something that cannot be."""
 
-__all__ = ["UserError", "did_you_mean", "one_line", "suggest"]
+__all__ = ["Unreadable", "UserError", "did_you_mean", "one_line", "suggest"]
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -11,6 +11,10 @@ class UserError(ValueError):
 
     The command line prints the line and exits with code 2; nothing has been written by then.
     """
+
+
+class Unreadable(UserError):
+    """A file that is not what was written: cut short, empty, overwritten, or of wrong types."""
 
 
 def one_line(error: BaseException) -> str:

@@ -111,7 +111,7 @@ class ClaimStudy:
             run = listed.find(identity)
             state = run.state if run else {}
             final = str(state.get("reason")).startswith(FINAL)
-            return state.get("state") == "completed" or (state.get("state") == "failed" and final)
+            return completed(run) or (state.get("state") == "failed" and final)
 
         jobs = [job for found in self.tuning_jobs.values() for _, own in found for job in own]
 

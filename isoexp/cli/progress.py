@@ -142,6 +142,8 @@ class RunProgress(Display):
             case job.AlreadyDone(run):
                 self.done.append(run)
                 self.say(f"done before: {run.folder} (force=true repeats it)")
+            case job.Damaged(run, reason):
+                self.say(f"damaged: {run.folder}: {reason}: it is made again", sys.stderr)
             case job.HeldElsewhere(message):
                 self.held.append(message)
                 self.say(f"not started: {message}")

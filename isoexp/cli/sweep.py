@@ -10,7 +10,7 @@ from typing import Any
 
 from ..config.overrides import names_probe
 from ..experiment.job import completed
-from ..experiment.run import terminable
+from ..experiment.run import damages, terminable
 from ..store.run import Run
 from ..store.study import Study
 from ..sweep import Backend, Launcher, Plan, Unit, Workers, events, launch, plan, run
@@ -154,6 +154,9 @@ def backend_of(plan: Plan, launcher: Launcher | None) -> Backend:
 def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
     """Prints how many runs there are, and how those that are to be done will be."""
 
+    for found in damages([job for unit in plan.units for job in unit.jobs]):
+        damaged = f"damaged: {found.run.folder}: {found.reason}: it is made again"
+        print(damaged, file=sys.stderr, flush=True)
     before = plan.runs - plan.todo
     print(f"{len(plan.jobs)} jobs, {plan.runs} runs, {before} done before", flush=True)
     if plan.idle:

@@ -4,9 +4,9 @@ A job is checked as far as can be without torch. A finished run is found by its 
 """
 
 __all__ = [
-    "Aborted", "Advance", "AlreadyDone", "Ended", "Event", "HeldElsewhere", "Job", "Logged",
-    "Probed", "ProbeFailed", "Resumed", "TwinTraining", "Unmeasured", "completed", "prepare",
-    "prepare_all", "refuse_idle", "undone", "validate",
+    "Aborted", "Advance", "AlreadyDone", "Damaged", "Ended", "Event", "HeldElsewhere", "Job",
+    "Logged", "Probed", "ProbeFailed", "Resumed", "TwinTraining", "Unmeasured", "completed",
+    "prepare", "prepare_all", "refuse_idle", "undone", "validate",
 ]  # fmt: skip
 
 import re
@@ -25,7 +25,7 @@ from ..config.settings import Settings
 from ..config.targets import sources
 from ..errors import UserError, one_line
 from ..store.identity import identities, identity, label, likeness, probe_identity, structure
-from ..store.run import Run
+from ..store.run import Run, damaged
 from ..store.study import Study, find, held
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ class AlreadyDone:
     """A run was completed before."""
 
     run: Run
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """What is wrong with files of a run that was completed: they are made again."""
+
+    run: Run
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ class TwinTraining:
 
 
 Event = (
-    AlreadyDone | HeldElsewhere | Resumed | Advance | Logged | Ended | Aborted
+    AlreadyDone | Damaged | HeldElsewhere | Resumed | Advance | Logged | Ended | Aborted
     | Probed | Unmeasured | ProbeFailed | TwinTraining
 )  # fmt: skip
 
@@ -190,6 +198,7 @@ class Job:
             name
             for name, each in self.probes.items()
             if str(known.get(name)).partition("-")[0] != each
+            or run.fault(f"probes/{name}.parquet".__eq__)
         ]
 
     def identity(self, seed: int) -> str:
@@ -284,9 +293,9 @@ def undone(jobs: Iterable[Job]) -> list[dict[int, str]]:
 
 
 def completed(run: Run | None) -> bool:
-    """Whether there is a run, trained to its end."""
+    """Whether there is a run, trained to its end, with all files that it was left with."""
 
-    return run is not None and run.state.get("state") == "completed"
+    return run is not None and run.state.get("state") == "completed" and damaged(run) is None
 
 
 def validate(jobs: Iterable[Job]) -> None:

@@ -21,16 +21,16 @@ from ..config.composition import Composition
 from ..config.document import parse
 from ..config.groups import handed
 from ..ensemble import Ensemble
-from ..errors import UserError, one_line
+from ..errors import Unreadable, UserError, one_line
 from ..probes import Probe, Subject, Unsuitable
 from ..store import checkpoint
-from ..store.files import read_json
-from ..store.lock import hold
+from ..store.files import read_file, read_json
+from ..store.lock import condemn, hold
 from ..store.run import Run
 from ..store.tables import Rows
 from ..streams import stream
 from .batching import Training
-from .job import Event, Job, Probed, ProbeFailed, TwinTraining, Unmeasured, prepare
+from .job import Damaged, Event, Job, Probed, ProbeFailed, TwinTraining, Unmeasured, prepare
 from .lab import Lab
 from .record import Record
 from .run import put_again
@@ -137,12 +137,15 @@ def put_probes(
         try:
             if twin is None and "twin" in getattr(probe, "needs", ()):
                 seed = trained.seed + 1
-                run = record.find_twin()
-                if run is None:
+                if run := record.find_twin():
+                    try:
+                        twin = Trained.stored(trained.lab, seed, run)
+                    except Unreadable as error:
+                        yield Damaged(run, str(error))
+                        condemn(run, str(error))
+                if twin is None:
                     yield TwinTraining(record.run, seed)
                     twin = Trained.anew(trained.lab, seed)
-                else:
-                    twin = Trained.stored(trained.lab, seed, run)
             yield _put(probe, name, trained, record, twin)
         except Unsuitable as reason:
             record.leave_out(name, str(reason))
@@ -201,20 +204,24 @@ def stored(run: Run, **changes: Any) -> Job:
     """
 
     state = run.state
+    reason = run.fault("config.yaml".__eq__)  # weights are looked at when they are read
+    if reason is not None:
+        raise Unreadable(f"{run.folder}: {reason}; train again")
     if state.get("state") != "completed":
         raise UserError(f"{run.folder} must be completed to be probed; it is {run.status}")
 
     try:
-        config = parse((run.folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        config = parse(read_file(run.folder / "config.yaml").decode())
+        # Older ones repeat in their model what it is handed.
+        config["model"] = {k: v for k, v in config["model"].items() if k not in handed()}
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)[:200]
-        raise UserError(
-            f"{run.folder}/config.yaml must say how the run was trained: {reason}; train again"
-        ) from error
+        told = f"config.yaml must say how the run was trained: {reason}; train again"
+        condemn(run, told)
+        raise Unreadable(f"{run.folder}/{told}") from error
     config = {
         **config,
         "snapshots": config.get("snapshots", 0),  # which older ones lack
-        "model": {k: v for k, v in config["model"].items() if k not in handed()},  # older ones too
         "logger": {"_target_": "isoexp.store.tracking.NoLogger"},
         "figures": None,  # whatever was wanted while it was trained
         **changes,

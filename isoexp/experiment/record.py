@@ -3,7 +3,6 @@
 __all__ = ["Record"]
 
 import os
-import shutil
 import socket
 import time
 import traceback
@@ -22,11 +21,11 @@ from ..ensemble import Ensemble
 from ..errors import one_line
 from ..probes import Probe
 from ..store import checkpoint
-from ..store.files import append_line, read_lines, write_bytes, write_json, write_lines
+from ..store.files import append_line, remove, write_bytes, write_json, write_lines
 from ..store.history import add_start, changes
 from ..store.identity import columns, command, flat, telling
 from ..store.provenance import provenance
-from ..store.run import Run
+from ..store.run import MADE, Run
 from ..store.study import find
 from ..store.tables import METRICS, Rows, Schema, write_table
 from ..training import evaluate
@@ -76,13 +75,12 @@ class Record:
 
         if start == 0:
             checkpoint.discard(run.folder, all=True)
-            for name in ("metrics.jsonl", "metrics.parquet", "summary.json"):
-                (run.folder / name).unlink(missing_ok=True)
-            shutil.rmtree(run.folder / "probes", ignore_errors=True)
+            for name in (*MADE, "snapshots.pt", "metrics.jsonl", "probes"):
+                remove(run.folder / name)
         checkpoint.forget_snapshots(run.folder, after=start)
         for name in ("error.txt", "stop.json"):
-            (run.folder / name).unlink(missing_ok=True)
-        rows = [row for row in read_lines(run.lines) if row["step"] <= start]
+            remove(run.folder / name)
+        rows = [row for row in run.rows if row["step"] <= start]
 
         write_bytes(run.folder / "config.yaml", to_yaml(self._config).encode())
         if start == 0 or not (run.folder / "provenance.json").exists():
@@ -152,7 +150,7 @@ class Record:
     def rows_until(self, step: int) -> int:
         """Returns the number of rows of updates up to one."""
 
-        return sum(row["step"] <= step for row in read_lines(self.run.lines))
+        return sum(row["step"] <= step for row in self.run.rows)
 
     def log(self, row: dict[str, Any]) -> dict[str, Any]:
         """Writes a row, and returns it."""
@@ -221,7 +219,8 @@ class Record:
         write_json(self.run.folder / "summary.json", self.summary)
 
         # The rows go last: until the state says completed they may be needed again.
-        self.run.write_state("completed", step=self.summary["steps"], ended=time.time())
+        done = {"step": self.summary["steps"], "ended": time.time()}
+        self.run.write_state("completed", **done, files=self.run.stamps(*MADE, "snapshots.pt"))
         self.run.lines.unlink(missing_ok=True)
         checkpoint.discard(self.run.folder)
 
@@ -300,7 +299,16 @@ class Record:
 
         self._probed["probes"][name] = self.job.probes[name]
         write_json(self.run.folder / "summary.json", self.summary)
-        self.run.write_state("completed", **self._probed)
+        files = self.run.stamps("summary.json", f"probes/{name}.parquet")
+        self.run.write_state("completed", **self._probed, files={**self._files, **files})
+
+    @property
+    def _files(self) -> dict[str, Any]:
+        """The stamps of the files that state.json tells of."""
+
+        known = self.run.state.get("files")
+
+        return self.run.stamps(*MADE) if known is None else known
 
     def _forget(self, name: str) -> None:
         """Removes the mark and the numbers of a probe; its table stays until it is replaced."""
@@ -309,7 +317,10 @@ class Record:
             known.pop(name, None)
         for key in [key for key in self.summary if key.startswith(f"probe/{name}/")]:
             del self.summary[key]
-        self.run.write_state("completed", **self._probed)
+        # Of what is about to be written no stamp is left that a kill could make a lie.
+        files = {**self._files, "summary.json": (None, None)}
+        files.pop(f"probes/{name}.parquet", None)
+        self.run.write_state("completed", **self._probed, files=files)
         for path in self.run.folder.glob(f"probes/{name}.*"):
             if path.suffix != ".parquet":
                 path.unlink()
@@ -333,7 +344,7 @@ class Record:
 
     def _write_metrics(self, state: str) -> None:
         if self.run.lines.exists():
-            lines = read_lines(self.run.lines)
+            lines = self.run.rows
             rows: Rows = {name: [row.get(name) for row in lines] for name in METRICS}
             self._write("metrics.parquet", rows, METRICS, state)
 

@@ -4,22 +4,24 @@ A finished run is found by its identity before torch is imported. To a run that 
 rows of a probe, the probe is put, and nothing is trained.
 """
 
-__all__ = ["execute", "put_again", "terminable"]
+__all__ = ["damages", "execute", "put_again", "terminable"]
 
 import signal
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import processes
 from ..config.build import check
-from ..errors import UserError
+from ..errors import Unreadable, UserError
 from ..store.lock import Busy, acquire
-from ..store.study import find, remember
-from .job import Aborted, AlreadyDone, Ended, Event, HeldElsewhere, Job, completed, undone
+from ..store.run import Run
+from ..store.study import Study, find, remember
+from .job import Aborted, AlreadyDone, Damaged, Ended, Event, HeldElsewhere, Job, completed, undone
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -46,6 +48,7 @@ def execute(jobs: Sequence[Job], most: int | None = None) -> Generator[Event, No
             if seed not in left and (run := find(job.settings.study, each)):
                 yield AlreadyDone(run)
     todo = [(job, left) for job, left in todo if left]
+    yield from damages([replace(job, identities=left) for job, left in todo])
     processes.tell(bool(todo))
     if not todo:
         return
@@ -62,6 +65,11 @@ def execute(jobs: Sequence[Job], most: int | None = None) -> Generator[Event, No
             records += yield from _acquired(job, lab, left, stack)
 
         trained = [r for r in records if completed(r.run) and not r.job.settings.force]
+        for record in list(trained):
+            reason = _unread(record)
+            if reason is not None:
+                trained.remove(record)
+                yield Damaged(record.run, reason)
         parts = _together([record for record in records if record not in trained], most)
         for part in parts:  # all before the first is trained: none is to be divided otherwise
             mates = [record.identity for record in part]
@@ -73,6 +81,20 @@ def execute(jobs: Sequence[Job], most: int | None = None) -> Generator[Event, No
             yield from _train(part)
         for record in trained:
             yield from put_again(record, record.job.missing(record.run))
+
+
+def damages(jobs: Iterable[Job]) -> Iterator[Damaged]:
+    """Yields the runs of jobs, all to be done, that are done again since a file is damaged."""
+
+    studies: dict[Path, Study] = {}
+    for job in jobs:
+        folder = job.settings.study
+        study = studies.get(folder) or studies.setdefault(folder, Study.of(folder))
+        for seed, identity in job.identities.items():
+            run = study.find(identity) or Run(folder / f"{job.label(seed)}-{identity[:8]}")
+            reason = run.fault(lambda name: True)
+            if reason is not None:
+                yield Damaged(run, reason)
 
 
 def put_again(
@@ -90,6 +112,8 @@ def put_again(
         record.reopen()
         trained = Trained.stored(record.lab, record.seed, record.run)
     except UserError as error:
+        if isinstance(error, Unreadable):
+            record.run.write_state("failed", reason=str(error))
         yield Aborted([record.run], str(error))
         return
 
@@ -115,6 +139,20 @@ def terminable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _unread(record: "Record") -> str | None:
+    """Says why the weights of a completed run cannot be read back; None if they can."""
+
+    from ..store import checkpoint
+
+    try:
+        checkpoint.final(record.run.folder)
+        checkpoint.snapshots(record.run.folder)
+    except Unreadable as error:
+        return str(error)
+
+    return None
 
 
 def _labs(jobs: Sequence[Job]) -> "list[Lab]":

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from .. import processes
 from ..ensemble import Ensemble, rates
-from ..errors import UserError
+from ..errors import Unreadable, UserError
 from ..store import checkpoint
 from ..training import Step, evaluate
 from .batching import Training, shared_alike
@@ -46,22 +46,23 @@ def train(records: Sequence[Record]) -> Iterator[Event]:
     training = Training([record.lab for record in records], [record.seed for record in records])
     steps, snapshots = training.first.steps, training.first.snapshots
     start = checkpoint.common_step([record.run.folder for record in records])
-    ensemble = training.ensemble()
-    optimizers = training.optimizers(ensemble)
-    meter = _Meter(training, ensemble, optimizers)
     alive = dict(enumerate(records))
 
     every = min(training.first.per_epoch, max(1, -(-steps // ROWS_AT_LEAST)))
     written = 1 + start // every + (start == steps and steps % every > 0)
-    if any(record.rows_until(start) < written for record in records):
-        start = 0  # rows before the checkpoint are lost: they can only be had again
+    if any(record.rows_until(start) < written or not _shown(record) for record in records):
+        start = 0  # what was before the checkpoint is lost: it can only be had again
 
     found = [checkpoint.load(record.run.folder, start) for record in records] if start else []
+    try:
+        ensemble, optimizers, meter = _restored(training, found)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if not found or isinstance(error, torch.OutOfMemoryError):
+            raise
+        start, found = 0, []  # a checkpoint of another network, which could be read for all that
+        ensemble, optimizers, meter = _restored(training, found)
     processes.tell((start, every, found))
-    if found:
-        training.restore(ensemble, optimizers, found)
-        meter.load([content["meter"] for content in found])
-        found.clear()  # as large as the networks and their optimizers
+    found.clear()  # as large as the networks and their optimizers
     for record in records:
         resumed = record.begin(start, steps, len(records))
         if resumed is not None:
@@ -115,6 +116,32 @@ def train(records: Sequence[Record]) -> Iterator[Event]:
         yield from put_probes(trained, record, record.lab.probes)
         record.finish(network)
         yield Ended(record.run)
+
+
+def _restored(
+    training: Training, found: Sequence[dict[str, Any]]
+) -> "tuple[Ensemble, Sequence[Optimizer], _Meter]":
+    """Returns networks, optimizers and meter as checkpoints left them, or as they begin."""
+
+    ensemble = training.ensemble()
+    optimizers = training.optimizers(ensemble)
+    meter = _Meter(training, ensemble, optimizers)
+    if found:
+        training.restore(ensemble, optimizers, found)
+        meter.load([content["meter"] for content in found])
+
+    return ensemble, optimizers, meter
+
+
+def _shown(record: Record) -> bool:
+    """Whether the snapshots so far, if there are any, can be read."""
+
+    try:
+        checkpoint.snapshots(record.run.folder)
+    except Unreadable:
+        return False
+
+    return True
 
 
 def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> Iterator[Event]:

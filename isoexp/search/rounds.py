@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from .. import sweep
 from ..errors import UserError
 from ..experiment.job import Job, validate
-from ..store.files import read_lines
 from ..store.run import Run
 from ..store.study import Study
 from ..sweep import FINAL, Backend, Plan, planned
@@ -205,7 +204,7 @@ class _Round:
             found = _runs(job)
             if len(found) < len(job.identities):
                 continue
-            each = [scores(read_lines(r.lines), r.state.get("steps", 0), metric) for r in found]
+            each = [scores(r.rows, r.state.get("steps", 0), metric) for r in found]
             common = set.intersection(*map(set, each))
             mean = {percent: fmean(own[percent] for own in each) for percent in common}
             if mean and self.trials.stops(asked, mean):

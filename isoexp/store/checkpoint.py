@@ -11,16 +11,21 @@ __all__ = [
 ]  # fmt: skip
 
 import os
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import UserError
+from ..errors import Unreadable
+from .files import fits, remove
 
 CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 SNAPSHOTS = "snapshots.pt"
+
+SHAPE = {"step": int, "model": dict, "optimizer": Any, "meter": dict}
+"""What a checkpoint holds."""
 
 
 def save(folder: Path, step: int, content: dict[str, Any]) -> None:
@@ -40,9 +45,18 @@ def snapshot(folder: Path, step: int, state: dict[str, Any]) -> None:
 
 
 def snapshots(folder: Path) -> dict[int, dict[str, Any]]:
-    """Returns the weights and buffers of the snapshots, by update."""
+    """Returns the weights and buffers of the snapshots, by update; {} if there are none.
 
-    found = _read(folder / SNAPSHOTS) or {}
+    Raises:
+        Unreadable: If their file cannot be read.
+    """
+
+    path = folder / SNAPSHOTS
+    if not path.exists():
+        return {}
+    found = _read(path)
+    if found is None or not all(isinstance(step, int) for step in found):
+        raise Unreadable(f"{SNAPSHOTS} must hold weights by update, and cannot be read")
 
     return dict(sorted(found.items()))
 
@@ -54,7 +68,7 @@ def forget_snapshots(folder: Path, after: int) -> None:
     if kept:
         _write_snapshots(folder, kept)
     else:
-        (folder / SNAPSHOTS).unlink(missing_ok=True)
+        remove(folder / SNAPSHOTS)
 
 
 def _write_snapshots(folder: Path, content: dict[int, dict[str, Any]]) -> None:
@@ -74,12 +88,14 @@ def final(folder: Path) -> dict[str, Any]:
     """Returns the weights and buffers of a completed run.
 
     Raises:
-        UserError: If its checkpoint is missing or cannot be read.
+        Unreadable: If its checkpoint is missing or cannot be read.
     """
 
     found = _read(folder / CURRENT)
-    if found is None or "model" not in found:
-        raise UserError(f"{CURRENT} must hold the trained weights, and cannot be read: train again")
+    if found is None or not isinstance(found.get("model"), dict):
+        raise Unreadable(
+            f"{CURRENT} must hold the trained weights, and cannot be read: train again"
+        )
 
     return found["model"]
 
@@ -102,19 +118,22 @@ def discard(folder: Path, all: bool = False) -> None:
     """Removes the checkpoint before the last, or both, to start afresh."""
 
     for name in (CURRENT, PREVIOUS) if all else (PREVIOUS,):
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
 
 
 def _checkpoints(folder: Path) -> list[dict[str, Any]]:
     found = [_read(folder / name) for name in (CURRENT, PREVIOUS)]
 
-    return [c for c in found if c is not None and isinstance(c.get("step"), int)]
+    return [c for c in found if c is not None and fits(c, SHAPE) and "step" in c]
 
 
 def _read(path: Path) -> dict[Any, Any] | None:
-    """Returns a dict written by torch.save; None where it cannot be read."""
+    """Returns a dict written by torch.save; None where it is not what was written."""
 
     try:
+        with zipfile.ZipFile(path) as file:  # torch checks no sums
+            if file.testzip() is not None:
+                return None
         # weights_only: a checkpoint from elsewhere is data, not code.
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # not there, or unreadable in any of torch's many ways: as good as none

@@ -1,20 +1,33 @@
-"""Files of a run: written whole or not at all, beside their place and moved there."""
+"""Files of a run: written whole or not at all, and never believed further than they can be read.
+
+What is read has a shape that is declared, as Python writes it: a type, or a text
+for itself; (a, b) for either; [a] for a
+list of a; {str: a} for a mapping to a; {"key": a} for a mapping in which these keys, where they are
+there, have these shapes. An int will do for a float.
+"""
 
 __all__ = [
-    "append_line",
-    "files_below",
-    "read_json",
-    "read_lines",
-    "write_bytes",
-    "write_json",
-    "write_lines",
-]
+    "Shape", "append_line", "fault", "files_below", "fits", "load_json", "read_file", "read_json",
+    "read_lines", "remove", "stamp", "write_bytes", "write_json", "write_lines",
+]  # fmt: skip
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+import stat
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from ..errors import Unreadable
+
+Shape = Any
+"""A shape, as described above."""
+
+SUMMED = 2**20
+"""Files up to so many bytes are stamped with a checksum; of larger ones the ends are looked at."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -32,15 +45,136 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object; {} where there is none, or what is there is not one."""
+def read_file(path: Path) -> bytes:
+    """Reads a file; a pipe, which would be waited for, and all else that is none is refused.
+
+    Raises:
+        OSError: If it is not there, is no file or cannot be read.
+    """
+
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(f"{path} must be a file")
+
+    return path.read_bytes()
+
+
+def load_json(path: Path, shape: Shape = MappingProxyType({})) -> dict[str, Any]:
+    """Reads a JSON object of a shape.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        Unreadable: If what is there is not one.
+    """
 
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found = json.loads(read_file(path))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(f"there is no {path}") from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = getattr(error, "strerror", None) or "it is no JSON"
+        raise Unreadable(f"{path.name} cannot be read: {reason}") from error
+    if not isinstance(found, dict):
+        raise Unreadable(f"{path.name} must hold an object, got {type(found).__name__}")
+    for key, own in shape.items():
+        if key in found and not fits(found[key], own):
+            raise Unreadable(f"{path.name}: {key} cannot be {_shown(found[key])}")
+
+    return found
+
+
+def read_json(path: Path, shape: Shape = MappingProxyType({})) -> dict[str, Any]:
+    """Reads a JSON object of a shape; {} where there is none, or what is there is not one."""
+
+    try:
+        return load_json(path, shape)
+    except (FileNotFoundError, Unreadable):
         return {}
 
-    return found if isinstance(found, dict) else {}
+
+def fits(value: Any, shape: Shape) -> bool:
+    """Whether a value read from JSON has a shape."""
+
+    if isinstance(shape, tuple):
+        return any(fits(value, each) for each in shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(each, shape[0]) for each in value)
+    if isinstance(shape, Mapping):
+        if not isinstance(value, dict):
+            return False
+        every = shape.get(str)
+        shapes = ((each, shape.get(key, every)) for key, each in value.items())
+        return all(own is None or fits(each, own) for each, own in shapes)
+    if shape is Any or shape is None:
+        return shape is Any or value is None
+    if isinstance(shape, str):
+        return value == shape
+    if shape is float:
+        shape = (int, float)
+
+    return isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+
+
+def _shown(value: Any) -> str:
+    return type(value).__name__ if isinstance(value, list | dict) else repr(value)[:50]
+
+
+def stamp(path: Path) -> list[int | None]:
+    """Returns the size of a file and its checksum, as `fault` compares them.
+
+    None for the sum of a large file, and of one that people read and may write: config.yaml.
+    """
+
+    size = path.stat().st_size
+    summed = size <= SUMMED and path.suffix != ".yaml"
+
+    return [size, zlib.crc32(path.read_bytes()) if summed else None]
+
+
+def fault(path: Path, known: Sequence[int | None] = (None, None)) -> str | None:
+    """Says what is wrong with a file, as far as can be told without reading a large one.
+
+    Arguments:
+        known: The stamp of the file as it was written; (None, None) if there is none.
+    """
+
+    size, checksum = known
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return f"{path.name} is no file"
+        if size is not None and found.st_size != size:
+            return f"{path.name} has {found.st_size} of {size} bytes"
+        if checksum is not None and zlib.crc32(path.read_bytes()) != checksum:
+            return f"{path.name} is not what was written"
+        if checksum is None and not _ends_well(path, found.st_size):
+            return f"{path.name} has lost its end"
+    except OSError as error:
+        return f"{path.name} is missing" if not path.exists() else f"{path.name}: {error.strerror}"
+
+    return None
+
+
+def _ends_well(path: Path, size: int) -> bool:
+    """Whether the footer of a parquet file, or the directory of a zip file, is where it must be."""
+
+    if path.suffix not in (".parquet", ".pt"):
+        return size > 0
+    with path.open("rb") as file:
+        head = file.read(4)
+        file.seek(max(0, size - 2**16))
+        tail = file.read()
+    if path.suffix == ".parquet":
+        length = int.from_bytes(tail[-8:-4], "little")
+        return head == tail[-4:] == b"PAR1" and length + 12 <= size
+
+    place = tail.rfind(b"PK\x05\x06")  # the end of the directory of a zip file
+    if head[:2] != b"PK" or place < 0 or len(tail) < place + 22:
+        return False
+    length, start = (int.from_bytes(tail[place + at : place + at + 4], "little") for at in (12, 16))
+    if 0xFFFFFFFF in (length, start):  # of more than 4 GB: the directory is told of elsewhere
+        return b"PK\x06\x06" in tail
+
+    return start + length <= size and tail[start - size :][:2] == b"PK"
 
 
 def files_below(root: Path, name: str) -> Iterator[Path]:
@@ -69,6 +203,15 @@ def files_below(root: Path, name: str) -> Iterator[Path]:
         folders += sorted(inner, reverse=True)
 
 
+def remove(path: Path) -> None:
+    """Removes a file, or whatever is in its place, if anything is."""
+
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
     """Appends a row as a line of JSON."""
 
@@ -76,19 +219,26 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Reads rows back, up to the first that is cut short or broken."""
+def read_lines(
+    path: Path, shape: Shape = MappingProxyType({}), required: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Reads rows of a shape back, up to the first that is cut short or broken."""
 
-    if not path.exists():
+    try:
+        whole, _, _ = read_file(path).decode(errors="replace").rpartition("\n")
+    except OSError:
         return []
 
-    whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
     rows = []
-    for line in whole.splitlines():
+    for line in whole.split("\n") if whole else []:
         try:
-            rows.append(json.loads(line))
-        except ValueError:  # what follows a broken line has lost its context
+            row = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        # What follows a broken line has lost its context.
+        if not fits(row, shape) or any(key not in row for key in required):
+            break
+        rows.append(row)
 
     return rows
 

@@ -1,12 +1,12 @@
 """Locks: one process at a time works on a run, and the kernel frees its lock when it is killed."""
 
-__all__ = ["Busy", "acquire", "held", "hold"]
+__all__ = ["Busy", "acquire", "condemn", "held", "hold"]
 
 import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,13 @@ def hold(run: Run) -> Iterator[None]:
         yield
     finally:
         held.release()
+
+
+def condemn(run: Run, reason: str) -> None:
+    """Writes down that a completed run cannot be read back: the same command trains it again."""
+
+    with suppress(Busy, OSError), hold(run):
+        run.write_state("failed", reason=reason)
 
 
 def held(run: Run) -> bool:

@@ -8,20 +8,44 @@ A run is pending, running, completed, failed or interrupted. One process at a ti
 holds a lock that the kernel frees when the process is killed.
 """
 
-__all__ = ["HEARTBEAT_DEAD_S", "Run", "status"]
+__all__ = ["HEARTBEAT_DEAD_S", "MADE", "Run", "damaged", "status"]
 
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .files import read_json, write_json
+from ..errors import Unreadable
+from .files import Shape, fault, load_json, read_json, read_lines, stamp, write_json
 
 HEARTBEAT_DEAD_S = 60.0
 """A run on another host that has not written its state for so long is taken for dead."""
+
+
+_END: Shape = {"state": str, "step": (int, None), "reason": (str, None)}
+
+STATE: Shape = {
+    "state": ("pending", "running", "completed", "failed", "interrupted"),
+    "identity": str, "host": str, "pid": int, "reason": (str, None), "together": ([str], None),
+    "step": int, "steps": int, "attempt": int,
+    "heartbeat": float, "started": float, "ended": float,
+    "columns": {"seed": int, str: (str, int)}, "words": [str],
+    "probes": {str: str}, "unmeasured": {str: str},
+    "before": (_END, None), "files": {str: [(int, None)]},
+}  # fmt: skip
+"""What state.json may say."""
+
+SUMMARY: Shape = {str: (float, None)}
+"""What summary.json may say."""
+
+ROW: Shape = {"step": int, str: (float, None)}
+"""What a line of metrics.jsonl may say."""
+
+MADE = ("config.yaml", "provenance.json", "summary.json", "metrics.parquet", "checkpoint.pt")
+"""The files of every completed run; it may have snapshots.pt and tables of probes, too."""
 
 
 def status(state: Mapping[str, Any]) -> str:
@@ -45,10 +69,16 @@ class Run:
         return self.folder / "metrics.jsonl"
 
     @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows so far of a run that is going, up to the first that is broken."""
+
+        return read_lines(self.lines, ROW, required=("step",))
+
+    @property
     def state(self) -> dict[str, Any]:
         """What state.json says; {} before there is one."""
 
-        return read_json(self.folder / "state.json")
+        return read_json(self.folder / "state.json", STATE)
 
     @property
     def status(self) -> str:
@@ -60,13 +90,59 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """The final numbers; {} before there are any."""
 
-        return read_json(self.folder / "summary.json")
+        return read_json(self.folder / "summary.json", SUMMARY)
+
+    @property
+    def damage(self) -> str | None:
+        """What is wrong with the numbers of a run, state and tables included; None if nothing is.
+
+        A folder that was copied without its weights has all its numbers.
+        """
+
+        return self.fault(lambda name: name.endswith((".json", ".parquet")))
+
+    def fault(self, of: Callable[[str], bool]) -> str | None:
+        """Says what is wrong with those files of a run that its state tells of; None if nothing is.
+
+        Arguments:
+            of: Whether a file, by its name in the folder, is looked at; state.json is always.
+        """
+
+        try:
+            state = load_json(self.folder / "state.json", STATE)
+        except FileNotFoundError:
+            return None
+        except Unreadable as error:
+            return str(error)
+        if state.get("state") != "completed":
+            return None
+
+        # Runs of older versions tell of none: what is there must be readable.
+        known = state.get("files")
+        if known is None:
+            known = {name: (None, None) for name in MADE if (self.folder / name).exists()}
+        for name in filter(of, known):
+            told = fault(self.folder / name, known[name])
+            if told is None and name == "summary.json":
+                told = self._misread(name)
+            if told is not None:
+                return told
+
+        return None
+
+    def _misread(self, name: str) -> str | None:
+        try:
+            load_json(self.folder / name, SUMMARY)
+        except (FileNotFoundError, Unreadable) as error:
+            return str(error)
+
+        return None
 
     @property
     def asked_to_stop(self) -> str | None:
         """Why the process that works on the run was asked to stop it; None if it was not."""
 
-        return read_json(self.folder / "stop.json").get("reason")
+        return read_json(self.folder / "stop.json", {"reason": str}).get("reason")
 
     def ask_to_stop(self, reason: str) -> None:
         """Asks the process that works on the run to stop it; it does so at its next row."""
@@ -102,6 +178,17 @@ class Run:
             self.folder / "state.json",
             {**self.state, "state": status, "heartbeat": time.time(), **facts},
         )
+
+    def stamps(self, *names: str) -> dict[str, Any]:
+        """Returns the stamps of files that state.json is to tell of, as far as they are there."""
+
+        return {name: stamp(self.folder / name) for name in names if (self.folder / name).is_file()}
+
+
+def damaged(run: Run | None) -> str | None:
+    """Says why a run that says it is completed must be trained again; None if it need not be."""
+
+    return None if run is None else run.fault(lambda name: not name.startswith("probes/"))
 
 
 def _alive(state: Mapping[str, Any]) -> bool:
