@@ -23,6 +23,7 @@ from ..config.groups import handed
 from ..ensemble import Ensemble
 from ..errors import UserError, one_line
 from ..probes import Probe, Subject, Unsuitable
+from ..probes.rows import check_rows
 from ..store import checkpoint
 from ..store.files import read_json
 from ..store.lock import hold
@@ -171,6 +172,7 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
             found = trained.untrained.measured(name, probe, subject)
         else:
             found = probe(subject())
+        check_rows(found, probe.schema)
 
         length = len(next(iter(found.values()), []))
         rows["network"] += [which] * length
