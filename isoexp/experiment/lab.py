@@ -25,6 +25,7 @@ from ..probes import Probe
 from ..regularizers import Regularizer
 from ..streams import seeded
 from ..training import Classification, Objective, Reconstruction, Regression
+from .columns import check_probe
 
 WIDTH = 8
 """The number of features that an activation or a norm is tried out with."""
@@ -280,6 +281,8 @@ def _built(config: Config, parts: Collection[str]) -> dict[str, Any]:
         for part, field in BUILT.items()
         if part in parts
     }
+    for name, probe in found.get("probes", {}).items():
+        check_probe(name, probe)
     model: Any = found.get("build_model")
     if model is not None and "forms" in takes(model):
         given = {part: build(config, part) for part in Forms._fields if config.get(part)}

@@ -23,6 +23,7 @@ from ..config.groups import handed
 from ..ensemble import Ensemble
 from ..errors import Unreadable, UserError, one_line
 from ..probes import Probe, Subject, Unsuitable
+from ..probes.rows import check_rows
 from ..store import checkpoint
 from ..store.files import read_file, read_json
 from ..store.lock import condemn, hold
@@ -174,6 +175,7 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
             found = trained.untrained.measured(name, probe, subject)
         else:
             found = probe(subject())
+        check_rows(found, probe.schema)
 
         length = len(next(iter(found.values()), []))
         rows["network"] += [which] * length

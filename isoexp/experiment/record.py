@@ -29,6 +29,7 @@ from ..store.run import MADE, Run
 from ..store.study import find
 from ..store.tables import METRICS, Rows, Schema, write_table
 from ..training import evaluate
+from .columns import of_probe
 from .job import Job, Resumed, completed
 from .lab import Lab
 
@@ -260,14 +261,12 @@ class Record:
     def keep(self, name: str, probe: Probe, rows: Rows, numbers: Mapping[str, float]) -> None:
         """Writes the rows that a probe has measured, their figure, and their summary."""
 
-        twin = {"twin": str} if "twin" in rows else {}
-        schema = {"network": str, "step": int, **twin, **probe.schema}
         own = {
             f"probe.{name}.{key}": value for key, value in self.job.config["probe"][name].items()
         }
         self._forget(name)
         drawer = figures.metadata(getattr(probe, "figure", None))
-        self._write(f"probes/{name}.parquet", rows, schema, "completed", own, drawer)
+        self._write(f"probes/{name}.parquet", rows, of_probe(probe), "completed", own, drawer)
         self._draw(name)
 
         self.summary |= {

@@ -25,6 +25,7 @@ from .arguments import (
 )
 from .layers import Pair, find_layers, passed
 from .refraction import Refraction
+from .rows import check_rows
 from .subject import Probe, Refit, Subject
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def probe(
                 each, inputs, targets, objective, train, factors, other, refit, modules, seed, stack
             )
             rows = probe(replace(subject, seen=seen))
+            check_rows(rows, probe.schema)
             table = pd.DataFrame(rows, columns=list(probe.schema))
             if not isinstance(model, nn.Module):
                 table.insert(0, "network", k)

@@ -1,7 +1,8 @@
 """Rows by name: a probe declares the columns of its table once, and adds rows by column name."""
 
-__all__ = ["Columns", "cells"]
+__all__ = ["Columns", "cells", "check_rows"]
 
+from collections.abc import Mapping
 from math import nan
 from typing import Any
 
@@ -50,6 +51,26 @@ class Columns(dict[str, list]):
             column = given.get(name, nan if kind is float else None)
             column = column if isinstance(column, list) else [column] * count
             self[name] += [None if cell is None else kind(cell) for cell in column]
+
+
+def check_rows(rows: Any, schema: Schema) -> None:
+    """Checks that the rows of a probe are what its schema says.
+
+    Raises:
+        ValueError: If columns are missing, unknown, or not of one length.
+    """
+
+    if not isinstance(rows, Mapping):
+        raise ValueError(f"rows must be columns by name, got {type(rows).__name__}")
+    missing = [name for name in schema if name not in rows]
+    unknown = [f"{name}{did_you_mean(str(name), missing)}" for name in rows if name not in schema]
+    if missing or unknown:
+        told = {"missing": missing, "unknown": unknown}
+        said = "; ".join(f"{word}: {', '.join(found)}" for word, found in told.items() if found)
+        raise ValueError(f"rows must have the columns of the schema, {', '.join(schema)}; {said}")
+    lengths = {name: len(column) for name, column in rows.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"columns must be of one length, got {lengths}")
 
 
 def cells(rows: Rows, column: str, **where: Any) -> list:

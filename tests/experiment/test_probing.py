@@ -83,6 +83,86 @@ def distance(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     return ("probe=none", "+probe.distance._target_=tests.experiment.test_probing.Distance")
 
 
+@dataclass(frozen=True)
+class Misfit:
+    """A probe of a user's own whose rows are not what its schema says."""
+
+    rows: str
+
+    schema: ClassVar[Schema] = {"length": float, "n": int}
+
+    def __call__(self, subject: Subject) -> Rows:
+        return MISFITS[self.rows][0]
+
+    def summary(self, rows: Rows) -> dict[str, float]:
+        return {}
+
+
+MISFITS: dict[str, tuple[Any, str]] = {
+    "misspelt": ({"lengths": [1.0], "n": [1]}, "missing: length; unknown: lengths; did you mean"),
+    "missing": ({"length": [1.0]}, "length, n; missing: n"),
+    "unknown": ({"length": [1.0], "n": [1], "m": [1]}, "length, n; unknown: m"),
+    "uneven": ({"length": [1.0, 2.0], "n": [1]}, "of one length, got {'length': 2, 'n': 1}"),
+    "none": ([1.0], "must be columns by name, got list"),
+}
+
+
+@pytest.mark.parametrize("rows", MISFITS)
+def test_rows_that_do_not_fit_their_schema_are_a_failed_probe(
+    rows: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ISOEXP_ALLOW", "tests")
+    target = f"+probe.misfit._target_={__name__}.Misfit"
+    events = run(*SHORT, "probe=none", target, f"+probe.misfit.rows={rows}")
+    (it,) = runs_below(Path("runs"))
+
+    (failed,) = [event for event in events if isinstance(event, ProbeFailed)]
+    assert MISFITS[rows][1] in failed.reason
+    assert it.status == "completed"
+    assert not (it.folder / "probes" / "misfit.parquet").exists()
+    with pytest.raises(ValueError, match=r"(rows|columns) must (be|have)"):
+        isoexp.probe(torch.nn.Linear(2, 2), torch.ones(3, 2), Misfit(rows))
+
+
+def schema(found: Any) -> type:
+    """Returns a probe of this schema."""
+
+    return dataclass(frozen=True)(
+        type("Own", (), {
+            "schema": found,
+            "__call__": lambda self, subject: {name: [1] for name in found},
+            "summary": lambda self, rows: {},
+        })
+    )  # fmt: skip
+
+
+OWN = {
+    "norm": (schema({"norm": float}), "its column norm must have another name"),
+    "run": (schema({"a": int, "run": str}), "its column run must have another name"),
+    "network": (schema({"network": str}), "its column network must have another name"),
+    "twin": (schema({"twin": str}), "its column twin must have another name"),
+    "state": (schema({"state": str}), "its column state must have another name"),
+    "type": (schema({"a": list}), "the type of its column a must be str, int, float or bool"),
+    "nothing": (schema({}), "its schema must name columns"),
+    "list": (schema(["a"]), "its schema must name columns"),
+    "none": (dict, "must be a probe, with a schema, a call and a summary"),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_probe_whose_table_could_not_be_read_is_refused_before_training(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, told = OWN[name]
+    monkeypatch.setenv("ISOEXP_ALLOW", "tests")
+    monkeypatch.setitem(globals(), "Own", own)
+
+    with pytest.raises(UserError, match=told) as error:
+        run(*SHORT, "probe=none", f"+probe.own._target_={__name__}.Own")
+    assert str(error.value).startswith("probe.own")
+    assert not list(runs_below(Path("runs")))
+
+
 def test_a_probe_asked_for_later_trains_nothing_and_says_the_same() -> None:
     run(*SHORT, "probe=[ood_magnitude]", "probe.ood_magnitude.points=2", "out=later")
     later = run(*SHORT, *BOTH, "out=later")
