@@ -144,6 +144,8 @@ class RunProgress(Display):
                 self.say(f"done before: {run.folder} (force=true repeats it)")
             case job.Damaged(run, reason):
                 self.say(f"damaged: {run.folder}: {reason}: it is made again", sys.stderr)
+            case job.Flawed(flaw):
+                self.say(f"warning: {flaw}", sys.stderr)
             case job.HeldElsewhere(message):
                 self.held.append(message)
                 self.say(f"not started: {message}")

@@ -162,6 +162,8 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
     if plan.idle:
         texts = ", ".join(dict.fromkeys(plan.idle))
         print(f"done once, for their models have no part of it: {texts}", flush=True)
+    for flaw in plan.flaws:
+        print(f"warning: {flaw}", file=sys.stderr, flush=True)
     if not plan.units:
         return
 

@@ -4,8 +4,8 @@ A job is checked as far as can be without torch. A finished run is found by its 
 """
 
 __all__ = [
-    "Aborted", "Advance", "AlreadyDone", "Damaged", "Ended", "Event", "HeldElsewhere", "Job",
-    "Logged", "Probed", "ProbeFailed", "Resumed", "TwinTraining", "Unmeasured", "completed",
+    "Aborted", "Advance", "AlreadyDone", "Damaged", "Ended", "Event", "Flawed", "HeldElsewhere",
+    "Job", "Logged", "Probed", "ProbeFailed", "Resumed", "TwinTraining", "Unmeasured", "completed",
     "prepare", "prepare_all", "refuse_idle", "undone", "validate",
 ]  # fmt: skip
 
@@ -45,6 +45,13 @@ class Damaged:
 
     run: Run
     reason: str
+
+
+@dataclass(frozen=True)
+class Flawed:
+    """A network that is about to be trained is degenerate by construction."""
+
+    flaw: str
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class TwinTraining:
 
 
 Event = (
-    AlreadyDone | Damaged | HeldElsewhere | Resumed | Advance | Logged | Ended | Aborted
+    AlreadyDone | Damaged | Flawed | HeldElsewhere | Resumed | Advance | Logged | Ended | Aborted
     | Probed | Unmeasured | ProbeFailed | TwinTraining
 )  # fmt: skip
 
@@ -298,8 +305,10 @@ def completed(run: Run | None) -> bool:
     return run is not None and run.state.get("state") == "completed" and damaged(run) is None
 
 
-def validate(jobs: Iterable[Job]) -> None:
+def validate(jobs: Iterable[Job]) -> list[str]:
     """Tries all parts of jobs before the first one starts; imports torch, if there are any.
+
+    Returns the flaws of their networks, those of the first job of each structure.
 
     The first job of each structure is built in full, on its data. Of the others, which differ from
     it in real numbers, probes and the like, each part is tried once with each content.
@@ -313,9 +322,11 @@ def validate(jobs: Iterable[Job]) -> None:
         structures.setdefault(job.structure, []).append(job)
 
     tried: set[str] = set()
+    flaws: list[str] = []
     for first, *others in structures.values():
         check(first.config)
         lab = first.lab()
+        flaws += lab.flaws
         tried |= set(_contents(first.config).values())
         for job in others:
             contents = _contents(job.config)
@@ -324,6 +335,8 @@ def validate(jobs: Iterable[Job]) -> None:
                 check({part: job.config[part] for part in fresh})
                 lab.try_parts(job.config, job.settings, fresh)
                 tried |= {contents[part] for part in fresh}
+
+    return list(dict.fromkeys(flaws))
 
 
 def _contents(config: Config) -> dict[str, str]:

@@ -20,6 +20,7 @@ from ..devices import device_named, set_threads
 from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError, one_line
 from ..models.blocks import Forms
+from ..models.flaws import flaws
 from ..optimizers import spare_the_compiler, step
 from ..probes import Probe
 from ..regularizers import Regularizer
@@ -29,6 +30,9 @@ from .columns import check_probe
 
 WIDTH = 8
 """The number of features that an activation or a norm is tried out with."""
+
+SAMPLES = 64
+"""The number of samples on which flaws are looked for."""
 
 BUILT = {
     "model": "build_model",
@@ -60,6 +64,7 @@ class Lab:
         schedule: The factor of the learning rate at update i of n.
         clip: Bounds gradients in place, and returns their norms before.
         factors: The continuous factors behind the test split, by name.
+        flaws: What of the network is of no use by construction, and how to mend it.
         units: The units of the values of a vector target, in those of the data.
     """
 
@@ -76,6 +81,7 @@ class Lab:
     device: torch.device
     factors: Mapping[str, Factor]
     units: tuple[float, ...]
+    flaws: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, config: Config, settings: Settings) -> "Lab":
@@ -102,7 +108,7 @@ class Lab:
         )
         lab._try_out(config)
 
-        return lab
+        return replace(lab, flaws=lab._flaws(config))
 
     def try_parts(self, config: Config, settings: Settings, parts: Collection[str]) -> None:
         """Tries parts of a configuration of the same structure on this lab's data, as `of`."""
@@ -213,6 +219,23 @@ class Lab:
                     "one: isoexp train -m seed=0,1,… instead of seeds=, or dropout="
                 )
             raise UserError(f"{part}: {message}") from error
+
+    def _flaws(self, config: Config) -> tuple[str, ...]:
+        """Looks at the activations of an untrained network, on the first samples."""
+
+        if not config.get("activation"):
+            return ()
+        kind = type(build(config, "activation")(WIDTH))
+        network, x = self.network(self.settings.members[0]), self.splits["train"][0][:SAMPLES]
+        with torch.random.fork_rng(devices=[]):
+            found = list(flaws(network, x, kind))
+        said = []
+        for name, layer, flaw in found:
+            R0 = vars(layer).get("R0")
+            mend = f"; set activation.R0 to another radius, such as {R0 / 2:g}" if R0 else ""
+            said.append(f"{name} ({kind.__name__}): {flaw}{mend}")
+
+        return tuple(said)
 
     def _check_answers(self) -> None:
         """Checks that the model answers at each step where the data ask for it."""

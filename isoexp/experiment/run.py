@@ -21,7 +21,18 @@ from ..errors import Unreadable, UserError
 from ..store.lock import Busy, acquire
 from ..store.run import Run
 from ..store.study import Study, find, remember
-from .job import Aborted, AlreadyDone, Damaged, Ended, Event, HeldElsewhere, Job, completed, undone
+from .job import (
+    Aborted,
+    AlreadyDone,
+    Damaged,
+    Ended,
+    Event,
+    Flawed,
+    HeldElsewhere,
+    Job,
+    completed,
+    undone,
+)
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -54,6 +65,8 @@ def execute(jobs: Sequence[Job], most: int | None = None) -> Generator[Event, No
         return
 
     labs = _labs([job for job, _ in todo])
+    for flaw in dict.fromkeys(flaw for lab in labs for flaw in lab.flaws):
+        yield Flawed(flaw)
     if processes.size() > 1:
         from .train import check_shares
 

@@ -45,6 +45,7 @@ class Plan:
         devices: The CUDA devices that workers share.
         idle: Overrides by which jobs are no other than those of the plan, since their networks
             have no part of them.
+        flaws: What is of no use in networks to be trained, by construction.
     """
 
     jobs: list[Job]
@@ -54,6 +55,7 @@ class Plan:
     devices: tuple[str, ...]
     settings: SweepSettings
     idle: tuple[str, ...] = ()
+    flaws: tuple[str, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -114,14 +116,16 @@ def planned(every: Iterable[Job], workers: int | None = None) -> Plan:
 
     if not workers:
         context()  # what workers are forked from imports torch while this process does
-    validate(todo)
+    flaws = validate(todo)
     devices = () if workers else _devices(todo[0].settings.device)
     workers = settings.workers or workers or len(devices) or cores()
     units = bundles(todo, _paces(todo, workers, settings.batch), workers, settings.fresh)
 
     threads = max(1, cores() // workers) if devices else 1
 
-    return Plan(jobs, units, min(workers, len(units)), threads, devices, settings, tuple(idle))
+    return Plan(
+        jobs, units, min(workers, len(units)), threads, devices, settings, tuple(idle), tuple(flaws)
+    )
 
 
 def labelled(jobs: Sequence[Job]) -> list[Job]:
