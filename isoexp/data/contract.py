@@ -80,7 +80,7 @@ def _array(where: str, what: str, given: Any) -> np.ndarray:
     except Exception as error:  # of any kind of object: ragged lists, tensors of another device
         _refuse(where, f"{what} must be an array of numbers: {one_line(error)}")
     if array.dtype.kind not in "fiub" or not array.ndim:
-        such = f" such as {array.flat[0]!r}" if array.size else ""
+        such = f" such as {array.ravel()[:1].tolist()[0]!r}" if array.size else ""
         number = ": number the classes, np.unique(y, return_inverse=True)[1]"
         hint = number if what == "targets" and array.dtype.kind in STRINGS else ""
         _refuse(where, f"{what} must be an array of numbers, got {array.dtype}{such}{hint}")

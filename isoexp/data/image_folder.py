@@ -8,9 +8,10 @@ otherwise. A mode that has no range, 32-bit integers, is refused.
 __all__ = ["ImageFolder"]
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -26,6 +27,22 @@ TRANSPARENT = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 EIGHT_BITS = TRANSPARENT | {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV"}
 """Pillow's modes whose conversion to 8 bits of grey or colour keeps to their range."""
 
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
+)
+
+SPLITS = {
+    "train": "train", "training": "train",
+    "valid": "valid", "val": "valid", "validation": "valid", "dev": "valid",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""Names of folders, in any case, and the split that each holds."""
+
+LOOKED_FOR = (
+    "looked for CLASS/NAME.png, train/CLASS/NAME.png with val, valid or validation, and test "
+    f"beside it or not, of {', '.join(sorted(SUFFIXES))}"
+)
+
 READING = "split by class, by the range of the mode, over a background, upright"
 """How pictures are read, part of a fingerprint."""
 
@@ -36,6 +53,9 @@ BITS, PHOTOMETRIC = 258, 262
 @dataclass(frozen=True)
 class ImageFolder(Source):
     """Any pictures: root/CLASS/*.png, split 60/20/20, or root/{train,valid,test}/CLASS/*.png.
+
+    A split that is missing there, valid or test, is a fifth of each class of train. Hidden files
+    and folders are left out; valid may be called val or validation.
 
     Arguments:
         size: The side in pixels to which pictures are resized.
@@ -48,10 +68,6 @@ class ImageFolder(Source):
     channels: int = 3
     background: float = 1.0
 
-    SUFFIXES: ClassVar[frozenset[str]] = frozenset(
-        {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-    )
-
     def __post_init__(self) -> None:
         if not Path(self.root).is_dir():
             raise UserError(f"data.root must be a folder of pictures, got {self.root}")
@@ -59,32 +75,53 @@ class ImageFolder(Source):
         self.require_choice("channels", (1, 3))
         if not 0 <= self.background <= 1:
             raise ValueError(f"background must be from 0 to 1, got {self.background:g}")
-        for part in self._parts():
-            if not self._pictures(part):
-                raise UserError(f"data.root: {part} holds no pictures as CLASS/NAME.png")
 
-        everywhere = self._pictures(Path(self.root), "**/*")
-        strays = set(everywhere).difference(*map(self._pictures, self._parts()))
+        parts = self._parts()
+        for part in parts.values():
+            if not _pictures(part):
+                raise UserError(
+                    f"data.root: {part} holds no pictures as CLASS/NAME.png; {LOOKED_FOR}"
+                )
+
+            empty = [folder for folder in _folders(part) if not _pictures(folder, "**/*")]
+            if empty:
+                raise UserError(f"data.root: the class {empty[0]} holds no pictures; {LOOKED_FOR}")
+
+        everywhere = _pictures(Path(self.root), "**/*")
+        strays = set(everywhere).difference(*map(_pictures, parts.values()))
         if strays:
             raise UserError(
                 "data.root needs its pictures as CLASS/NAME.png, below train, valid and test or "
                 f"below none of them, got {min(strays)}"
             )
 
-    def _parts(self) -> list[Path]:
-        """Returns the folders that hold the classes: train, valid and test, or the root alone."""
+    def _parts(self) -> dict[str, Path]:
+        """Returns the folders that hold the classes by split; one as "train" if it holds all."""
 
         root = Path(self.root)
-        parts = [root / part for part in ("train", "valid", "test")]
+        folders = _folders(root)
+        while not _pictures(root) and len(folders) == 1 and folders[0].name.lower() not in SPLITS:
+            root = folders[0]  # NAME/NAME, as archives are unpacked
+            folders = _folders(root)
 
-        return parts if all(map(Path.is_dir, parts)) else [root]
+        named = [folder for folder in folders if folder.name.lower() in SPLITS]
+        loose = [folder for folder in named if _pictures(folder, "*")]
+        if loose and named == folders:
+            raise UserError(
+                f"data.root: the pictures in {loose[0]} need a class, as CLASS/NAME.png"
+            )
+        found: dict[str, Path] = {}
+        for folder in [] if loose else named:
+            split = SPLITS[folder.name.lower()]
+            if split in found:
+                raise UserError(f"data.root: {found[split]} and {folder} are one split: keep one")
+            found[split] = folder
 
-    def _pictures(self, folder: Path, pattern: str = "*/*") -> list[Path]:
-        return sorted(p for p in folder.glob(pattern) if p.suffix.lower() in self.SUFFIXES)
+        return found if "train" in found else {"train": root}
 
     def fingerprint(self) -> str:
         root = Path(self.root)
-        pictures = [p for part in self._parts() for p in self._pictures(part)]
+        pictures = [p for part in self._parts().values() for p in _pictures(part)]
 
         # The class of a picture is its folder, so where it lies below the root counts too; and how
         # they are read and split, since runs of another way have other data.
@@ -93,18 +130,22 @@ class ImageFolder(Source):
         return digest_files(pictures) + hashlib.blake2b(places.encode(), digest_size=4).hexdigest()
 
     def load(self) -> Splits:
-        parts = self._parts()
-        names = sorted({p.parent.name for part in parts for p in self._pictures(part)})
-        splits = [self._read(part, names) for part in parts]
+        pictures = {split: _pictures(part) for split, part in self._parts().items()}
+        names = sorted({path.parent.name for path in pictures["train"]})
+        for paths in pictures.values():
+            strange = [path.parent for path in paths if path.parent.name not in names]
+            if strange:
+                raise UserError(f"data.root: the class of {strange[0]} has no training pictures")
 
-        if len(splits) == 1:
-            valid, test, train = carve_classes(*splits[0], 2)
-            splits = [train, valid, test]
+        splits = {split: self._read(paths, names) for split, paths in pictures.items()}
+        missing = [split for split in ("valid", "test") if split not in splits]
+        if missing:
+            parts = carve_classes(*splits["train"], len(missing))
+            splits |= dict(zip([*missing, "train"], parts, strict=True))
 
-        return Splits(*splits, outputs=len(names))
+        return Splits(splits["train"], splits["valid"], splits["test"], outputs=len(names))
 
-    def _read(self, folder: Path, names: list[str]) -> Split:
-        pictures = self._pictures(folder)
+    def _read(self, pictures: Sequence[Path], names: Sequence[str]) -> Split:
         x = [self._pixels(path) for path in pictures]
         y = [names.index(path.parent.name) for path in pictures]
 
@@ -128,6 +169,24 @@ class ImageFolder(Source):
             raise UserError(f"cannot read the picture {path}: {one_line(error)}") from error
 
         return np.broadcast_to(x.reshape(*side, -1), (*side, self.channels)).transpose(2, 0, 1)
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and _is_shown(p, folder))
+
+
+def _pictures(folder: Path, pattern: str = "*/*") -> list[Path]:
+    """Returns the pictures below a folder, in their order."""
+
+    found = (p for p in folder.glob(pattern) if p.suffix.lower() in SUFFIXES)
+
+    return sorted(p for p in found if _is_shown(p, folder) and p.is_file())
+
+
+def _is_shown(path: Path, folder: Path) -> bool:
+    """Whether a path is none that systems add: .git, .ipynb_checkpoints, ._1.png, __MACOSX."""
+
+    return not any(p.startswith(".") or p == "__MACOSX" for p in path.relative_to(folder).parts)
 
 
 def _over(image: "Image.Image", background: float) -> "Image.Image":

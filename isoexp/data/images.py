@@ -11,16 +11,20 @@ __all__ = ["CIFAR10", "CIFAR100", "EMNIST", "MNIST", "FashionMNIST"]
 import gzip
 import os
 import socket
+import tarfile
 import zlib
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UserError, one_line
 from .base import Source, Split, Splits, carve, digest_files
 
 NETWORK_TIMEOUT_S = 15.0
@@ -51,6 +55,10 @@ class StandardImages(Source):
         """Returns the files of the set below a folder; none where it is not there."""
 
     @abstractmethod
+    def lacking(self, folder: Path) -> str:
+        """Names the files that were looked for below a folder and not found."""
+
+    @abstractmethod
     def read(self, folder: Path) -> tuple[Split, Split]:
         """Reads the training and test images of the set below a folder."""
 
@@ -75,7 +83,10 @@ class StandardImages(Source):
 
         if self.root:
             name = type(self).__name__
-            raise UserError(f"data.root={self.root} holds no {name} files; see isoexp list data")
+            raise UserError(
+                f"data.root={self.root} holds no {name} files: looked for "
+                f"{self.lacking(Path(self.root))}"
+            )
         self.download(cache)
 
         return cache
@@ -102,18 +113,48 @@ class StandardImages(Source):
 
 
 class _IDX(StandardImages):
-    """Image sets in the IDX format of MNIST, gzipped or not."""
+    """Image sets in the IDX format of MNIST, gzipped or not, whatever the files' names say of it.
+
+    They lie as torchvision, the publishers and Kaggle have them: in the folder or one of PLACES, as
+    train-images-idx3-ubyte or train-images.idx3-ubyte, or in a folder of that name.
+    """
 
     parts: ClassVar[tuple[str, str]] = "train", "t10k"
 
-    def files(self, folder: Path) -> list[Path]:
-        places = [folder, folder / "raw", folder / type(self).__name__ / "raw"]
-        found = []
-        for part, kind in product(self.parts, ("images-idx3", "labels-idx1")):
-            options = [p / f"{part}-{kind}-ubyte{end}" for p in places for end in ("", ".gz")]
-            found += [next(filter(Path.is_file, options), None)]
+    PLACES: ClassVar[tuple[str, ...]] = "", "raw", "gzip", "raw/gzip"
 
-        return [path for path in found if path] if all(found) else []
+    def files(self, folder: Path) -> list[Path]:
+        found = self._found(folder)
+
+        return [path for path in found.values() if path] if all(found.values()) else []
+
+    def lacking(self, folder: Path) -> str:
+        names = [name for name, path in self._found(folder).items() if not path]
+        places = ", ".join(f"{place}/" for place in self.PLACES if place)
+
+        return (
+            f"{' and '.join(names)} (or .gz, or with a dot), there and in {places} and "
+            f"{type(self).__name__}/"
+        )
+
+    def _found(self, folder: Path) -> dict[str, Path | None]:
+        """Returns the file of each part, by its usual name."""
+
+        roots = folder, folder / type(self).__name__
+        places = [root / place for root in roots for place in self.PLACES]
+        found = {}
+        for part, kind in product(self.parts, ("images-idx3", "labels-idx1")):
+            names = [f"{part}-{each}-ubyte" for each in (kind, kind.replace("-", "."))]
+            names = [name + end for name in names for end in ("", ".gz")]
+            options = [
+                place / inner / name
+                for place in places
+                for name in names
+                for inner in ("", name.removesuffix(".gz"))
+            ]
+            found[names[0]] = next(filter(Path.is_file, options), None)
+
+        return found
 
     def read(self, folder: Path) -> tuple[Split, Split]:
         a, b, c, d = (_read_idx(path) for path in self.files(folder))
@@ -157,25 +198,78 @@ class CIFAR10(StandardImages):
     """50,000 + 10,000 colour pictures, 32×32, 10 classes (Krizhevsky, 2009)."""
 
     folder: ClassVar[str] = "cifar-10-batches-py"
+    archive: ClassVar[str] = "cifar-10-python.tar.gz"
 
     def files(self, folder: Path) -> list[Path]:
-        places = [folder / self.folder, *([folder] if folder.name == self.folder else [])]
-        place = next(filter(Path.is_dir, places), None)
+        batches, packed = self._batches(folder), self._packed(folder)
 
-        return [p for p in place.iterdir() if p.is_file()] if place else []
+        return _shown(batches) if batches else [packed] if packed else []
+
+    def lacking(self, folder: Path) -> str:
+        return f"{self.folder}/ and {self.archive}, there and in {type(self).__name__}/"
+
+    def fingerprint(self) -> str:
+        with self._unpacked(self.locate()) as folder:
+            return digest_files(self.files(folder))
+
+    def _batches(self, folder: Path) -> Path | None:
+        """Returns the folder of the batches, at or below a folder."""
+
+        own = [folder] if folder.name == self.folder else []
+        below = folder / self.folder
+        places = [below, below / self.folder, folder / type(self).__name__ / self.folder, *own]
+
+        return next((place for place in places if place.is_dir() and _shown(place)), None)
+
+    def _packed(self, folder: Path) -> Path | None:
+        """Returns the archive of the batches as it is published; browsers may unzip it."""
+
+        places = folder, folder / type(self).__name__
+        names = self.archive, self.archive.removesuffix(".gz")
+
+        return next(filter(Path.is_file, (p / name for p in places for name in names)), None)
+
+    @contextmanager
+    def _unpacked(self, folder: Path) -> Iterator[Path]:
+        """Yields a folder that holds that of the batches: a temporary one if they are packed."""
+
+        if batches := self._batches(folder):
+            yield batches.parent
+            return
+
+        packed = self._packed(folder)
+        assert packed
+        with TemporaryDirectory() as place:
+            made = Path(place) / self.folder
+            made.mkdir()
+            try:
+                with tarfile.open(packed) as archive:
+                    for member in archive:
+                        at = PurePosixPath(member.name)
+                        content = archive.extractfile(member) if member.isfile() else None
+                        if content and at.parent.name == self.folder and at.name[0] != ".":
+                            (made / at.name).write_bytes(content.read())
+            except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+                raise UserError(
+                    f"cannot read {packed}: {one_line(error)}; fetch it again"
+                ) from error
+            yield Path(place)
 
     def read(self, folder: Path) -> tuple[Split, Split]:
+        with self._unpacked(folder) as root:
+            return self._read(root, self._batches(folder) or self._packed(folder))
+
+    def _read(self, root: Path, named: Path | None) -> tuple[Split, Split]:
         from torchvision import datasets
 
         # torchvision checks the published MD5 sums before it unpickles the batches.
-        root = folder.parent if folder.name == self.folder else folder
         make = getattr(datasets, type(self).__name__)
         try:
             parts = [make(str(root), train=train) for train in (True, False)]
         except (OSError, RuntimeError) as error:
             raise UserError(
-                f"the {type(self).__name__} files in {root} are incomplete or altered "
-                f"({error}); fetch them again"
+                f"the {type(self).__name__} files in {named} are incomplete or altered "
+                f"({one_line(error)}); fetch them again"
             ) from error
 
         x = [part.data.transpose(0, 3, 1, 2).astype(np.float32) / 255 for part in parts]
@@ -189,6 +283,13 @@ class CIFAR100(CIFAR10):
 
     classes: ClassVar[int] = 100
     folder: ClassVar[str] = "cifar-100-python"
+    archive: ClassVar[str] = "cifar-100-python.tar.gz"
+
+
+def _shown(folder: Path) -> list[Path]:
+    """Returns the files of a folder, without those that systems hide in it."""
+
+    return [path for path in folder.iterdir() if path.is_file() and path.name[0] != "."]
 
 
 def _read_idx(path: Path) -> np.ndarray:
@@ -196,7 +297,7 @@ def _read_idx(path: Path) -> np.ndarray:
 
     try:
         raw = path.read_bytes()
-        raw = gzip.decompress(raw) if path.suffix == ".gz" else raw
+        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         if raw[:3] != b"\0\0\x08":
             raise ValueError("it is not an IDX file of bytes")
 
@@ -204,4 +305,4 @@ def _read_idx(path: Path) -> np.ndarray:
 
         return np.frombuffer(raw, np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
     except (OSError, EOFError, IndexError, ValueError, zlib.error) as error:
-        raise UserError(f"cannot read {path}: {error}; fetch it again") from error
+        raise UserError(f"cannot read {path}: {one_line(error)}; fetch it again") from error

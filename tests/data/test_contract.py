@@ -80,7 +80,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "strings": (
         given(a, train=Split(x, np.array(["cat", "dog", "cow"])[y])),
-        "train split: targets must be an array of numbers, got <U3 such as",
+        "train split: targets must be an array of numbers, got <U3 such as 'cat': number the",
     ),
     "objects": (given(a, train=Split(x, put(y.astype(object), 0, None))), "got object such as"),
     "times": (given(a, train=Split(x.astype("M8[s]"), y)), "inputs must be an array of numbers"),

@@ -107,16 +107,100 @@ def test_wrong_folders_are_refused(tmp_path: Path) -> None:
     assert f"got {tmp_path / '0.png'}" in refusal(make)
 
 
-def test_half_a_split_is_refused(tmp_path: Path) -> None:
-    """train and test without valid would be taken for two classes, or be shuffled together."""
+@pytest.mark.parametrize("valid", ["val", "valid", "validation", "Val"])
+@pytest.mark.parametrize("test", ["test", "Testing"])
+def test_splits_go_by_the_names_that_people_give(tmp_path: Path, valid: str, test: str) -> None:
+    for part, count in (("train", 5), (valid, 1), (test, 2)):
+        write_pictures(tmp_path / part, count)
+    splits = ImageFolder(root=str(tmp_path)).load()
 
+    assert [len(s.x) for s in (splits.train, splits.valid, splits.test)] == [10, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("parts", "sizes"),
+    [
+        (("train", "test"), [8, 2, 4]), (("train", "val"), [8, 4, 2]), (("train",), [6, 2, 2]),
+    ],
+)  # fmt: skip
+def test_a_split_that_is_missing_is_cut_from_the_training_pictures(
+    tmp_path: Path, parts: tuple[str, ...], sizes: list[int]
+) -> None:
+    for part in parts:
+        write_pictures(tmp_path / part, 5 if part == "train" else 2)
+    splits = ImageFolder(root=str(tmp_path)).load()
+
+    assert [len(s.x) for s in (splits.train, splits.valid, splits.test)] == sizes
+    for split in (splits.train, splits.valid, splits.test):
+        assert_colours(split)
+
+
+def test_what_systems_add_is_no_picture(tmp_path: Path) -> None:
+    write_pictures(tmp_path)
+    source = ImageFolder(root=str(tmp_path))
+    before = source.fingerprint()
+    for path in (
+        ".git/objects/a.png", ".ipynb_checkpoints/red/0.png", "__MACOSX/red/._0.png", "red/._0.png",
+        "red/.thumbnails/0.png", "red/folder.png/note.txt", "notes.txt",
+    ):  # fmt: skip
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"no picture")
+
+    assert ImageFolder(root=str(tmp_path)).fingerprint() == before
+    assert ImageFolder(root=str(tmp_path)).load().outputs == 2
+
+
+def test_an_archive_in_a_folder_of_its_name_is_found(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pets" / "pets")
+
+    assert ImageFolder(root=str(tmp_path)).load().outputs == 2
+    write_pictures(tmp_path / "hot" / "train")
+    assert ImageFolder(root=str(tmp_path / "hot")).load().outputs == 2
+
+
+def test_train_may_be_a_class(tmp_path: Path) -> None:
+    """Of vehicles, say; but not where nothing else is."""
+
+    write_pictures(tmp_path)
+    (tmp_path / "red").rename(tmp_path / "train")
+    assert ImageFolder(root=str(tmp_path)).load().outputs == 2
+
+    (tmp_path / "cyan").rename(tmp_path / "test")
+    message = refusal(lambda: ImageFolder(root=str(tmp_path)))
+    assert (
+        message == f"data.root: the pictures in {tmp_path / 'test'} need a class, as CLASS/NAME.png"
+    )
+
+
+def test_half_a_split_is_refused(tmp_path: Path) -> None:
     for part in ("train", "test"):
         write_pictures(tmp_path / part)
-    assert "holds no pictures as CLASS/NAME.png" in refusal(lambda: ImageFolder(root=str(tmp_path)))
+    make = lambda: ImageFolder(root=str(tmp_path))
 
     (tmp_path / "valid").mkdir()
-    message = refusal(lambda: ImageFolder(root=str(tmp_path)))
+    message = refusal(make)
     assert str(tmp_path / "valid") in message
+    assert "holds no pictures as CLASS/NAME.png; looked for CLASS/NAME.png, train/" in message
+
+    write_pictures(tmp_path / "valid")
+    write_pictures(tmp_path / "val")
+    assert "are one split: keep one" in refusal(make)
+
+
+def test_a_class_must_have_pictures_to_train_on(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        write_pictures(tmp_path / part)
+    (tmp_path / "test" / "red").rename(tmp_path / "test" / "green")
+    message = refusal(ImageFolder(root=str(tmp_path)).load)
+    assert (
+        message == f"data.root: the class of {tmp_path / 'test' / 'green'} has no training pictures"
+    )
+
+    (tmp_path / "train" / "blue").mkdir()
+    (tmp_path / "train" / "blue" / "0.heic").write_bytes(b"of a kind that Pillow does not read")
+    message = refusal(lambda: ImageFolder(root=str(tmp_path)))
+    assert f"the class {tmp_path / 'train' / 'blue'} holds no pictures; looked for" in message
+    assert ".png" in message
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:
@@ -264,7 +348,7 @@ def seen_through(mode: str) -> Image.Image:
 @pytest.mark.parametrize("background", [0.0, 0.2, 1.0])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_transparent_pixels_show_the_background(
-    tmp_path: Path, mode: str, options: dict[str, int], background: float, channels: int
+    tmp_path: Path, mode: str, options: dict[str, Any], background: float, channels: int
 ) -> None:
     image = seen_through(mode)
     x = load_one(tmp_path, image, channels=channels, background=background, **options)
@@ -284,7 +368,7 @@ def test_the_background_is_white_and_half_seen_through_what_is_half(tmp_path: Pa
 @pytest.mark.parametrize("image", [ramp_16_bits(), Image.fromarray(np.arange(16, dtype=np.uint8)
     .reshape(4, 4))], ids=["I;16", "L"])  # fmt: skip
 def test_a_grey_may_stand_for_nothing(tmp_path: Path, image: Image.Image) -> None:
-    x = load_one(tmp_path, image, transparency=0)
+    x = load_one(tmp_path, image, "png", transparency=0)
 
     assert x[0, 0, 0] == 1
     assert x[0, 0, 1] < 0.1

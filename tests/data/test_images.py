@@ -5,6 +5,7 @@ import hashlib
 import os
 import pickle
 import socket
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -101,11 +102,53 @@ def assert_written(splits, transposed: bool = False) -> None:
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])
-@pytest.mark.parametrize("below", [".", "raw", "MNIST/raw"])
+@pytest.mark.parametrize("below", [".", "raw", "MNIST/raw", "gzip", "MNIST", "MNIST/gzip"])
 def test_mnist_is_found_in_a_folder(tmp_path: Path, below: str, end: str) -> None:
     write_idx(tmp_path / below, end=end)
 
     assert_written(MNIST(root=str(tmp_path), valid=4).load())
+
+
+def rename(folder: Path, new: Callable[[str], str]) -> None:
+    """Lays files out anew."""
+
+    for path in list(folder.iterdir()):
+        raw = path.read_bytes()
+        path.unlink()
+        (folder / new(path.name)).parent.mkdir(exist_ok=True)
+        (folder / new(path.name)).write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ("end", "new"),
+    [
+        ("", lambda name: name.replace("-idx", ".idx")),
+        (".gz", lambda name: name.replace("-idx", ".idx")),
+        ("", lambda name: f"{name}/{name}"),
+        ("", lambda name: f"{name}/{name}".replace("-idx", ".idx")),
+        ("", lambda name: f"{name}.gz"),
+        (".gz", lambda name: name.removesuffix(".gz")),
+        (".gz", lambda name: f"{name.removesuffix('.gz')}/{name}"),
+    ],
+    ids=["dot", "dot.gz", "NAME/NAME", "dot/dot", "unpacked .gz", "packed raw", "NAME/NAME.gz"],
+)
+def test_mnist_is_found_as_people_have_it(
+    tmp_path: Path, end: str, new: Callable[[str], str]
+) -> None:
+    """As Kaggle names it, in folders named like files, unpacked by a browser that kept the name."""
+
+    write_idx(tmp_path, end=end)
+    for path in list(tmp_path.iterdir()):
+        (tmp_path / f"._{path.name}").write_bytes(b"what a Mac adds")
+    rename(tmp_path, new)
+
+    assert_written(MNIST(root=str(tmp_path), valid=4).load())
+
+
+def test_emnist_is_found_as_its_archive_has_it(tmp_path: Path) -> None:
+    write_idx(tmp_path / "gzip", "emnist-balanced-", "test", ".gz")
+
+    assert_written(EMNIST(root=str(tmp_path), valid=4).load(), transposed=True)
 
 
 def test_mnist_is_found_in_the_cache(cache: Path) -> None:
@@ -215,7 +258,10 @@ def test_an_incomplete_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
 
     message = refusal(MNIST(root=str(tmp_path)).load)
-    assert message == f"data.root={tmp_path} holds no MNIST files; see isoexp list data"
+    assert message == (
+        f"data.root={tmp_path} holds no MNIST files: looked for t10k-labels-idx1-ubyte (or .gz, or "
+        "with a dot), there and in raw/, gzip/, raw/gzip/ and MNIST/"
+    )
 
 
 def test_a_root_must_be_a_folder(tmp_path: Path) -> None:
@@ -293,7 +339,7 @@ def write_cifar(folder: Path, cls: type[CIFAR10], monkeypatch: pytest.MonkeyPatc
     from torchvision import datasets
 
     peer = getattr(datasets, cls.__name__)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     labels = "fine_labels" if cls is CIFAR100 else "labels"
 
     def write(name: str, content: dict[str, Any]) -> list[str]:
@@ -331,6 +377,53 @@ def test_cifar_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: typ
         planes = rng.integers(256, size=(6, 3072)).reshape(6, 3, 32, 32)
         np.testing.assert_array_equal(splits.test.x, planes.astype(np.float32) / 255)
         np.testing.assert_array_equal(splits.test.y, rng.integers(10, size=6))
+
+
+@pytest.mark.parametrize("cls", [CIFAR10, CIFAR100])
+def test_cifar_is_read_as_it_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cls: type[CIFAR10]
+) -> None:
+    """The archive itself, unzipped or not, has the identity of the folder; nothing stays behind."""
+
+    write_cifar(tmp_path / "a" / cls.folder, cls, monkeypatch)
+    whole = cls(root=str(tmp_path / "a"), valid=4)
+    (tmp_path / "b").mkdir()
+    archive = tmp_path / "b" / cls.archive
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "a" / cls.folder, cls.folder)
+        tar.addfile(tarfile.TarInfo("../../escaped"))
+    packed = cls(root=str(tmp_path / "b"), valid=4)
+
+    for path, raw in (
+        (archive, archive.read_bytes()),
+        (archive.with_suffix(""), gzip.decompress(archive.read_bytes())),
+    ):
+        archive.unlink()
+        archive = path
+        archive.write_bytes(raw)
+        assert packed.fingerprint() == whole.fingerprint()
+        np.testing.assert_array_equal(packed.load().train.x, whole.load().train.x)
+        assert [p.name for p in (tmp_path / "b").iterdir()] == [archive.name]
+
+    for broken in (b"<html>no such file</html>", gzip.compress(raw)[:500]):
+        archive.write_bytes(broken)
+        assert f"cannot read {archive}" in refusal(packed.load)
+    archive.unlink()
+    message = refusal(packed.load)
+    assert f"looked for {cls.folder}/ and {cls.archive}, there and in {cls.__name__}/" in message
+
+
+@pytest.mark.parametrize("nested", ["{0}/{0}", "{1}/{0}"])
+def test_cifar_is_found_in_a_folder_of_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nested: str
+) -> None:
+    write_cifar(tmp_path / nested.format(CIFAR10.folder, "CIFAR10"), CIFAR10, monkeypatch)
+    source = CIFAR10(root=str(tmp_path), valid=4)
+    before = source.fingerprint()
+    (source.files(tmp_path)[0].parent / "._data_batch_1").write_bytes(b"what a Mac adds")
+
+    assert source.fingerprint() == before
+    assert len(source.load().train.x) == 8
 
 
 @pytest.mark.parametrize("damage", ["altered", "gone"])

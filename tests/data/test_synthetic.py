@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isoexp.data import XOR, Source, Spheres, Splits, Teacher
+from isoexp.data.base import digest_arrays
 
 SETS = [
     Spheres(),
@@ -166,6 +167,16 @@ def test_targets_are_a_function_of_the_inputs(form) -> None:
     assert left_over(own) < 1e-10
     assert left_over(other) > 1e-3  # the control: the two teachers are not one
     assert left_over(x) > 1e-3
+
+
+def test_runs_on_targets_that_were_not_standardized_are_other_runs() -> None:
+    """Those of classes are the runs that they were."""
+
+    for source in (Teacher(), Spheres()):
+        made = source.load()
+        content = digest_arrays([*made.train, *made.valid, *made.test])
+        mark = "-standardized" if isinstance(source, Teacher) else ""
+        assert source.fingerprint() == content + mark
 
 
 # --- errors ---------------------------------------------------------------------------------
