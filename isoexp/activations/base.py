@@ -2,6 +2,7 @@
 
 __all__ = ["Activation", "Profile", "Scale", "activations_of", "scale_of", "vanishing"]
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Literal
@@ -21,6 +22,10 @@ ATTENTION = ("MultiheadAttention", "Softmax", "Softmax2d", "Softmin", "LogSoftma
 """Names in torch.nn.modules.activation that are no activation functions."""
 
 TORCHS = tuple(getattr(torchs, name) for name in torchs.__all__ if name not in ATTENTION)
+
+
+NAMED = re.compile(r"(\w+_)?act(ivation)?(_fn|_function)?\d*")
+"""What models call their activations."""
 
 
 class Activation(nn.Module, ABC):
@@ -51,13 +56,14 @@ def activations_of(model: nn.Module) -> dict[str, nn.Module]:
     """Returns the activations of a network by their path in it, from input to output.
 
     They are the instances of Activation, torch's own (torch.nn.ReLU), and whatever a model keeps by
-    the name `activation`; modules inside one of them are not listed.
+    the name `activation` or `act`, as of transformers (act_fn, intermediate_act_fn) and timm (act1)
+    too; modules inside one of them are not listed.
     """
 
     found: dict[str, nn.Module] = {}
     for path, module in model.named_modules():
         inside = any(not outer or path.startswith(f"{outer}.") for outer in found)
-        named = path.rpartition(".")[2] == "activation"
+        named = NAMED.fullmatch(path.rpartition(".")[2]) is not None
         if not inside and (named or isinstance(module, (Activation, *TORCHS))):
             found[path] = module
 

@@ -53,7 +53,10 @@ WEIGHTS: dict[str, Weights] = {"softmax": softmax, "iso_tanh": iso_tanh}
 
 
 class Attention(nn.Module):
-    """Self-attention of several heads.
+    """Self-attention of several heads, whose output is added to what norms alone read.
+
+    Keys have no bias under softmax, which is blind to what is added to all scores of a query. Under
+    softmax, whose weights sum to one, a bias of the values is one of the output.
 
     Arguments:
         width: The number of features n of a step.
@@ -74,10 +77,15 @@ class Attention(nn.Module):
         self.weights = weights
         self.causal = causal
 
+        dropped = not isinstance(forms.dropout(width), nn.Identity)  # the output, bias and all
+        stream = forms if dropped else forms.centred(width)
+
         self.query = forms.linear(width, width)
-        self.key = forms.linear(width, width)
-        self.value = forms.linear(width, width)
-        self.out = forms.linear(width, width)
+        self.key = (forms._replace(bias=False) if weights is softmax else forms).linear(
+            width, width
+        )
+        self.value = (stream if weights is softmax else forms).linear(width, width)
+        self.out = stream.linear(width, width)
 
     def forward(self, x: Float[Tensor, "batch T n"]) -> Float[Tensor, "batch T n"]:
         layers = self.query, self.key, self.value

@@ -53,6 +53,8 @@ class Autoencoder(ReconstructingModel):
     def _build(self, inputs: Sequence[int], forms: Forms, widths: Sequence[int], code: int) -> None:
         self.encoder = MLP(inputs, code, forms, widths, forms.bias)
         self.decoder = MLP((code,), math.prod(inputs), forms, list(widths)[::-1], forms.bias)
+        if widths and not forms.centred(widths[-1]).bias:  # a norm reads the code, through a map
+            self.encoder.readout.register_parameter("bias", None)
 
     def forward(self, x: Float[Tensor, " batch *inputs"]) -> Float[Tensor, " batch *inputs"]:
         return self.decoder(self.encoder(x)).reshape(x.shape)
@@ -72,12 +74,12 @@ class ConvolutionalAutoencoder(ReconstructingModel):
             h, w = -(-h // 2), -(-w // 2)
             self.sizes.append((h, w))
 
-        encoder, n = chain(partial(forms.convolution, stride=2), c, widths, forms)
+        encoder, n = chain(partial(Forms.convolution, stride=2), c, widths, forms)
         self.encoder = nn.Sequential(*encoder)
         self.to_code = forms.linear(n * h * w, code)
 
         self.from_code = forms.linear(code, h * w * widths[-1])
-        decoder, n = chain(forms.convolution, widths[-1], list(widths)[-2::-1], forms)
+        decoder, n = chain(Forms.convolution, widths[-1], list(widths)[-2::-1], forms)
         self.decoder = nn.ModuleList([*decoder, forms.convolution(n, c)])
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch c h w"]:

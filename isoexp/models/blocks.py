@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 Build = Callable[[int], nn.Module]
 """Builds an activation, a norm or a dropout for a number of features."""
@@ -43,6 +44,18 @@ class Forms(NamedTuple):
     init: Init = _as_torch
     dropout: Build = nn.Identity
     bias: bool = True
+
+    def centred(self, width: int) -> "Forms":
+        """Returns the forms of layers whose outputs norms alone read, of so many features.
+
+        They have no bias where norms subtract the mean over the batch: the function could not
+        depend on it, and its gradient, pure rounding, is a step of full length to some optimizers.
+        """
+
+        norm = self.norm(width)
+        centres = isinstance(norm, _BatchNorm) or getattr(norm, "centres", False)
+
+        return self._replace(bias=self.bias and not centres)
 
     def linear(self, inputs: int, outputs: int) -> nn.Linear:
         """Returns a linear layer with its first weights."""
@@ -78,13 +91,13 @@ class Block(nn.Module):
 
 
 def chain(
-    layer: Callable[[int, int], nn.Module], n: int, widths: Iterable[int], forms: Forms
+    layer: Callable[[Forms, int, int], nn.Module], n: int, widths: Iterable[int], forms: Forms
 ) -> tuple[list[Block], int]:
-    """Returns a block for each width, of layer(inputs, outputs), and the features of the last."""
+    """Returns a block for each width, of layer(forms, inputs, outputs), and the last's features."""
 
     blocks = []
     for width in widths:
-        blocks.append(Block(layer(n, width), width, forms))
+        blocks.append(Block(layer(forms.centred(width), n, width), width, forms))
         n = blocks[-1].out_width
 
     return blocks, n

@@ -24,7 +24,7 @@ class PreActivation(nn.Module):
         self.activation = forms.activation(inputs)
         n = out_width(self.activation, inputs)
         self.dropout = forms.dropout(n)
-        self.linear = forms.convolution(n, width, stride=stride)
+        self.linear = forms.centred(width).convolution(n, width, stride=stride)
 
     def forward(self, x: Float[Tensor, "batch h w c"]) -> Float[Tensor, "batch h2 w2 c2"]:
         return self.linear(self.dropout(self.activation(self.norm(x))))
@@ -37,7 +37,8 @@ class Residual(nn.Module):
         super().__init__()
 
         same = inputs == width and stride == 1
-        self.shortcut = nn.Identity() if same else forms.convolution(inputs, width, 1, stride)
+        stream = forms.centred(width)
+        self.shortcut = nn.Identity() if same else stream.convolution(inputs, width, 1, stride)
         self.steps = nn.Sequential(
             PreActivation(inputs, width, stride, forms), PreActivation(width, width, 1, forms)
         )
@@ -50,7 +51,8 @@ class CNN(nn.Module):
     """A residual network: a convolution, stages of residual blocks, the mean over positions.
 
     Every stage but the first halves height and width. Activations stand before convolutions, so
-    that nothing but linear maps lies on the path of the sum.
+    that nothing but linear maps lies on the path of the sum. All that is read of it has been
+    normalised: with a norm that centres only the readout has a bias.
 
     Arguments:
         inputs: The shape of one picture: channels, height, width.
@@ -77,7 +79,7 @@ class CNN(nn.Module):
             raise ValueError(f"blocks must be at least 1, got {blocks}")
         forms = forms._replace(bias=bias)
 
-        self.stem = forms.convolution(channels, widths[0])
+        self.stem = forms.centred(widths[0]).convolution(channels, widths[0])
         stages, n = [], widths[0]
         for i, width in enumerate(widths):
             for j in range(blocks):

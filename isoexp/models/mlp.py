@@ -34,7 +34,7 @@ class MLP(nn.Module):
         check_widths(widths)
         forms = forms._replace(bias=bias)
 
-        blocks, n = chain(forms.linear, math.prod(inputs), widths, forms)
+        blocks, n = chain(Forms.linear, math.prod(inputs), widths, forms)
         self.hidden = nn.Sequential(*blocks)
         self.readout = forms.linear(n, outputs)
 

@@ -26,7 +26,7 @@ class Recurrence(nn.Module):
         self.activation = forms.activation(width)
         self.out_width = out_width(self.activation, width)
         self.dropout = forms.dropout(self.out_width)
-        self.linear = forms.linear(inputs, width)
+        self.linear = forms.centred(width).linear(inputs, width)
         self.recurrent = forms._replace(bias=False).linear(self.out_width, width)
 
     def forward(self, x: Float[Tensor, "batch T D"]) -> Float[Tensor, "batch T n"]:

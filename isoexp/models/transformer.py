@@ -28,8 +28,9 @@ class TransformerLayer(nn.Module):
         self.norm = forms.norm(width)
         self.up = forms.linear(width, hidden)
         self.activation = forms.activation(hidden)
-        self.down = forms.linear(out_width(self.activation, hidden), width)
         self.dropout = forms.dropout(width)
+        stream = forms.centred(width) if isinstance(self.dropout, nn.Identity) else forms
+        self.down = stream.linear(out_width(self.activation, hidden), width)
 
     def forward(self, x: Float[Tensor, "batch T n"]) -> Float[Tensor, "batch T n"]:
         x = x + self.attention_dropout(self.attention(self.attention_norm(x)))
@@ -91,7 +92,7 @@ class Transformer(nn.Module):
             T, D = (h // p) * (w // p), c * p**2
         self.causal = isinstance(outputs, tuple)
 
-        self.embedding = forms.linear(D, width)
+        self.embedding = forms.centred(width).linear(D, width)
         self.position = nn.Parameter(torch.randn(T, width) / width**0.5)
         layers = []
         for _ in range(depth):

@@ -127,6 +127,8 @@ class IsotropicBatchNorm(Norm):
         eps: Added to the variance.
     """
 
+    centres = True
+
     running_mean: Tensor
     running_var: Tensor
 
@@ -231,6 +233,8 @@ class Whitening(Norm):
         momentum: The weight of the newest batch in the running moments.
         eps: The ridge, as a share of the mean variance.
     """
+
+    centres = True
 
     running_mean: Tensor
     running_cov: Tensor

@@ -23,7 +23,12 @@ from ..geometry import radius
 
 
 class Norm(nn.Module, ABC):
-    """Abstract map of a layer's n features to themselves, along the last axis."""
+    """Abstract map of a layer's n features to themselves, along the last axis.
+
+    `centres` says whether it subtracts the mean over the batch, and with it a bias before it.
+    """
+
+    centres = False
 
     def __init__(self, width: int) -> None:
         super().__init__()

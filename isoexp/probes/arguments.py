@@ -2,7 +2,7 @@
 
 __all__ = [
     "Modules", "Samples", "check_answers", "check_ascending", "check_least", "factor_of",
-    "modules_of", "samples_of", "targets_of",
+    "is_compiled", "modules_of", "opened", "samples_of", "targets_of",
 ]  # fmt: skip
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from ..data import Factor
 from ..errors import UserError, did_you_mean
 from ..training import Objective, Regression
+from .subject import Unsuitable
+
+COMPILED = "OptimizedModule"
+"""What torch.compile returns, by name: its module takes a second to import."""
 
 Samples = Tensor | np.ndarray | Sequence[Any]
 
@@ -38,10 +42,46 @@ def check_ascending(probe: object, low: str, high: str) -> None:
         raise ValueError(f"0 < {low} ≤ {high} must hold, got {a:g}, {b:g}")
 
 
+def opened(model: nn.Module) -> nn.Module:
+    """Returns the network that may be looked into: of a compiled one, that which was compiled.
+
+    Raises:
+        Unsuitable: If it cannot be: a ScriptModule, or one without weights.
+    """
+
+    while type(model).__name__ == COMPILED:
+        model = model.get_submodule("_orig_mod")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise Unsuitable(
+            "the network must be an nn.Module whose modules call each other in Python, got a "
+            "ScriptModule: probe the network that it was made of"
+        )
+    if any(t.is_meta for t in (*model.parameters(), *model.buffers())):
+        raise Unsuitable(
+            "the network must have weights, got some on the meta device: load them first, as by "
+            "net.to_empty(device='cpu') and net.load_state_dict(...)"
+        )
+
+    return model
+
+
+def is_compiled(model: nn.Module) -> bool:
+    """Whether a network, or a part of it, is compiled."""
+
+    return any(
+        type(module).__name__ == COMPILED or module._compiled_call_impl is not None
+        for module in model.modules()
+    )
+
+
 def samples_of(model: nn.Module, samples: Samples) -> Tensor:
     """Returns samples as a tensor on the network's device; floats in its precision."""
 
-    tensor = torch.as_tensor(np.asarray(samples) if not isinstance(samples, Tensor) else samples)
+    try:
+        tensor = samples if isinstance(samples, Tensor) else torch.as_tensor(np.asarray(samples))
+    except (TypeError, ValueError) as error:
+        given = type(samples).__name__
+        raise UserError(f"samples must be numbers in one array or tensor, got {given}") from error
     like = next(iter(model.parameters()), torch.empty(0))
     if tensor.dim() == 0 or not len(tensor):
         raise UserError(f"samples must lie along a first axis, got shape {tuple(tensor.shape)}")

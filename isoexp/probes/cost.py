@@ -24,6 +24,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 from ..store.tables import Rows, Schema
 from .arguments import check_least
+from .derivatives import check_vectors
 from .layers import Layer
 from .rows import Columns, cells
 from .subject import Over, Subject
@@ -76,6 +77,7 @@ class Cost:
         rows = Columns(self.schema)
         for name, layer in subject.layers.items():
             x = seen[name].inputs
+            check_vectors(layer, *seen[name])
             x = x[torch.arange(self.vectors, device=x.device) % len(x)].contiguous()
             self._add(rows, layer, x, subject.generator)
 

@@ -6,7 +6,7 @@ mode gives the same, and would import its compiler for each x + 1, for longer th
 Source: Townsend, A new trick for calculating Jacobian vector products (2017).
 """
 
-__all__ = ["exact", "gradient_norms", "jacobian", "pushforward"]
+__all__ = ["check_vectors", "exact", "gradient_norms", "jacobian", "pushforward"]
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -14,10 +14,31 @@ from dataclasses import replace
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from .layers import Layer, hooked
-from .subject import Subject, batches
+from ..errors import one_line
+from .layers import Call, Layer, hooked
+from .subject import Subject, Unsuitable, batches
+
+
+def check_vectors(
+    layer: Layer, x: Float[Tensor, "vectors n"], y: Float[Tensor, "vectors m"]
+) -> None:
+    """Refuses a layer that does not give y for x, vector by vector, as recurrences do not.
+
+    A half of them may differ: where a function jumps rounding decides.
+    """
+
+    try:
+        z = layer(x)
+        off = torch.linalg.vector_norm(z - y, dim=-1) > 1e-3 * torch.linalg.vector_norm(y, dim=-1)
+    except Exception as error:  # of anybody's class
+        what = f"{layer.name} must be a map of single vectors: {one_line(error)}"
+        raise Unsuitable(what) from error
+    if 2 * int(off.sum()) > len(off):
+        raise Unsuitable(
+            f"{layer.name} must be a map of single vectors, what it gives depends on more than one"
+        )
 
 
 def exact(layer: Layer, x: Float[Tensor, "vectors n"]) -> tuple[Layer, Float[Tensor, "vectors n"]]:
@@ -97,14 +118,12 @@ def gradient_norms(subject: Subject) -> dict[str, float]:
         # Zeros added to the outputs of layers: the network itself need be part of no graph.
         shifts: list[tuple[str, Tensor]] = []
 
-        def shifted(
-            module: nn.Module, args: tuple[Tensor, ...], out: Tensor, shifts: list = shifts
-        ) -> Tensor:
+        def shifted(call: Call, shifts: list = shifts) -> Tensor | None:
             for name, layer in subject.layers.items():
-                if layer.meets(module, args[0]):
-                    shifts.append((name, torch.zeros_like(out, requires_grad=True)))
-                    return out + shifts[-1][1]
-            return out
+                if layer.meets(call.module, call.x):
+                    shifts.append((name, torch.zeros_like(call.y, requires_grad=True)))
+                    return call.y + shifts[-1][1]
+            return None
 
         with hooked({layer.module for layer in subject.layers.values()}, after=shifted):
             loss = objective.losses(subject.model(a)[None], a[None], b[None]).sum()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import nan
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Shaped
@@ -31,7 +31,7 @@ from ..store.tables import Rows, Schema
 from ..symmetry import MatrixGroup
 from .arguments import check_least
 from .copies import ORTHOGONAL, PERMUTATIONS, SIGNED
-from .layers import Layer, conjugated, hooked, passed
+from .layers import Call, Layer, conjugated, hooked, passed
 from .rows import Columns, cells
 from .subject import Over, Subject, batches, chosen
 
@@ -178,17 +178,17 @@ def errors(
     sums = {name: torch.zeros(4, dtype=torch.float64) for name in layers}
     taken: dict[nn.Module, Tensor] = {}
 
-    def before(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        taken[module] = args[0].clone()  # some work in place
+    def before(call: Call) -> None:
+        taken[call.module] = call.x.clone()  # some work in place
 
-    def after(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], y: Tensor) -> None:
-        x = taken.pop(module)
+    def after(call: Call) -> None:
+        x, y = taken.pop(call.module), call.y
 
-        def f(t: Tensor) -> Tensor:  # not module(t), which would call the hooks again
-            return module.forward(t.clone(), *args[1:], **named)
+        def f(t: Tensor) -> Tensor:
+            return call.again(t.clone())
 
         for name, layer in layers.items():
-            if layer.meets(module, x):
+            if layer.meets(call.module, x):
                 R = matrices[name]
                 g, inverse = (partial(layer.turned, R=M) for M in (R, R.mT))
                 a, b = action(f, g, inverse, x, y)
@@ -196,7 +196,7 @@ def errors(
                 totals = [each.cpu().double().sum().item() for each in lengths]
                 sums[name] += torch.tensor([*totals, lengths[0].numel()], dtype=torch.float64)
 
-    with hooked({layer.module for layer in layers.values()}, before, after, with_kwargs=True):
+    with hooked({layer.module for layer in layers.values()}, before, after):
         for (part,) in batches(subject.x):
             subject.model(part)
 

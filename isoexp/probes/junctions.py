@@ -12,7 +12,6 @@ __all__ = [
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Shaped
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from .layers import Layer, conjugated, hooked
+from .layers import Call, Layer, conjugated, hooked
 from .subject import Subject, Unsuitable
 
 State = Mapping[str, Tensor]
@@ -135,10 +134,10 @@ def _followed(model: nn.Module, layer: Layer, x: Tensor) -> tuple[str, str] | No
     calls: list[tuple[str, nn.Module, Tensor, Tensor]] = []
     names = {module: path for path, module in model.named_modules()}
 
-    def hook(module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
-        leaf = not list(module.children()) or module is layer.module
-        if leaf and args and isinstance(args[0], Tensor) and isinstance(out, Tensor):
-            calls.append((names[module], module, args[0], out))  # kept: addresses are not reused
+    def hook(call: Call) -> None:
+        module = call.module
+        if not list(module.children()) or module is layer.module:
+            calls.append((names[module], module, call.x, call.y))  # kept: addresses are not reused
 
     with hooked(model.modules(), after=hook):
         model(x)

@@ -4,10 +4,14 @@ Every activation is a layer, ours or torch's. Its tensors are taken apart into v
 each position of a picture and each step of a sequence has a vector of its own.
 """
 
-__all__ = ["Layer", "Pair", "conjugated", "find_layers", "hooked", "passed"]
+__all__ = [
+    "Call", "Layer", "Pair", "conjugated", "find_layers", "hooked", "passed", "replaced",
+    "tensor_of",
+]  # fmt: skip
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,14 +50,16 @@ class Layer:
 
     def __call__(self, x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch m"]:
         rows = x.reshape(-1, x.shape[-1])
-        y = self.module(rows.clone() if _in_place(self.module) else rows)
+        y = tensor_of(self.module(rows.clone() if _in_place(self.module) else rows))
+        if y is None or y.shape[:1] != rows.shape[:1]:
+            raise TypeError("it gives no vector for each that it takes")
 
         return y.reshape(*x.shape[:-1], y.shape[-1])
 
     def meets(self, module: nn.Module, x: Shaped[Tensor, "*shape"]) -> bool:
         """Whether a call module(x) is one of this layer's: of its module, with its width."""
 
-        return module is self.module and x.shape[self.axis] == self.width
+        return module is self.module and x.dim() >= -self.axis and x.shape[self.axis] == self.width
 
     def turned(self, t: Shaped[Tensor, "*shape"], R: Float[Tensor, "n n"]) -> Tensor:
         """Returns a tensor of the layer with each of its vectors v replaced by R v."""
@@ -61,21 +67,98 @@ class Layer:
         return (t.movedim(self.axis, -1) @ R.to(t).mT).movedim(-1, self.axis)
 
 
+class Call(NamedTuple):
+    """A call of a module, by one tensor that it takes and one that it gives, however it does so.
+
+    x is the first tensor among its arguments, those by name included, and y the first of its
+    output, which may be a tuple, as of nn.LSTM, or a mapping, as of transformers.
+    """
+
+    module: nn.Module
+    args: tuple[Any, ...]
+    named: dict[str, Any]
+    x: Tensor
+    y: Tensor
+
+    def given(self, t: Tensor) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Returns the arguments with t in the place of x."""
+
+        if tensor_of(self.args) is not None:
+            return replaced(self.args, t), self.named
+
+        return self.args, replaced(self.named, t)
+
+    def again(self, t: Tensor) -> Tensor:
+        """Returns what the module gives for t in the place of x; no hook is called."""
+
+        args, named = self.given(t)
+        y = tensor_of(self.module.forward(*args, **named))
+
+        return self.y if y is None else y
+
+
+def tensor_of(given: Any) -> Tensor | None:
+    """Returns a tensor, or the first in a tuple, list or mapping; None if there is none."""
+
+    if isinstance(given, Tensor):
+        return given
+    if not isinstance(given, tuple | list | Mapping):
+        return None
+    parts = given.values() if isinstance(given, Mapping) else given
+    found = (tensor_of(part) for part in parts)
+
+    return next((t for t in found if t is not None), None)
+
+
+def replaced(given: Any, t: Tensor) -> Any:
+    """Returns what is given with t in the place of `tensor_of`."""
+
+    if isinstance(given, Tensor):
+        return t
+    parts = copy(given) if isinstance(given, Mapping) else list(given)
+    keys = parts if isinstance(parts, Mapping) else range(len(parts))
+    key = next(key for key in keys if tensor_of(parts[key]) is not None)
+    parts[key] = replaced(parts[key], t)
+    if isinstance(parts, Mapping):
+        return parts
+
+    return type(given)(*parts) if hasattr(given, "_fields") else type(given)(parts)
+
+
 @contextmanager
 def hooked(
     modules: Iterable[nn.Module],
-    before: Callable[..., Any] | None = None,
-    after: Callable[..., Any] | None = None,
-    **options: bool,
+    before: Callable[[Call], Tensor | None] | None = None,
+    after: Callable[[Call], Tensor | None] | None = None,
 ) -> Iterator[None]:
-    """Registers forward hooks of modules while the context lasts; options are PyTorch's."""
+    """Has calls of modules seen while the context lasts, and x or y replaced by what is returned.
+
+    Calls that take or give no tensor are not seen; `before` is given x in the place of y.
+    """
+
+    def enter(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        x = tensor_of((args, named))
+        if x is None or before is None:
+            return None
+        call = Call(module, args, named, x, x)
+        t = before(call)
+
+        return None if t is None else call.given(t)
+
+    def leave(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any], out: Any) -> Any:
+        x, y = tensor_of((args, named)), tensor_of(out)
+        if x is None or y is None or after is None:
+            return None
+        t = after(Call(module, args, named, x, y))
+
+        return None if t is None else replaced(out, t)
 
     with ExitStack() as stack:
         for module in modules:
             if before is not None:
-                stack.callback(module.register_forward_pre_hook(before, **options).remove)
+                stack.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
             if after is not None:
-                stack.callback(module.register_forward_hook(after, **options).remove)
+                stack.callback(module.register_forward_hook(leave, with_kwargs=True).remove)
         yield
 
 
@@ -99,18 +182,19 @@ def find_layers(
     found: dict[str, Layer] = {}
     last_axis = -1
 
-    def look(module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
+    def look(call: Call) -> None:
         nonlocal last_axis
+        module, x = call.module, call.x
         if isinstance(module, Convolution | nn.Linear | nn.LayerNorm):
             last_axis = -1
         elif isinstance(module, _ConvNd | _BatchNorm):
             last_axis = 1
-        if module not in names:
+        if module not in names or not x.dim():
             return
 
-        plain = isinstance(module, Activation) or args[0].dim() < 3 or last_axis == -1
-        axis = -1 if plain else 1 - args[0].dim()
-        name, width = names[module], args[0].shape[axis]
+        plain = isinstance(module, Activation) or x.dim() < 3 or last_axis == -1
+        axis = -1 if plain else 1 - x.dim()
+        name, width = names[module], x.shape[axis]
         if name in found and found[name].width != width:
             name = f"{name}:{width}"
         found.setdefault(name, Layer(name, module, axis, width))
@@ -136,14 +220,14 @@ def passed(
     calls: dict[str, list[Pair]] = {name: [] for name in layers}
     taken: dict[nn.Module, Tensor] = {}
 
-    def before(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        taken[module] = args[0].clone() if _in_place(module) else args[0]
+    def before(call: Call) -> None:
+        taken[call.module] = call.x.clone() if _in_place(call.module) else call.x
 
-    def after(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-        z = taken.pop(module)
+    def after(call: Call) -> None:
+        z = taken.pop(call.module)
         for name, layer in layers.items():
-            if layer.meets(module, z):
-                pair = (_vectors(t, layer.axis, len(x)) for t in (z, out.clone()))
+            if layer.meets(call.module, z):
+                pair = (_vectors(t, layer.axis, len(x)) for t in (z, call.y.clone()))
                 calls[name].append(Pair(*pair))
 
     with hooked({layer.module for layer in layers.values()}, before, after):
@@ -175,11 +259,11 @@ def conjugated(layers: Sequence[Layer], matrices: Sequence[Float[Tensor, "_ _"]]
 def _conjugated(layer: Layer, R: Float[Tensor, "n n"]) -> AbstractContextManager[None]:
     inverse = torch.linalg.inv(R)
 
-    def before(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (layer.turned(args[0], R), *args[1:]) if layer.meets(module, args[0]) else args
+    def before(call: Call) -> Tensor | None:
+        return layer.turned(call.x, R) if layer.meets(call.module, call.x) else None
 
-    def after(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        return layer.turned(out, inverse) if layer.meets(module, args[0]) else out
+    def after(call: Call) -> Tensor | None:
+        return layer.turned(call.y, inverse) if layer.meets(call.module, call.x) else None
 
     return hooked([layer.module], before, after)
 

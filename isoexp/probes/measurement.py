@@ -3,10 +3,11 @@
 __all__ = ["probe"]
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
 
 from ..data import Factor
@@ -19,11 +20,13 @@ from .arguments import (
     Samples,
     check_answers,
     factor_of,
+    is_compiled,
     modules_of,
+    opened,
     samples_of,
     targets_of,
 )
-from .layers import Pair, find_layers, passed
+from .layers import Pair, find_layers, passed, tensor_of
 from .refraction import Refraction
 from .rows import check_rows
 from .subject import Probe, Refit, Subject
@@ -48,10 +51,11 @@ def probe(
 ) -> "pd.DataFrame":
     """Measures a network with a probe and returns the rows.
 
-    The network may be anyone's: its activations are found among its modules. It is put into
-    evaluation mode, on its own device, and left as it was. Samples are sent through many networks
-    of one shape as one, batched by vmap; the rows of each are those that it has by itself, to
-    rounding.
+    The network may be anyone's: its activations are found among its modules. Of what a module takes
+    or gives the first tensor counts, be it named, in a tuple or in a mapping; what is compiled runs
+    as it was written. It is put into evaluation mode, on its own device, and left as it was.
+    Samples are sent through many networks of one shape as one, batched by vmap; the rows of each
+    are those that it has by itself, to rounding.
 
     Arguments:
         model: The network, or several of one shape.
@@ -95,6 +99,7 @@ def probe(
         raise UserError(f"model must be a network, or a list of some, got {model!r}")
 
     probe = Refraction() if probe is None else probe
+    models = [opened(each) for each in models]
     tables = []
     with ExitStack() as stack:
         for each in models:
@@ -134,7 +139,7 @@ def _seen(
         ensemble = Ensemble(models)
         layers = find_layers(ensemble.template, x[:2], modules_of(ensemble.template, modules))
         _, pairs = ensemble.map(lambda network, x: passed(network, layers, x), x)
-    except (ValueError, RuntimeError):  # each by itself, then
+    except Exception:  # of anybody's class: each by itself, then
         return nothing
 
     return [
@@ -178,6 +183,7 @@ def _subject(
         return subject
 
     network, own = twin if isinstance(twin, tuple) else (twin, inputs)
+    network = opened(network)
     stack.enter_context(_evaluated(network))
     z, y = samples_of(network, own), y if own is inputs else None
     check_answers(network, z, name="twin")
@@ -187,14 +193,25 @@ def _subject(
     return replace(subject, twin=replace(alike, name="twin", factors={}))
 
 
+def _uncompiled(model: nn.Module) -> AbstractContextManager[object]:
+    # only then: it imports the compiler
+    return torch.compiler.set_stance("force_eager") if is_compiled(model) else nullcontext()
+
+
 @contextmanager
 def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Holds a network in evaluation mode, then gives each module its own mode back."""
+    """Holds a network in evaluation mode, then gives each module its own mode back.
+
+    Meanwhile nothing of it is compiled, and of outputs that hold a tensor it gives the first.
+    """
 
     modes = {module: module.training for module in model.modules()}
+    hook = model.register_forward_hook(lambda module, args, out: tensor_of(out))
     model.eval()
     try:
-        yield
+        with _uncompiled(model):
+            yield
     finally:
+        hook.remove()
         for module, mode in modes.items():
             module.training = mode

@@ -31,7 +31,7 @@ from torch import Generator, Tensor
 from ..geometry import angle, unit
 from ..store.tables import Rows, Schema
 from .arguments import check_ascending
-from .derivatives import exact, pushforward
+from .derivatives import check_vectors, exact, pushforward
 from .layers import Layer
 from .rows import Columns, cells
 from .subject import Over, Subject, Unsuitable
@@ -109,6 +109,7 @@ class Refraction:
             if x.shape != fx.shape:
                 continue  # from R^n to R^m, no angle between in and out
 
+            check_vectors(layer, x, fx)
             f, x = exact(layer, x)
             random = torch.randn(
                 self.rays, x.shape[1], generator=subject.generator, dtype=torch.float64

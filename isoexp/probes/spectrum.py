@@ -35,7 +35,7 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from ..geometry import eigenvalues, singular_values
 from ..store.tables import Rows, Schema
 from .arguments import check_least
-from .derivatives import exact, gradient_norms, jacobian
+from .derivatives import check_vectors, exact, gradient_norms, jacobian
 from .layers import Layer
 from .rows import Columns, cells
 from .statistics import Moments, mean
@@ -106,8 +106,9 @@ class Spectrum:
             dead = torch.where(spread.isnan(), nan, (spread == 0).double())
             add(measure="dead_fraction", value=dead.mean(), n=n)
 
-            x = seen[name].inputs
+            x, y = seen[name]
             every = -(-len(x) // max(1, ENTRIES // x.shape[1] ** 2))
+            check_vectors(layer, x, y)
             f, x = exact(layer, x[::every])
             gain, saturated = self._stretch(f, x)
             add(measure="gain", value=gain, n=len(x))

@@ -64,6 +64,11 @@ class Subject:
         """The layers by name, in the order in which a sample meets them; Unsuitable if none."""
 
         found = find_layers(self.model, self.x[:2], self.modules)
+        if not found and self.modules is not None:
+            raise Unsuitable(
+                f"{', '.join(self.modules) or 'a module'} must be called by the network, with a "
+                "tensor and for a tensor: name other modules"
+            )
         if not found:
             raise Unsuitable(
                 "there is no activation among the modules of the network (a function called in "
@@ -101,6 +106,11 @@ class Subject:
         keys: dict[str, Tensor] = {}
         for pairs in self.stream(x):
             for name, pair in pairs.items():
+                if len(pair.inputs) != len(pair.outputs):
+                    raise Unsuitable(
+                        f"{name} must give a vector for each that it takes, "
+                        f"got {len(pair.outputs)} for {len(pair.inputs)}"
+                    )
                 key = torch.rand(len(pair.inputs), generator=self.generator)
                 if name in kept:
                     pair = Pair(*map(torch.cat, zip(kept[name], pair, strict=True)))

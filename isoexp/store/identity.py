@@ -22,14 +22,19 @@ from typing import Any
 from ..config.document import leaves
 from ..config.groups import GROUPS, counted, counts, defaults, is_neutral
 
-NUMBERS = 2
+NUMBERS = 3
 """Raised when a change of the package makes the same configuration compute other numbers.
 
 2: a configuration no longer repeats in its model the forms that the model is handed.
+3: no bias before norms that centre, nor of keys under softmax; isotropic functions are series near
+   the origin.
 """
 
-PROBES = 1
-"""Raised when a probe measures otherwise than before with the same settings."""
+PROBES = 2
+"""Raised when a probe measures otherwise than before with the same settings.
+
+2: groups are drawn evenly, ranks are of weights to float64's rounding, NaN is not judged.
+"""
 
 
 def flat(config: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ...store.tables import Rows, Schema
 from ..arguments import check_least
-from ..layers import hooked
+from ..layers import Call, hooked
 from ..rows import Columns, cells
 from ..statistics import mean
 from ..subject import Over, Subject, Unsuitable, chosen
@@ -166,9 +166,9 @@ def word_vectors(
 
     called: list[nn.Linear] = []
 
-    def hook(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-        if isinstance(module, nn.Linear):
-            called.append(module)
+    def hook(call: Call) -> None:
+        if isinstance(call.module, nn.Linear):
+            called.append(call.module)
 
     with hooked(model.modules(), after=hook):
         model(x[:1])

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...training import rows_at_once
-from ..layers import hooked, passed
+from ..layers import Call, hooked, passed
 from ..statistics import NORMAL_95
 from ..subject import Subject, Unsuitable, batches
 
@@ -156,10 +156,10 @@ def mixed(subject: Subject, place: str, a: Inputs, b: Inputs, share: float) -> d
 
     layer = None if place == "inputs" else subject.layers[place]
 
-    def mix(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> Tensor:
-        if layer is None or not layer.meets(module, args[0]):
-            return out  # the same module, met with another width
-        first, second = out.chunk(2)
+    def mix(call: Call) -> Tensor | None:
+        if layer is None or not layer.meets(call.module, call.x):
+            return None  # the same module, met with another width
+        first, second = call.y.chunk(2)
 
         return torch.cat([torch.lerp(first, second, share)] * 2)
 

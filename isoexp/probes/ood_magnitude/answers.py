@@ -18,16 +18,16 @@ __all__ = [
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import inf, nan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...geometry import angle
 from ...training import correct, rows_at_once
-from ..layers import Layer, Pair, hooked, passed
+from ..layers import Call, Layer, Pair, hooked, passed
 from ..statistics import NORMAL_95
 from ..subject import Subject
 from .sites import Site
@@ -169,10 +169,10 @@ def _scaled(site: Site | None, scales: Float[Tensor, " scales"]) -> AbstractCont
     if site is None or (layer := site.layer) is None:
         return nullcontext()
 
-    def scaled(module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
-        if not layer.meets(module, args[0]):
-            return out
-        h = out.movedim(layer.axis, -1).unflatten(0, (len(scales), -1))
+    def scaled(call: Call) -> Tensor | None:
+        if not layer.meets(call.module, call.x):
+            return None
+        h = call.y.movedim(layer.axis, -1).unflatten(0, (len(scales), -1))
 
         return stretched(h, scales, site.direction).flatten(0, 1).movedim(-1, layer.axis)
 
