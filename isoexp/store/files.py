@@ -1,14 +1,14 @@
 """Files of a run: written whole or not at all, and never believed further than they can be read.
 
-What is read has a shape that is declared, as Python writes it: a type, or a text
-for itself; (a, b) for either; [a] for a
+What is read has a shape that is declared, as Python writes it: a type, a text for
+itself, or a function that tells; (a, b) for either; [a] for a
 list of a; {str: a} for a mapping to a; {"key": a} for a mapping in which these keys, where they are
 there, have these shapes. An int will do for a float.
 """
 
 __all__ = [
-    "Shape", "append_line", "fault", "files_below", "fits", "load_json", "read_file", "read_json",
-    "read_lines", "remove", "stamp", "write_bytes", "write_json", "write_lines",
+    "Shape", "append_line", "fault", "files_below", "fits", "is_time", "load_json", "read_file",
+    "read_json", "read_lines", "remove", "stamp", "write_bytes", "write_json", "write_lines",
 ]  # fmt: skip
 
 import json
@@ -75,9 +75,10 @@ def load_json(path: Path, shape: Shape = MappingProxyType({})) -> dict[str, Any]
         raise Unreadable(f"{path.name} cannot be read: {reason}") from error
     if not isinstance(found, dict):
         raise Unreadable(f"{path.name} must hold an object, got {type(found).__name__}")
-    for key, own in shape.items():
-        if key in found and not fits(found[key], own):
-            raise Unreadable(f"{path.name}: {key} cannot be {_shown(found[key])}")
+    for key, value in found.items():
+        own = shape.get(key, shape.get(str))
+        if own is not None and not fits(value, own):
+            raise Unreadable(f"{path.name}: {key[:50]} cannot be {_shown(value)}")
 
     return found
 
@@ -108,10 +109,18 @@ def fits(value: Any, shape: Shape) -> bool:
         return shape is Any or value is None
     if isinstance(shape, str):
         return value == shape
-    if shape is float:
-        shape = (int, float)
+    if not isinstance(shape, type):
+        return shape(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return shape in (int, float) and -(2**63) <= value < 2**63
 
     return isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+
+
+def is_time(value: Any) -> bool:
+    """Whether a value is a time in seconds since 1970, one that calendars have."""
+
+    return fits(value, float) and 0 <= value < 2**35
 
 
 def _shown(value: Any) -> str:
