@@ -16,7 +16,8 @@ import os
 import shutil
 import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -186,30 +187,40 @@ def _ends_well(path: Path, size: int) -> bool:
     return start + length <= size and tail[start - size :][:2] == b"PK"
 
 
-def files_below(root: Path, name: str) -> Iterator[Path]:
-    """Yields the files of a name, or relative path, below a folder, ordered by path.
+def files_below(root: Path, name: str) -> list[Path]:
+    """Returns the files of a name, or relative path, below a folder, ordered by path.
 
-    Nothing is looked for below a folder that has one: runs hold no runs. Neither hidden folders nor
-    links to folders are entered.
+    Nothing is looked for below a folder that has one: runs hold no runs. Hidden folders are not
+    entered. Links are followed; what can also be had without one is found once, without.
     """
 
+    known: set[tuple[int, int]] = set()  # device and number of each folder: links may make cycles
+    found: list[str] = []
+    links: list[str] = []
     folders = [os.fspath(root)]
-    while folders:
-        folder = folders.pop()
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
         path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            yield Path(path)
-            continue
         try:
+            own = os.stat(folder)
+            if (own.st_dev, own.st_ino) in known:
+                continue
+            known.add((own.st_dev, own.st_ino))
+            if os.path.isfile(path):
+                found.append(path)
+                continue
             with os.scandir(folder) as entries:
-                inner = [
-                    entry.path
-                    for entry in entries
-                    if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
-                ]
+                for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
+                    if entry.name[0] == ".":
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_symlink() and os.path.isdir(entry.path):
+                        insort(links, entry.path)
         except OSError:  # not for us to read, or removed by another process just now
             continue
-        folders += sorted(inner, reverse=True)
+
+    return [Path(path) for path in sorted(found, key=lambda path: path.split(os.sep))]
 
 
 def remove(path: Path) -> None:
