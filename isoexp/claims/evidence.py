@@ -9,14 +9,15 @@ A claim that is changed is another one, and is registered beside the first.
 """
 
 __all__ = [
-    "Evidence", "Missing", "earlier", "find_evidence", "matching", "number_of", "register",
-    "results",
+    "Evidence", "Missing", "damaged_claims", "earlier", "find_evidence", "matching", "number_of",
+    "register", "results", "tables",
 ]  # fmt: skip
 
 import operator
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -24,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import UserError
-from ..store.files import files_below, read_json, write_json
-from ..store.run import Run, status
+from ..errors import Unreadable, UserError, one_line
+from ..store.files import Shape, files_below, fits, is_time, load_json, read_json, write_json
+from ..store.run import PROVENANCE, Run, status
 from ..store.study import Study
 from ..store.tables import read_table
 from .claim import Claim
@@ -34,6 +35,28 @@ from .terms import Comparison, Metric
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def _is_candidate(value: Any) -> bool:
+    """Whether a value is a combination that was tried, with its score."""
+
+    keys = {"values": {str: Any}, "score": (float, None), "networks": int, "failed": int}
+
+    return fits(value, keys) and keys.keys() <= value.keys()
+
+
+REGISTRATION: Shape = {
+    "registered": (is_time, None), "claim": {str: Any}, "code": PROVENANCE["code"],
+    "versions": PROVENANCE["versions"],
+}  # fmt: skip
+"""What claim.json may say."""
+
+RUNS: Shape = {
+    "tuned": {str: {"chosen": {str: Any}, "edges": [str], "tried": [_is_candidate]}},
+    "trials": {str: [str]},
+    "arms": {str: {"words": [str], "runs": {str: str}}},
+}
+"""What runs.json may say."""
 
 CONDITION = re.compile(r"(>=|<=|>|<|!=)\s*(.+)")
 
@@ -43,13 +66,30 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def results(run: Run, of: str) -> Any:
-    """Reads the summary of a run, its metrics, or the table of a probe; None if there is none."""
+    """Reads the summary of a run, its metrics, or the table of a probe; None if there is none.
+
+    Raises:
+        Unreadable: If the table cannot be read.
+    """
 
     if of == "summary":
         return run.summary
     path = run.folder / ("metrics.parquet" if of == "metrics" else f"probes/{of}.parquet")
 
-    return read_table(path) if path.is_file() else None
+    return read_table(path) if path.exists() else None
+
+
+def tables(
+    runs: Iterable[Run], of: str, read: Callable[[Run, str], Any] = results
+) -> "list[pd.DataFrame]":
+    """Reads the tables of runs, as far as they have any that can be read."""
+
+    found = []
+    for run in runs:
+        with suppress(Unreadable):
+            found.append(read(run, of))
+
+    return [each for each in found if each is not None]
 
 
 def number_of(found: Any, metric: Metric) -> float | None:
@@ -125,22 +165,23 @@ class Evidence:
         """The claim as it was registered.
 
         Raises:
-            UserError: If its file holds none.
+            Unreadable: If its file holds none.
         """
 
-        found = self.registration.get("claim")
-        if not isinstance(found, dict):
-            raise UserError(
-                f"{self.folder}/claim.json must hold a claim, got none: remove the folder"
-            )
-
-        return Claim.of(found)
+        path = self.folder / "claim.json"
+        try:
+            return Claim.of(load_json(path, REGISTRATION)["claim"])
+        except (FileNotFoundError, UserError, KeyError, TypeError, ValueError, AttributeError,
+                RecursionError) as error:  # fmt: skip
+            raise Unreadable(
+                f"{path} must hold a claim: {one_line(error)[:200]}; isoexp reproduce makes it anew"
+            ) from error
 
     @cached_property
     def registration(self) -> dict[str, Any]:
         """The claim, the time of its registration, the versions and the code of that time."""
 
-        return read_json(self.folder / "claim.json")
+        return read_json(self.folder / "claim.json", REGISTRATION)
 
     @property
     def registered(self) -> float:
@@ -152,7 +193,21 @@ class Evidence:
     def found(self) -> dict[str, Any]:
         """The tuning of the arms and the identities of their runs; {} before there are any."""
 
-        return read_json(self.folder / "runs.json")
+        return read_json(self.folder / "runs.json", RUNS)
+
+    @cached_property
+    def damage(self) -> str | None:
+        """What is wrong with its files, in a line; None if nothing is."""
+
+        try:
+            _ = self.claim
+            load_json(self.folder / "runs.json", RUNS)
+        except FileNotFoundError:
+            return None
+        except Unreadable as error:
+            return f"{self.folder}: {error}"
+
+        return None
 
     @property
     def study(self) -> Path:
@@ -174,10 +229,7 @@ class Evidence:
         arms = self.found.get("arms") or {}
 
         return {
-            arm: {
-                seed: study.find(arms[arm]["runs"][str(seed)]) if arm in arms else None
-                for seed in range(self.claim.seeds)
-            }
+            arm: {seed: study.find(_identity(arms, arm, seed)) for seed in range(self.claim.seeds)}
             for arm in self.claim.arms
         }
 
@@ -233,7 +285,14 @@ class Evidence:
         found = status(state)
         if found != "completed":
             return f"{found}: {state['reason']}" if state.get("reason") else found
-        value = number_of(self.results(run, metric.of), metric)
+        damage = run.fault(f"{metric.of}.json".__eq__)
+        try:
+            value = number_of(self.results(run, metric.of), metric)
+        except Unreadable as error:
+            damage = str(error)
+            value = None
+        if damage is not None:
+            return f"damaged: {damage}"
         if value is None or not np.isfinite(value):
             probe = metric.column.split("/")[1] if "/" in metric.column else metric.of
             reason = (
@@ -252,7 +311,11 @@ def register(study: Path, claim: Claim, facts: Mapping[str, Any]) -> Evidence:
     """Writes a claim down in its study, unless it was before, with facts of code and versions."""
 
     evidence = Evidence(study / "claims" / f"{claim.name}-{claim.identity[:8]}")
-    if not evidence.registration:
+    try:
+        known = evidence.claim.identity == claim.identity
+    except Unreadable:  # or not there yet
+        known = False
+    if not known:
         content = {"registered": time.time(), "claim": claim.written, **facts}
         write_json(evidence.folder / "claim.json", content)
 
@@ -260,10 +323,13 @@ def register(study: Path, claim: Claim, facts: Mapping[str, Any]) -> Evidence:
 
 
 def find_evidence(root: Path) -> list[Evidence]:
-    """Returns the last registration of each claim below a folder, in the order of their names."""
+    """Returns the last registration of each claim below a folder, in the order of their names.
+
+    Those whose file cannot be read are left out; `damaged_claims` tells of them.
+    """
 
     last: dict[tuple[Path, str], Evidence] = {}
-    for evidence in sorted(_registrations(root), key=lambda e: e.registered, reverse=True):
+    for evidence in sorted(_readable(root), key=lambda e: e.registered, reverse=True):
         last.setdefault((evidence.study, evidence.claim.name), evidence)
 
     return [last[key] for key in sorted(last)]
@@ -273,10 +339,32 @@ def earlier(root: Path, evidence: Evidence) -> list[Evidence]:
     """Returns the other registrations of a claim."""
 
     own = evidence.study, evidence.claim.name
-    same = [each for each in _registrations(root) if (each.study, each.claim.name) == own]
+    same = [each for each in _readable(root) if (each.study, each.claim.name) == own]
 
     return [each for each in same if each.folder != evidence.folder]
 
 
+def damaged_claims(root: Path) -> list[str]:
+    """Tells, a line each, of the claims below a folder that a file of is damaged."""
+
+    return [each.damage for each in _registrations(root) if each.damage is not None]
+
+
+def _readable(root: Path) -> list[Evidence]:
+    found = []
+    for each in _registrations(root):
+        with suppress(Unreadable):
+            _ = each.claim
+            found.append(each)
+
+    return found
+
+
 def _registrations(root: Path) -> list[Evidence]:
     return [Evidence(path.parent) for path in files_below(root, "claim.json")]
+
+
+def _identity(arms: Mapping[str, Any], arm: str, seed: int) -> str:
+    """Returns the identity of the run of an arm; "" if it is not known."""
+
+    return ((arms.get(arm) or {}).get("runs") or {}).get(str(seed), "")

@@ -61,6 +61,10 @@ def _draw(runs: Sequence[Run], again: bool, folders: Sequence[Path]) -> int:
         failed += len(found) - len(ready)
         if not ready:
             continue
+        if told := run.fault(lambda name: False):
+            failed += len(ready)
+            print(f"not drawn: {run.folder}: {told}", file=sys.stderr)
+            continue
         trained = command(run.state.get("columns") or {}, run.state.get("words") or ())
         try:
             with hold(run):

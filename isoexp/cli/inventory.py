@@ -11,7 +11,6 @@ from typing import Any
 
 from ..config.groups import choices, describe
 from ..errors import UserError, did_you_mean
-from ..store.files import read_json
 from ..store.history import starts
 from ..store.run import Run, status
 from ..store.study import find_run, runs_below
@@ -66,18 +65,18 @@ def show(options: Namespace) -> int:
     (name,) = options.arguments
     run = find_run(name)
     state = run.state
-    facts = read_json(run.folder / "provenance.json")
+    facts = run.provenance
     code = facts.get("code") or {}
     changed = code.get("diff") or code.get("withheld")
 
     print(run.folder)
     lines = {
-        "state": f"{run.status}{_because(state)}",
+        "state": f"damaged: {run.damage}" if run.damage else f"{run.status}{_because(state)}",
         "update": f"{state.get('step', 0)} of {state.get('steps', '?')}",
         "command": facts.get("command"),
         "host": facts.get("host"),
         "device": f"{facts.get('device', '')}, {facts.get('threads', '')} thread(s)",
-        "versions": ", ".join(f"{k} {v}" for k, v in facts.get("versions", {}).items()),
+        "versions": ", ".join(f"{k} {v}" for k, v in (facts.get("versions") or {}).items()),
         "probes": ", ".join(state.get("probes") or {}),
         "code": f"{code.get('commit', '')}{' and uncommitted changes' if changed else ''}",
     }
@@ -105,11 +104,13 @@ def show(options: Namespace) -> int:
 
 def _row(run: Run, root: Path) -> dict[str, str]:
     state = run.state
-    now = status(state)
+    damage = run.damage
+    now = status(state) if damage is None else "damaged"
     columns = state.get("columns") or {}
     chosen = [key for key in ("activation", "model", "data", "seed") if key in columns]
     total = state.get("steps")
-    progress = f" {state.get('step', 0)}/{total}" if total and now != "completed" else ""
+    going = total and now not in ("completed", "damaged")
+    progress = f" {state.get('step', 0)}/{total}" if going else ""
 
     return {
         "run": str(run.folder.relative_to(root).parent / run.folder.name[-8:]),
@@ -117,7 +118,7 @@ def _row(run: Run, root: Path) -> dict[str, str]:
         **{key: str(columns[key]) for key in chosen},
         "settings": " ".join(state.get("words") or []),
         **final_numbers(run),
-        **({"reason": _because(state)[2:]} if _because(state) else {}),
+        **({"reason": damage or _because(state)[2:]} if damage or _because(state) else {}),
     }
 
 
@@ -136,8 +137,9 @@ def _told(start: Mapping[str, Any]) -> str:
     ]
     ended = ""
     if before := start.get("before"):
-        reason = "" if before.get("reason") in (None, before["state"]) else f": {before['reason']}"
-        ended = f"; before: {before['state']} at {before.get('step')}{reason}"
+        how, why = before.get("state"), before.get("reason")
+        reason = "" if why in (None, how) else f": {why}"
+        ended = f"; before: {how} at {before.get('step')}{reason}"
     when = datetime.fromtimestamp(start["time"]).strftime("%Y-%m-%d %H:%M")
 
     return f"{when}  {', '.join(filter(None, parts))}{ended}"

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from ..errors import UserError, did_you_mean
+from ..errors import Unreadable, UserError, did_you_mean
 from ..store.lock import Busy
 from ..store.study import find_runs
 from .options import command, runs_of
@@ -68,8 +68,13 @@ def probe(options: Namespace) -> int:
             raise UserError(f"--twin must be another run than those probed, got {other.folder}")
         twin = (stored(other, **{**changes, "probe": {}}), other)
 
-    jobs = [(stored(run, **changes), run) for run in runs]  # all are looked at before the first
-    failed = 0
+    jobs, failed = [], 0  # all are looked at before the first
+    for run in runs:
+        try:
+            jobs.append((stored(run, **changes), run))
+        except Unreadable as damage:
+            failed += 1
+            print(f"not probed: {damage}", file=sys.stderr)
     for job, run in jobs:
         progress = RunProgress(probing=True)
         print(run.folder)

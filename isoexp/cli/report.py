@@ -3,6 +3,7 @@
 __all__ = ["report"]
 
 import os
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -63,6 +64,8 @@ def report(options: Namespace) -> int:
         common = Path(os.path.relpath(os.path.commonpath([root.resolve() for root in roots])))
     written = write(found.document, Path(options.out or common / "report"))
 
+    for line in found.damaged:
+        print(f"damaged: {line}", file=sys.stderr)
     told = [[each.decision.evidence.claim.name, outcome(each.decision)] for each in found.chapters]
     if told:
         print(table(["claim", "verdict"], told) + "\n")

@@ -3,6 +3,7 @@
 __all__ = ["search"]
 
 import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
@@ -77,6 +78,8 @@ def search(options: Namespace) -> int:
     given = [f"--config-dir={folder}" for folder in folders]
     given += [f"--allow={package}" for package in options.allow]
     with Trials.opened(found) as trials:
+        if trials.damage:
+            print(f"damaged: {trials.damage}; its trials are asked for anew", file=sys.stderr)
         if trials.missing and not new:
             found.validate()
         progress = SearchProgress(found, trials)

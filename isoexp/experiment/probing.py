@@ -25,7 +25,7 @@ from ..errors import Unreadable, UserError, one_line
 from ..probes import Probe, Subject, Unsuitable
 from ..probes.rows import check_rows
 from ..store import checkpoint
-from ..store.files import read_file, read_json
+from ..store.files import read_file
 from ..store.lock import condemn, hold
 from ..store.run import Run
 from ..store.tables import Rows
@@ -233,7 +233,7 @@ def stored(run: Run, **changes: Any) -> Job:
     choices = {group: columns[group] for group in columns if group in config}
     job = prepare(Composition(config, choices, tuple(state.get("words") or ())))
 
-    data = read_json(run.folder / "provenance.json").get("data")
+    data = run.provenance.get("data")
     if data not in (None, job.fingerprint):
         raise UserError(f"{run.folder}: the data are not those that it was trained on")
 

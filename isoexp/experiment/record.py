@@ -181,10 +181,12 @@ class Record:
             self._close_mirror(summary=self.summary)
             return reason
 
-        (self.run.folder / "error.txt").write_text(
-            "".join(traceback.format_exception(error)), encoding="utf-8"
-        )
-        self.fail(reason)
+        whole = "".join(traceback.format_exception(error))
+        try:
+            (self.run.folder / "error.txt").write_text(whole, encoding="utf-8")
+            self.fail(reason)
+        except OSError as second:  # a full disk, or the folder is gone: the first is what counts
+            return f"{reason}; it cannot be written down: {one_line(second)}"
 
         return reason
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..claims import Metric
 from ..claims.decision import Answered, Decision
-from ..claims.evidence import Evidence, matching
+from ..claims.evidence import Evidence, matching, tables
 from ..claims.verdict import LEVEL, NULL
 from ..figures.arms import curves, dots, over_seeds
 from ..statistics import bounds, mean_interval
@@ -134,10 +134,10 @@ def tuning_table(evidence: Evidence, name: str) -> Table | None:
         return None
     scores: dict[str, dict[str, Cell]] = {}
     for arm, each in tuned.items():
-        for tried in each["tried"]:
+        for tried in each.get("tried") or ():
             settings = " ".join(f"{key}={value}" for key, value in tried["values"].items())
             failed = f"{tried['failed']} of {tried['networks']} failed" if tried["failed"] else ""
-            told, best = failed or number(tried["score"]), tried["values"] == each["chosen"]
+            told, best = failed or number(tried["score"]), tried["values"] == each.get("chosen")
             cell = Cell(told + " (best)" * best, (tried["score"],), kind="best" * best)
             scores.setdefault(settings, {})[arm] = cell
     caption = (
@@ -184,8 +184,7 @@ def curve_figure(evidence: Evidence, name: str) -> Figure | None:
     parts, ends = [], []
     for arm in plot.arms:
         runs = [run for run in evidence.runs[arm].values() if run and run.status == "completed"]
-        frames = [evidence.results(run, plot.of) for run in runs]
-        found = [matching(frame, plot.where) for frame in frames if frame is not None]
+        found = [matching(frame, plot.where) for frame in tables(runs, plot.of, evidence.results)]
         part = over_seeds(found, plot.x, plot.y)
         if len(part):
             parts.append(part.assign(arm=arm, panel=plot.y))

@@ -1,7 +1,8 @@
 """Runs as their folders were, each file read once, and groups that differ by their seed alone."""
 
 __all__ = [
-    "Entry", "RunGroup", "best", "by_study", "entries", "entry", "grouped", "scores", "settled",
+    "Entry", "RunGroup", "best", "by_study", "damaged_runs", "entries", "entry", "grouped",
+    "scores", "settled",
 ]  # fmt: skip
 
 import re
@@ -37,6 +38,7 @@ class Entry:
 
     Arguments:
         identity: The hash of what it computes.
+        damage: Why its numbers cannot be believed; None if they can.
         settings: The choices and overrides it was started with.
         unmeasured: The reasons why probes have not measured it, by their names.
         ended: The time when it was trained and probed.
@@ -48,6 +50,7 @@ class Entry:
     identity: str
     status: str
     reason: str
+    damage: str | None
     seed: int | None
     settings: Mapping[str, str]
     numbers: Mapping[str, float]
@@ -73,7 +76,8 @@ def entry(run: Run) -> Entry:
     for override in state.get("words") or ():
         key, _, value = str(override).partition("=")
         settings[key.lstrip("+")] = value
-    found = status(state)
+    damage = run.damage
+    found = status(state) if damage is None else "damaged"
     together = state.get("together") or [state.get("identity")]
     numbers = {
         key: float(value)
@@ -90,7 +94,8 @@ def entry(run: Run) -> Entry:
         run=run,
         identity=str(state.get("identity")),
         status=found,
-        reason=str(state.get("reason") or ""),
+        reason=damage or str(state.get("reason") or ""),
+        damage=damage,
         seed=columns.get("seed"),
         settings=settings,
         numbers=numbers,
@@ -106,6 +111,12 @@ def entries(root: Path) -> list[Entry]:
     """Reads all runs below a folder."""
 
     return [entry(run) for run in runs_below(root)]
+
+
+def damaged_runs(found: Iterable[Entry]) -> list[str]:
+    """Tells, a line each, of the runs that are damaged."""
+
+    return [f"{each.run.folder}: {each.damage}" for each in found if each.damage is not None]
 
 
 def by_study(found: Iterable[Entry]) -> dict[Path, list[Entry]]:

@@ -10,13 +10,13 @@ from math import inf
 from pathlib import Path
 
 from ..claims.decision import Answered, Decision, decided
-from ..claims.evidence import find_evidence
+from ..claims.evidence import damaged_claims, find_evidence
 from ..errors import UserError
 from ..statistics import welch
 from .answers import outcome
 from .cells import code, difference, estimate, plural, text, verdict
 from .document import Block, Cell, Document, Facts, Paragraph, Row, Section, Table, numbers
-from .entries import Entry, entries, grouped, settled
+from .entries import Entry, damaged_runs, entries, grouped, settled
 from .origin import origin
 
 SHOWN = 100
@@ -55,6 +55,12 @@ def compare(first: Path, second: Path) -> Document:
             Facts([(f"{name}, {term}", told) for term, told in origin(own)])
             for name, own in zip("AB", runs, strict=True)
         ),
+    ]
+
+    blocks += [
+        Paragraph(f"Damaged: {told}.", kind="warning")
+        for root, own in zip((first, second), runs, strict=True)
+        for told in [*damaged_runs(own), *damaged_claims(root)]
     ]
 
     return Document(f"{names[0]} (A) and {names[1]} (B)", blocks, sections)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..store.files import read_json
 from .cells import minutes, plural
 from .entries import Entry
 
@@ -65,7 +64,7 @@ def origin(found: Sequence[Entry]) -> list[tuple[str, str]]:
 
     timed = sorted((each for each in found if each.started), key=lambda each: each.started or 0.0)
     step = max(1, -(-len(timed) // LOOKED_AT))
-    facts = [read_json(each.run.folder / "provenance.json") for each in timed[::step]]
+    facts = [each.run.provenance for each in timed[::step]]
     facts = [each for each in facts if each]
     if not facts:
         return []

@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..claims.evidence import Evidence, find_evidence
+from ..claims.evidence import Evidence, damaged_claims, find_evidence
 from ..errors import UserError
 from ..store.files import write_bytes
 from .answers import effects, outcome
 from .cells import code, count, minutes, moment, plural, slug, text, verdict
 from .chapter import SMOKE, Chapter, chapter
 from .document import Block, Cell, Column, Document, Figure, Paragraph, Row, Table, blocks, numbers
-from .entries import Entry, by_study, entries
+from .entries import Entry, by_study, damaged_runs, entries
 from .exports import csv_text, latex
 from .html import html
 from .markdown import markdown
@@ -36,10 +36,11 @@ HOW = (
 
 @dataclass(frozen=True)
 class Page:
-    """A report, with the chapters of its claims."""
+    """A report, with the chapters of its claims, and a line for each run or claim damaged."""
 
     document: Document
     chapters: Sequence[Chapter]
+    damaged: Sequence[str]
 
 
 def page(roots: Sequence[Path]) -> Page:
@@ -71,11 +72,14 @@ def page(roots: Sequence[Path]) -> Page:
     first: list[Block] = []
     if any(each.decision.evidence.claim.scale == "smoke" for each in chapters):
         first.append(Paragraph(SMOKE, kind="warning"))
+    told = dict.fromkeys(line for root in roots for line in damaged_claims(root))
+    damaged = [*damaged_runs(runs), *told]
+    first += [Paragraph(f"Damaged: {told}.", kind="warning") for told in damaged]
     if chapters:
         first += [Paragraph(HOW), _verdicts(chapters)]
     first.append(_studies(studies, chapters))
 
-    return Page(Document(title, first, sections), chapters)
+    return Page(Document(title, first, sections), chapters, damaged)
 
 
 def write(document: Document, folder: Path) -> Path:

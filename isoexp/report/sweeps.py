@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..claims.evidence import results
+from ..claims.evidence import tables
 from ..figures.arms import curves, dots, over_seeds
 from ..statistics import bounds, hedges_unpaired, identical, mean_interval
 from .cells import code, count, difference, interval, measured, plural, ranged, text
@@ -179,11 +179,7 @@ def _curves(groups: Sequence[RunGroup], name: str) -> Figure | None:
 
     drawn = groups if len(groups) <= CURVES else best(groups, CURVES)
     frames = {
-        group.label: [
-            frame
-            for run in group.completed[:SEEDS]
-            if (frame := results(run.run, "metrics")) is not None
-        ]
+        group.label: tables([run.run for run in group.completed[:SEEDS]], "metrics")
         for group in drawn
     }
     parts = [

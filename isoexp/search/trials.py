@@ -7,12 +7,15 @@ was killed had open is taken up by another one, with the same values.
 __all__ = ["Asked", "Trials"]
 
 import hashlib
+import json
 import os
 import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -23,7 +26,11 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from ..store.files import fits, read_file, write_bytes
 from .search import Search, Told
+
+ENTRY = {"op_code": int, "worker_id": str}
+"""What each line of a journal says."""
 
 WARM = 20
 """No trial is stopped before so many percent of its training."""
@@ -44,10 +51,19 @@ class Trials:
     Arguments:
         lock: What one process at a time holds.
         owner: The name of this process.
+        damage: What was wrong with the journal, and what became of it; None if nothing was.
     """
 
-    def __init__(self, search: Search, study: optuna.Study, lock: FileLock, owner: str) -> None:
+    def __init__(
+        self,
+        search: Search,
+        study: optuna.Study,
+        lock: FileLock,
+        owner: str,
+        damage: str | None = None,
+    ) -> None:
         self.search, self.study, self.lock, self.owner = search, study, lock, owner
+        self.damage = damage
         self._failed_before = self._count(TrialState.FAIL)
 
     @classmethod
@@ -62,9 +78,9 @@ class Trials:
 
         with FileLock(folder / owner):
             with lock:
-                study = _study(search)
+                study, damage = _study(search)
             try:
-                yield cls(search, study, lock, owner)
+                yield cls(search, study, lock, owner, damage)
             finally:
                 (folder / owner).unlink(missing_ok=True)
 
@@ -197,15 +213,33 @@ class Trials:
         return len(self.study.get_trials(deepcopy=False, states=states))
 
 
-def _study(search: Search) -> optuna.Study:
-    """Opens the journal of a search, or begins it; nobody else may at the same time."""
+def _study(search: Search) -> tuple[optuna.Study, str | None]:
+    """Opens the journal of a search, or begins it; nobody else may at the same time.
+
+    What is damaged in it is put aside. Its trials are asked for anew, and what was trained for them
+    is found in the folders of the runs.
+
+    Returns:
+        The study, and what was wrong with its journal.
+    """
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = search.folder / "search.journal"
-    if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
-        # A last line that a full disk has cut short: nothing could be read behind it.
-        os.truncate(path, content.rfind(b"\n") + 1)
     writing: Any = FileLock(search.folder / ".search" / "writing")  # freed by a kill, too
+    with writing:
+        damage = _mended(path)
+    try:
+        return _opened(search, path, writing), damage
+    except Exception as error:  # lines that can be read, and make no sense together
+        aside = path.with_name("search.journal.damaged")
+        with writing:
+            os.replace(path, aside)
+        told = f"{path} makes no sense ({type(error).__name__}) and is now {aside.name}"
+
+        return _opened(search, path, writing), told
+
+
+def _opened(search: Search, path: Path, writing: Any) -> optuna.Study:
     pruners: dict[str, BasePruner] = {
         "none": NopPruner(),
         "median": MedianPruner(n_startup_trials=5, n_warmup_steps=WARM),
@@ -219,3 +253,30 @@ def _study(search: Search) -> optuna.Study:
         pruner=pruners[search.settings.prune],
         load_if_exists=True,
     )
+
+
+def _mended(path: Path) -> str | None:
+    """Cuts a journal before its first line that cannot be read; says so, unless it is the last."""
+
+    if not path.exists():
+        return None
+    content = read_file(path)
+    *lines, rest = content.split(b"\n")
+    whole = list(takewhile(_is_entry, lines))
+    kept = sum(len(line) + 1 for line in whole)
+    if kept == len(content):
+        return None
+    if len(whole) < len(lines):
+        write_bytes(path.with_name("search.journal.damaged"), content)
+    os.truncate(path, kept)  # nothing could be read behind it
+    if len(whole) == len(lines):  # a full disk, or a kill, has cut the last one short
+        return None
+
+    return f"{path} could be read up to line {len(whole)} of {len(lines) + bool(rest)}"
+
+
+def _is_entry(line: bytes) -> bool:
+    try:
+        return fits(json.loads(line), ENTRY)
+    except (ValueError, RecursionError):
+        return False

@@ -1,14 +1,14 @@
 """Files of a run: written whole or not at all, and never believed further than they can be read.
 
-What is read has a shape that is declared, as Python writes it: a type, or a text
-for itself; (a, b) for either; [a] for a
+What is read has a shape that is declared, as Python writes it: a type, a text for
+itself, or a function that tells; (a, b) for either; [a] for a
 list of a; {str: a} for a mapping to a; {"key": a} for a mapping in which these keys, where they are
 there, have these shapes. An int will do for a float.
 """
 
 __all__ = [
-    "Shape", "append_line", "fault", "files_below", "fits", "load_json", "read_file", "read_json",
-    "read_lines", "remove", "stamp", "write_bytes", "write_json", "write_lines",
+    "Shape", "append_line", "fault", "files_below", "fits", "is_time", "load_json", "read_file",
+    "read_json", "read_lines", "remove", "stamp", "write_bytes", "write_json", "write_lines",
 ]  # fmt: skip
 
 import json
@@ -16,7 +16,8 @@ import os
 import shutil
 import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -75,9 +76,10 @@ def load_json(path: Path, shape: Shape = MappingProxyType({})) -> dict[str, Any]
         raise Unreadable(f"{path.name} cannot be read: {reason}") from error
     if not isinstance(found, dict):
         raise Unreadable(f"{path.name} must hold an object, got {type(found).__name__}")
-    for key, own in shape.items():
-        if key in found and not fits(found[key], own):
-            raise Unreadable(f"{path.name}: {key} cannot be {_shown(found[key])}")
+    for key, value in found.items():
+        own = shape.get(key, shape.get(str))
+        if own is not None and not fits(value, own):
+            raise Unreadable(f"{path.name}: {key[:50]} cannot be {_shown(value)}")
 
     return found
 
@@ -108,10 +110,18 @@ def fits(value: Any, shape: Shape) -> bool:
         return shape is Any or value is None
     if isinstance(shape, str):
         return value == shape
-    if shape is float:
-        shape = (int, float)
+    if not isinstance(shape, type):
+        return shape(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return shape in (int, float) and -(2**63) <= value < 2**63
 
     return isinstance(value, shape) and (shape is bool or not isinstance(value, bool))
+
+
+def is_time(value: Any) -> bool:
+    """Whether a value is a time in seconds since 1970, one that calendars have."""
+
+    return fits(value, float) and 0 <= value < 2**35
 
 
 def _shown(value: Any) -> str:
@@ -177,30 +187,40 @@ def _ends_well(path: Path, size: int) -> bool:
     return start + length <= size and tail[start - size :][:2] == b"PK"
 
 
-def files_below(root: Path, name: str) -> Iterator[Path]:
-    """Yields the files of a name, or relative path, below a folder, ordered by path.
+def files_below(root: Path, name: str) -> list[Path]:
+    """Returns the files of a name, or relative path, below a folder, ordered by path.
 
-    Nothing is looked for below a folder that has one: runs hold no runs. Neither hidden folders nor
-    links to folders are entered.
+    Nothing is looked for below a folder that has one: runs hold no runs. Hidden folders are not
+    entered. Links are followed; what can also be had without one is found once, without.
     """
 
+    known: set[tuple[int, int]] = set()  # device and number of each folder: links may make cycles
+    found: list[str] = []
+    links: list[str] = []
     folders = [os.fspath(root)]
-    while folders:
-        folder = folders.pop()
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
         path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            yield Path(path)
-            continue
         try:
+            own = os.stat(folder)
+            if (own.st_dev, own.st_ino) in known:
+                continue
+            known.add((own.st_dev, own.st_ino))
+            if os.path.isfile(path):
+                found.append(path)
+                continue
             with os.scandir(folder) as entries:
-                inner = [
-                    entry.path
-                    for entry in entries
-                    if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
-                ]
+                for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
+                    if entry.name[0] == ".":
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_symlink() and os.path.isdir(entry.path):
+                        insort(links, entry.path)
         except OSError:  # not for us to read, or removed by another process just now
             continue
-        folders += sorted(inner, reverse=True)
+
+    return [Path(path) for path in sorted(found, key=lambda path: path.split(os.sep))]
 
 
 def remove(path: Path) -> None:

@@ -13,18 +13,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .files import append_line, read_lines
+from .files import Shape, append_line, is_time, read_lines
 from .provenance import provenance
-from .run import Run
+from .run import END, Run
 
 CONDITIONS = ("threads", "device", "device_name", "processes", "networks", "torch")
 """The conditions of a start on which the last bits of a network may depend."""
 
 
+START: Shape = {
+    "time": is_time, "host": (str, None), "commit": (str, None), "diff": (str, None),
+    "versions": ({str: str}, None), "step": (int, None), "networks": (int, None),
+    "threads": (int, None), "device": (str, None), "before": (END, None),
+}  # fmt: skip
+"""What a line may say, of what is read back."""
+
+
 def starts(folder: Path) -> list[dict[str, Any]]:
     """Returns the starts of a run, the first one first."""
 
-    return read_lines(folder / "history.jsonl")
+    return read_lines(folder / "history.jsonl", START, required=("time",))
 
 
 def add_start(run: Run, **facts: Any) -> None:

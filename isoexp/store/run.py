@@ -8,7 +8,7 @@ A run is pending, running, completed, failed or interrupted. One process at a ti
 holds a lock that the kernel frees when the process is killed.
 """
 
-__all__ = ["HEARTBEAT_DEAD_S", "MADE", "Run", "damaged", "status"]
+__all__ = ["END", "HEARTBEAT_DEAD_S", "MADE", "PROVENANCE", "Run", "damaged", "status"]
 
 import os
 import socket
@@ -19,22 +19,30 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Unreadable
-from .files import Shape, fault, load_json, read_json, read_lines, stamp, write_json
+from .files import Shape, fault, fits, is_time, load_json, read_json, read_lines, stamp, write_json
 
 HEARTBEAT_DEAD_S = 60.0
 """A run on another host that has not written its state for so long is taken for dead."""
 
 
-_END: Shape = {"state": str, "step": (int, None), "reason": (str, None)}
+END: Shape = {"state": str, "step": (int, None), "reason": (str, None)}
+"""How a start of a run has ended."""
+
+_TEXT: Shape = (str, None)
+
+
+def _is_stamp(value: Any) -> bool:
+    return fits(value, [(int, None)]) and len(value) == 2
+
 
 STATE: Shape = {
     "state": ("pending", "running", "completed", "failed", "interrupted"),
     "identity": str, "host": str, "pid": int, "reason": (str, None), "together": ([str], None),
     "step": int, "steps": int, "attempt": int,
-    "heartbeat": float, "started": float, "ended": float,
-    "columns": {"seed": int, str: (str, int)}, "words": [str],
-    "probes": {str: str}, "unmeasured": {str: str},
-    "before": (_END, None), "files": {str: [(int, None)]},
+    "heartbeat": is_time, "started": is_time, "ended": is_time,
+    "columns": ({"seed": int, str: (str, int)}, None), "words": ([str], None),
+    "probes": ({str: str}, None), "unmeasured": ({str: str}, None),
+    "before": (END, None), "files": {str: _is_stamp},
 }  # fmt: skip
 """What state.json may say."""
 
@@ -43,6 +51,13 @@ SUMMARY: Shape = {str: (float, None)}
 
 ROW: Shape = {"step": int, str: (float, None)}
 """What a line of metrics.jsonl may say."""
+
+PROVENANCE: Shape = {
+    "command": _TEXT, "host": _TEXT, "device": _TEXT, "device_name": _TEXT, "platform": _TEXT,
+    "data": _TEXT, "threads": (int, None), "versions": ({str: str}, None),
+    "code": ({"commit": str, "diff": str}, None),
+}  # fmt: skip
+"""What provenance.json may say, of what is read back."""
 
 MADE = ("config.yaml", "provenance.json", "summary.json", "metrics.parquet", "checkpoint.pt")
 """The files of every completed run; it may have snapshots.pt and tables of probes, too."""
@@ -93,6 +108,12 @@ class Run:
         return read_json(self.folder / "summary.json", SUMMARY)
 
     @property
+    def provenance(self) -> dict[str, Any]:
+        """Where it comes from: the command, the versions, the machine; {} if that is not known."""
+
+        return read_json(self.folder / "provenance.json", PROVENANCE)
+
+    @property
     def damage(self) -> str | None:
         """What is wrong with the numbers of a run, state and tables included; None if nothing is.
 
@@ -123,18 +144,13 @@ class Run:
             known = {name: (None, None) for name in MADE if (self.folder / name).exists()}
         for name in filter(of, known):
             told = fault(self.folder / name, known[name])
-            if told is None and name == "summary.json":
-                told = self._misread(name)
+            try:
+                if told is None and name.endswith(".json"):
+                    load_json(self.folder / name, SUMMARY if name == "summary.json" else PROVENANCE)
+            except (FileNotFoundError, Unreadable) as error:
+                told = str(error)
             if told is not None:
                 return told
-
-        return None
-
-    def _misread(self, name: str) -> str | None:
-        try:
-            load_json(self.folder / name, SUMMARY)
-        except (FileNotFoundError, Unreadable) as error:
-            return str(error)
 
         return None
 

@@ -102,7 +102,7 @@ def find_run(text: str) -> Run:
 
 
 def find_runs(text: str) -> list[Run]:
-    """Returns the completed runs below a folder, or one run as `find_run`.
+    """Returns the completed runs below a folder, damaged ones too, or one run as `find_run`.
 
     Raises:
         UserError: If there is none.
@@ -112,7 +112,7 @@ def find_runs(text: str) -> list[Run]:
     if not folder.is_dir() or (folder / "state.json").is_file():
         return [find_run(text)]
 
-    found = [run for run in runs_below(folder) if run.status == "completed"]
+    found = [run for run in runs_below(folder) if run.status == "completed" or run.damage]
     if not found:
         raise UserError(f"there is no completed run below {text}; isoexp ls shows those it has")
 

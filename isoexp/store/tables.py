@@ -6,12 +6,14 @@ A study is read back as one table by `isoexp.read`, with the configuration besid
 __all__ = ["METRICS", "SCORES", "Rows", "Schema", "read", "read_table", "write_table"]
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from .files import files_below, write_bytes
+from ..errors import Unreadable, one_line
+from .files import files_below, read_file, write_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +84,7 @@ def write_table(
     table = pa.table(columns, schema=pa.schema(fields, metadata=metadata))
 
     buffer = io.BytesIO()
-    pq.write_table(table, buffer)
+    pq.write_table(table, buffer, write_page_checksum=True)
     write_bytes(path, buffer.getvalue())
 
 
@@ -99,6 +101,7 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
 
     Raises:
         FileNotFoundError: If no run below the folder has such a table.
+        Unreadable: If none of those tables can be read. One of several is left out, with a warning.
     """
 
     import numpy as np
@@ -110,8 +113,16 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
     if not paths:
         raise FileNotFoundError(f"no {name} below {root}: has a run been completed there?")
 
-    tables = [_read_table(path) for path in paths]
-    settings = [_settings(each) for each in tables]
+    tables, settings = [], []
+    for path in paths:
+        try:
+            table = _read_table(path)
+            settings.append(_settings(path, table))
+            tables.append(table)
+        except Unreadable as error:
+            if path == paths[-1] and not tables:
+                raise
+            warnings.warn(f"left out: {error}", stacklevel=2)
     tables = [each.replace_schema_metadata(None) for each in tables]
 
     kinds: dict[str, set] = {}
@@ -140,7 +151,7 @@ def read_table(path: Path) -> "pd.DataFrame":
     """Reads one table as it is, without the configuration.
 
     Raises:
-        ValueError: If it cannot be read.
+        Unreadable: If it cannot be read.
     """
 
     return _read_table(path).to_pandas()
@@ -151,10 +162,11 @@ def _read_table(path: Path) -> Any:
     import pyarrow.parquet as pq
 
     try:
+        content = pa.BufferReader(read_file(path))
         # On threads a table of some rows takes longer.
-        return pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
-    except pa.ArrowException as error:
-        raise ValueError(f"cannot read {path}: {error}") from error
+        return pq.ParquetFile(content, page_checksum_verification=True).read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise Unreadable(f"cannot read {path}: {one_line(error)[:200]}") from error
 
 
 def _as_text(table: Any, name: str) -> Any:
@@ -167,10 +179,15 @@ def _as_text(table: Any, name: str) -> Any:
     return table if index < 0 else table.set_column(index, name, table[name].cast(pa.string()))
 
 
-def _settings(table: Any) -> dict[str, Any]:
+def _settings(path: Path, table: Any) -> dict[str, Any]:
     """Returns the settings in a table's metadata that are no columns, as simple values."""
 
-    config = json.loads((table.schema.metadata or {}).get(CONFIG_KEY, b"{}"))
+    try:
+        config = json.loads((table.schema.metadata or {}).get(CONFIG_KEY, b"{}"))
+    except (ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict):
+        raise Unreadable(f"cannot read {path}: its metadata must hold the configuration")
     taken = set(table.column_names)
     found = {}
     for name, value in config.items():

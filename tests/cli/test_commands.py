@@ -363,3 +363,19 @@ def test_a_terminal_gets_a_bar(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "/200" in text
     assert "valid/accuracy" in text
     assert "update 20 of 200" not in text
+
+
+def test_runs_behind_links_are_seen_by_all(isoexp: Command, folder: Path) -> None:
+    """Runs that were moved to another disk, behind a link to their study."""
+
+    isoexp("train", *QUICK)
+    (run,) = runs_below(folder / "runs")
+    (folder / "runs/main").rename(folder / "disk")
+    (folder / "runs/main").symlink_to(folder / "disk")
+    (folder / "runs/main/self").symlink_to(folder / "runs")
+
+    assert isoexp("ls").out.count("completed") == 1
+    assert isoexp("show", run.folder.name[-8:]).code == 0
+    assert isoexp("report").code == 0
+    assert len(package.read("runs")) > 0
+    assert "done before" in isoexp("train", *QUICK).out

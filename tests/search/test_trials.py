@@ -157,3 +157,37 @@ def test_importances_need_values_to_tell(folder: Path) -> None:
 
     assert shares["optimizer.lr"] > shares["batch_size"]
     assert sum(shares.values()) == pytest.approx(1)
+
+
+GARBAGE = (
+    b"garbage\n", b"[1]\n", b"5\n", b"\x00\xff\n", b"[" * 100_000 + b"\n", b"{}\n",
+    b'{"op_code": "a", "worker_id": "b"}\n', b'{"op_code": 4, "worker_id": "b"}\n',
+    b'{"op_code": 99, "worker_id": "b"}\n',
+    b'{"op_code": 5, "worker_id": "b", "trial_id": 99, "state": 1, "values": [1]}\n',
+)  # fmt: skip
+"""Lines that no journal has, some of them readable."""
+
+
+@pytest.mark.parametrize("place", ["first", "middle"])
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+def test_garbage_in_the_journal_is_put_aside_and_the_rest_asked_for_anew(
+    folder: Path, garbage: bytes, place: str
+) -> None:
+    whole = searched("name=whole")
+    finish(whole)
+    search = searched("name=damaged")
+    finish(search)
+    path = search.folder / "search.journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    at = {"first": 0, "middle": len(lines) // 2}[place]
+    path.write_bytes(b"".join([*lines[:at], garbage, *lines[at:]]))
+
+    with Trials.opened(search) as trials:
+        assert trials.damage is None or "search.journal" in trials.damage
+        told = trials.damage
+    if told is not None:
+        assert (search.folder / "search.journal.damaged").read_bytes().count(garbage)
+    finish(search)
+    assert history(search) == history(whole)
+    with Trials.opened(search) as trials:
+        assert trials.damage is None

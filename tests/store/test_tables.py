@@ -147,6 +147,27 @@ def test_files_are_found_in_the_order_of_their_paths_and_not_in_runs(tmp_path: P
     assert list(files_below(tmp_path / "none", "state.json")) == []
 
 
+def test_links_are_followed_and_what_they_lead_to_is_found_once(tmp_path: Path) -> None:
+    """The disk that runs were moved to, a link to the last run, a cycle, a link to nothing."""
+
+    disk, runs = tmp_path / "disk", tmp_path / "runs"
+    for folder in (disk / "study/a", disk / "study/b", runs / "main/c"):
+        write_json(folder / "state.json", {})
+    (runs / "elsewhere").symlink_to(disk)
+    (runs / "another").symlink_to(disk / "study")
+    (runs / "latest").symlink_to("main/c")
+    (runs / "main/up").symlink_to("..")
+    (disk / "study/back").symlink_to(runs)
+    (runs / "loop").symlink_to("loop")
+    (runs / "nowhere").symlink_to("gone")
+
+    found = [str(p.parent.relative_to(runs)) for p in files_below(runs, "state.json")]
+    assert found == ["another/a", "another/b", "main/c"]
+    linked = tmp_path / "linked"
+    linked.symlink_to(runs / "main")
+    assert linked / "c/state.json" in files_below(linked, "state.json")
+
+
 def test_an_unreadable_table_is_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.parquet").write_bytes(b"nonsense")
 
