@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..experiment import job
 from ..store.run import Run
-from .table import number
+from .table import number, plural
 
 if TYPE_CHECKING:
     from .. import search
@@ -193,7 +193,7 @@ class SearchProgress(Display):
 
         self._all, self._trials = found.settings.trials, trials
         self._going, self._waiting = "", 0
-        print(f"{self._all} trials, {len(trials.told())} done before", flush=True)
+        print(f"{plural(self._all, 'trial')}, {len(trials.told())} done before", flush=True)
 
     def show(self, event: "search.Event") -> None:
         from ..search import Begun, Told, Waiting
@@ -201,7 +201,7 @@ class SearchProgress(Display):
 
         match event:
             case Begun(trials, networks):
-                self._going = f"{trials} trials, {networks} networks"
+                self._going = f"{plural(trials, 'trial')}, {plural(networks, 'network')}"
                 self.draw([(self._going, 0, 0)])
             case Beat(units):
                 made, whole = (sum(each) for each in zip((0, 0), *units.values(), strict=True))
@@ -214,10 +214,10 @@ class SearchProgress(Display):
                 best = "  (best so far)" * (self._trials.told()[0].number == place)
                 self.say(f"{number(value):<8}  {' '.join(overrides)}{best}")
             case Retried(networks, reason):
-                self.say(f"trying {networks} networks again: {reason}")
+                self.say(f"trying {plural(networks, 'network')} again: {reason}")
             case Waiting(trials) if trials != self._waiting:
                 self._waiting = trials
-                self.say(f"waiting for {trials} trials of another process")
+                self.say(f"waiting for {plural(trials, 'trial')} of another process")
 
     def say(self, line: str, stream: Any = None) -> None:
         super().say(f"[{len(self._trials.told())}/{self._all}] {line}", stream)
