@@ -221,8 +221,8 @@ class Evidence:
                     did_you_mean(metric.column, there) or f"; there is {', '.join(sorted(there))}"
                 )
                 raise UserError(
-                    f"claim {self.claim.name}: metrics.{name}: no run has {metric.column}, and none "
-                    f"will be done again when that is mended{near}"
+                    f"claim {self.claim.name}: metrics.{name}: no run has {metric.column}, and "
+                    f"none will be done again when that is mended{near}"
                 )
 
     def values(self, name: str) -> tuple[dict[str, np.ndarray], list[Missing]]:

@@ -4,8 +4,8 @@ A contrast of arms is Σ w_a m_{a,s}, one number for each seed s.
 """
 
 __all__ = [
-    "EXPECTATIONS", "KINDS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "check_choice", "checked",
-    "expectation", "overrides", "wrong",
+    "EXPECTATIONS", "KINDS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "check_choice",
+    "checked", "expectation", "overrides", "wrong",
 ]  # fmt: skip
 
 import re

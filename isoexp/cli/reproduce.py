@@ -108,9 +108,8 @@ def _reproduce(
         return 0
     left = sum(len(study.untuned) for study in studies)
     if left:
-        print(
-            f"\n{plural(left, 'run')} of the tuning not completed; the same command goes on with them"
-        )
+        runs = plural(left, "run")
+        print(f"\n{runs} of the tuning not completed; the same command goes on with them")
         return 1
 
     print("\ncomparing")

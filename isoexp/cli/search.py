@@ -104,9 +104,8 @@ def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int
     failed = sum(t.failed for t in told)
     stopped = len(told) - len(done) - failed
     counts = {"completed": len(done), "stopped": stopped, "failed": failed}
-    print(
-        f"\n{', '.join(f'{n} {what}' for what, n in counts.items() if n)} of {plural(len(told), 'trial')}"
-    )
+    ends = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+    print(f"\n{ends} of {plural(len(told), 'trial')}")
     if not done:
         print(f"no trial was completed; see the runs below {search.folder}")
         return 1

@@ -118,9 +118,8 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
 
     conclude(_completed(found))
     if left:
-        print(
-            f"\n{left} of {plural(found.runs, 'run')} not completed; the same command goes on with them"
-        )
+        runs = plural(found.runs, "run")
+        print(f"\n{left} of {runs} not completed; the same command goes on with them")
 
     return 1 if left else 0
 
