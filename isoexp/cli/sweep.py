@@ -15,7 +15,7 @@ from ..store.run import Run
 from ..store.study import Study
 from ..sweep import Backend, Launcher, Plan, Unit, Workers, events, launch, plan, run
 from ..sweep.backends.launcher import chosen_launcher, of_hydra, wants_hydra
-from .progress import Display
+from .progress import OTHER, Display
 from .table import conclude, duration, plural
 
 CLUSTER = 8
@@ -39,6 +39,7 @@ class SweepProgress(Display):
 
         overrides = [set(job.overrides) for unit in plan.units for job in unit.jobs]
         self._shared = set.intersection(*overrides) if len(overrides) > 1 else set()
+        self._draws = any(job.settings.figures for job in plan.jobs)
         self._began = time.monotonic()
         self._working: dict[Unit, tuple[int, int]] = {}
         self._elsewhere = 0
@@ -51,12 +52,17 @@ class SweepProgress(Display):
                 self._working = dict(units)
             case events.Ended(run, None):
                 self.done.append(run)
+                for path in run.folder.glob("probes/*.figure-error.txt") if self._draws else ():
+                    name = path.name.partition(".")[0]
+                    self.noted[f"without the figure of {name}: isoexp figures says why"] += 1
                 if not self.is_live and self.each:
                     self.say(f"completed: {run.folder}")
                 elif not self.is_live and len(self.done) * PARTS % self.todo < PARTS:
                     self.say(f"completed{self._time_left()}")
             case events.Ended(run, reason):
                 self.fail(run, str(reason))
+            case events.Resumed(_, changes):
+                self.noted[f"{OTHER}: {changes}"] += 1
             case events.Retried(networks, reason):
                 self.say(f"trying {plural(networks, 'run')} again: {reason}")
             case events.Left(networks) if networks != self._elsewhere:
