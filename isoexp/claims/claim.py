@@ -22,6 +22,9 @@ SCALES = ("smoke", "laptop", "gpu")
 
 NAME = re.compile(r"[a-zA-Z]\w*")
 
+DEFAULTS = {"tuning": None, "curve": None, "common": []}
+"""What may be left out."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -65,10 +68,17 @@ class Claim:
         if not isinstance(scales, Mapping) or scale not in scales:
             told = ", ".join(scales) if isinstance(scales, Mapping) else scales
             raise UserError(f"claim {name} has no scale {scale}; it has {told or 'none'}")
-        own = dict(scales[scale] or {})
+        own = scales[scale] or {}
+        if not isinstance(own, Mapping):
+            raise wrong(name, f"scales.{scale}", "keys of its own", own)
+        own = dict(own)
         common = overrides(node.get("common", []), name) + overrides(own.pop("common", []), name)
         if isinstance(node.get("tuning"), Mapping) and isinstance(own.get("tuning"), Mapping):
+            Tuning.read({**own["tuning"], **node["tuning"]}, name)
             own["tuning"] = {**node["tuning"], **own["tuning"]}
+        # What the scale replaces must be right too: the other scales have it.
+        own_last = {**own, **{k: v for k, v in node.items() if k not in ("scales", "common")}}
+        checked(cls, {"name": name, "scale": scale, **own_last}, DEFAULTS, f"claim {name}")
         merged = {k: v for k, v in node.items() if k != "scales"} | own | {"common": common}
 
         return cls.of({"name": name, "scale": scale, **merged})
@@ -78,7 +88,7 @@ class Claim:
         """Reads a claim at its scale, as `written` wrote it, or from a file."""
 
         name = str(node.get("name"))
-        found = checked(cls, node, {"tuning": None, "curve": None, "common": []}, f"claim {name}")
+        found = checked(cls, node, DEFAULTS, f"claim {name}")
         if not NAME.fullmatch(name):
             raise UserError(f"a claim is named by letters, digits and _, got {name}")
         check_choice(name, "scale", SCALES, found["scale"])

@@ -9,8 +9,8 @@ A claim that is changed is another one, and is registered beside the first.
 """
 
 __all__ = [
-    "Evidence", "Missing", "damaged_claims", "earlier", "find_evidence", "matching", "number_of",
-    "register", "results", "tables",
+    "CONDITION", "Evidence", "Missing", "damaged_claims", "earlier", "find_evidence", "matching",
+    "number_of", "register", "registered", "results", "tables",
 ]  # fmt: skip
 
 import operator
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import Unreadable, UserError, one_line
+from ..errors import Unreadable, UserError, did_you_mean, one_line
 from ..store.files import Shape, files_below, fits, is_time, load_json, read_json, write_json
 from ..store.run import PROVENANCE, Run, status
 from ..store.study import Study
@@ -59,6 +59,7 @@ RUNS: Shape = {
 """What runs.json may say."""
 
 CONDITION = re.compile(r"(>=|<=|>|<|!=)\s*(.+)")
+"""A condition on the values of a column."""
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "!=": operator.ne,
@@ -248,6 +249,34 @@ class Evidence:
 
         return cache(results)
 
+    def check(self) -> None:
+        """Checks that each metric is among what was measured, once there is anything of the kind.
+
+        Raises:
+            UserError: If it is not.
+        """
+
+        completed = [
+            run
+            for runs in self.runs.values()
+            for run in runs.values()
+            if run and run.status == "completed"
+        ]
+        for name, metric in self.claim.metrics.items():
+            found = [self.results(run, metric.of) for run in completed]
+            there = {str(key) for each in found if each is not None for key in each}
+            if metric.of == "summary":
+                root = metric.column.rpartition("/")[0]
+                there = {key for key in there if key.rpartition("/")[0] == root}
+            if there and metric.column not in there:
+                near = (
+                    did_you_mean(metric.column, there) or f"; there is {', '.join(sorted(there))}"
+                )
+                raise UserError(
+                    f"claim {self.claim.name}: metrics.{name}: no run has {metric.column}, and "
+                    f"none will be done again when that is mended{near}"
+                )
+
     def values(self, name: str) -> tuple[dict[str, np.ndarray], list[Missing]]:
         """Returns a metric of each arm by seed, NaN where it is missing, and the reasons why."""
 
@@ -310,7 +339,7 @@ class Evidence:
 def register(study: Path, claim: Claim, facts: Mapping[str, Any]) -> Evidence:
     """Writes a claim down in its study, unless it was before, with facts of code and versions."""
 
-    evidence = Evidence(study / "claims" / f"{claim.name}-{claim.identity[:8]}")
+    evidence = registered(study, claim)
     try:
         known = evidence.claim.identity == claim.identity
     except Unreadable:  # or not there yet
@@ -320,6 +349,12 @@ def register(study: Path, claim: Claim, facts: Mapping[str, Any]) -> Evidence:
         write_json(evidence.folder / "claim.json", content)
 
     return Evidence(evidence.folder)
+
+
+def registered(study: Path, claim: Claim) -> Evidence:
+    """Returns the evidence of a claim as it is, registered or not."""
+
+    return Evidence(study / "claims" / f"{claim.name}-{claim.identity[:8]}")
 
 
 def find_evidence(root: Path) -> list[Evidence]:

@@ -18,9 +18,10 @@ from ..store.provenance import provenance
 from ..store.study import Study
 from ..sweep import FINAL
 from ..sweep.plan import labelled
+from .asked import check_asked
 from .claim import Claim
 from .decision import Decision, decided
-from .evidence import Evidence, register
+from .evidence import Evidence, register, registered
 from .tuning import TUNING_SEED, Selection, choose, combinations
 
 
@@ -77,6 +78,18 @@ class ClaimStudy:
         first = [study._jobs(arm, {}, [0])[0] for arm in claim.arms]
 
         return replace(study, folder=first[0].settings.study, shared=labelled(first)[0].shared)
+
+    def check(self) -> None:
+        """Checks that runs have what the claim asks of them, unless it was decided before.
+
+        Raises:
+            UserError: If an arm has no such number, table or column; nothing has been trained then.
+        """
+
+        if not (registered(self.folder, self.claim).folder / "verdict.json").exists():
+            for arm in self.claim.arms:
+                tuned = len(combinations(self.claim.tuning, self._written(arm))) > 1
+                check_asked(self.claim, arm, self._jobs(arm, {}, [0])[0], tuned)
 
     def register(self) -> Evidence:
         """Writes the claim down, unless it was before."""
@@ -137,13 +150,6 @@ class ClaimStudy:
                 )
             selection = choose(tuning, ended)
             if selection is None:
-                for summary in (each for _, own in ended for each in own):
-                    if summary is not None and tuning.metric not in summary:
-                        there = ", ".join(key for key in summary if key.startswith("valid/"))
-                        raise UserError(
-                            f"claim {self.claim.name}: tuning.metric must be of the arm {arm}, got "
-                            f"{tuning.metric}; it has {there}"
-                        )
                 raise UserError(
                     f"claim {self.claim.name}: networks of the arm {arm} must train with some "
                     f"values of {', '.join(tuning.grid)}, got failures with all of them: "
@@ -181,9 +187,14 @@ class ClaimStudy:
         write_json(self.register().folder / "runs.json", content)
 
     def conclude(self) -> Decision:
-        """Decides the claim by the runs that there are, and writes the decision down."""
+        """Decides the claim by the runs that there are, and writes the decision down.
+
+        Raises:
+            UserError: If it asks for a number that none of them has.
+        """
 
         evidence = self.register()
+        evidence.check()
         decision = decided(evidence)
         write_json(evidence.folder / "verdict.json", decision.written)
 

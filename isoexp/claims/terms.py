@@ -4,15 +4,15 @@ A contrast of arms is Σ w_a m_{a,s}, one number for each seed s.
 """
 
 __all__ = [
-    "EXPECTATIONS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "check_choice", "checked",
-    "expectation", "overrides", "wrong",
+    "EXPECTATIONS", "KINDS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "check_choice",
+    "checked", "expectation", "overrides", "wrong",
 ]  # fmt: skip
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from math import isfinite
-from typing import Any, Self
+from typing import Any, Self, get_origin
 
 from ..errors import UserError, did_you_mean
 
@@ -34,8 +34,9 @@ ROLES = ("decides", "control", "beside")
 KINDS: dict[Any, tuple[Any, str]] = {
     str: (str, "a text"), bool: (bool, "true or false"),
     int: (int, "a whole number"), float: ((int, float), "a number"),
+    Mapping: (Mapping, "values by name"), Sequence: (Sequence, "a list"),
 }  # fmt: skip
-"""The classes of values of a simple type, and its name for the reader."""
+"""The classes of values of a type, and its name for the reader."""
 
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s+)?([a-zA-Z]\w*)")
 
@@ -67,7 +68,7 @@ def checked(cls: Any, node: Any, defaults: Mapping[str, Any], where: str) -> dic
         if key not in found:
             raise UserError(f"{where}: {key} may not be left out")
         value = found[key]
-        kind, told = KINDS.get(hint, (object, ""))
+        kind, told = KINDS.get(get_origin(hint) or hint, (object, ""))
         if told and (not isinstance(value, kind) or isinstance(value, bool) != (hint is bool)):
             raise UserError(f"{where}: {key} must be {told}, got {value!r}")
 

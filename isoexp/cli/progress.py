@@ -8,6 +8,7 @@ __all__ = ["Display", "RunProgress", "SearchProgress"]
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from statistics import fmean
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..experiment import job
 from ..store.run import Run
-from .table import number
+from .table import number, plural
 
 if TYPE_CHECKING:
     from .. import search
@@ -27,6 +28,8 @@ LINES = 10
 
 BAR = 20
 """The width of a bar, in characters."""
+
+OTHER = "went on under other conditions, so that last bits may differ"
 
 BARS = 16
 """The bars shown at once, at most."""
@@ -42,6 +45,7 @@ class Display(ABC):
         self.is_live = sys.stdout.isatty() or "ipykernel" in sys.modules
         self.done: list[Run] = []
         self.failed: list[str] = []
+        self.noted = Counter[str]()
 
         self._bars: Sequence[tuple[str, int, int]] = ()
         self._footer = ""
@@ -85,11 +89,14 @@ class Display(ABC):
         self.say(f"failed: {run.folder}: {reason}{more}", sys.stderr)
 
     def close(self) -> None:
-        """Takes the bars away."""
+        """Takes the bars away, and says what was noted of runs, once, with their number."""
 
         if self._live is not None:
             self._live.stop()
             self._live = None
+        for told, count in self.noted.items():
+            self.say(f"{plural(count, 'run')} {told}", sys.stderr)
+        self.noted.clear()
 
     def _render(self) -> Any:
         from rich.console import Group
@@ -150,17 +157,20 @@ class RunProgress(Display):
                 self.held.append(message)
                 self.say(f"not started: {message}")
             case job.Resumed(run, changes):
-                self.say(f"{run.folder} goes on under other conditions: {changes}", sys.stderr)
+                self.say(f"{run.folder} {OTHER}: {changes}", sys.stderr)
             case job.Aborted(runs, reason):
                 for run in runs:
                     self.fail(run, reason)
             case job.TwinTraining(_, seed):
                 self.say(f"no run of seed {seed} in this study: training it as the twin")
-            case job.Probed(_, name, rows, numbers):
+            case job.Probed(run, name, rows, numbers, undrawn):
                 self.asked.add(name)
                 shown = "  ".join(f"{key} {number(value) or '–'}" for key, value in numbers.items())
                 if self.probing:
                     self.say(f"  {name}: {rows} rows  {shown}")
+                if undrawn is not None:
+                    told = f"isoexp figures {run.folder} draws it once that is mended"
+                    self.say(f"figure of {name} not drawn: {undrawn}; {told}", sys.stderr)
             case job.Unmeasured(_, name, reason):
                 self.asked.add(name)
                 self.say(f"  {name}: not measured: {reason}")
@@ -197,15 +207,15 @@ class SearchProgress(Display):
 
         self._all, self._trials = found.settings.trials, trials
         self._going, self._waiting = "", 0
-        print(f"{self._all} trials, {len(trials.told())} done before", flush=True)
+        print(f"{plural(self._all, 'trial')}, {len(trials.told())} done before", flush=True)
 
     def show(self, event: "search.Event") -> None:
         from ..search import Begun, Told, Waiting
-        from ..sweep import Beat, Retried
+        from ..sweep import Beat, Resumed, Retried
 
         match event:
             case Begun(trials, networks):
-                self._going = f"{trials} trials, {networks} networks"
+                self._going = f"{plural(trials, 'trial')}, {plural(networks, 'network')}"
                 self.draw([(self._going, 0, 0)])
             case Beat(units):
                 made, whole = (sum(each) for each in zip((0, 0), *units.values(), strict=True))
@@ -218,10 +228,12 @@ class SearchProgress(Display):
                 best = "  (best so far)" * (self._trials.told()[0].number == place)
                 self.say(f"{number(value):<8}  {' '.join(overrides)}{best}")
             case Retried(networks, reason):
-                self.say(f"trying {networks} networks again: {reason}")
+                self.say(f"trying {plural(networks, 'network')} again: {reason}")
+            case Resumed(_, changes):
+                self.noted[f"{OTHER}: {changes}"] += 1
             case Waiting(trials) if trials != self._waiting:
                 self._waiting = trials
-                self.say(f"waiting for {trials} trials of another process")
+                self.say(f"waiting for {plural(trials, 'trial')} of another process")
 
     def say(self, line: str, stream: Any = None) -> None:
         super().say(f"[{len(self._trials.told())}/{self._all}] {line}", stream)

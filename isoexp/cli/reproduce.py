@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ..claims import SCALES, Claim
 from ..errors import UserError, did_you_mean
 from .options import FLAG, command
+from .table import plural
 
 if TYPE_CHECKING:
     from ..claims.decision import Decision
@@ -90,7 +91,10 @@ def _reproduce(
     own = [each for each in overrides if not of_hydra(each)]
     studies = [ClaimStudy.of(claim, own, folders) for claim in claims]
     minutes = sum(claim.cost for claim in claims)
-    print(f"{len(claims)} claims, scale {claims[0].scale}, expected to take {minutes:g} min")
+    for study in studies:
+        study.check()
+    told = f"scale {claims[0].scale}, expected to take {minutes:g} min"
+    print(f"{plural(len(claims), 'claim')}, {told}")
     if not dry_run:
         for study in studies:
             study.register()
@@ -104,7 +108,8 @@ def _reproduce(
         return 0
     left = sum(len(study.untuned) for study in studies)
     if left:
-        print(f"\n{left} runs of the tuning not completed; the same command goes on with them")
+        runs = plural(left, "run")
+        print(f"\n{runs} of the tuning not completed; the same command goes on with them")
         return 1
 
     print("\ncomparing")
@@ -124,7 +129,7 @@ def _reproduce(
         _say(study.conclude())
     print(f"isoexp report {studies[0].folder} makes a page of it")
     if left:
-        print(f"\n{left} runs not completed; the same command goes on with them")
+        print(f"\n{plural(left, 'run')} not completed; the same command goes on with them")
 
     return 1 if left else 0
 

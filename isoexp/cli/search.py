@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from .options import FLAG, command
-from .table import number, table
+from .table import number, plural, table
 
 if TYPE_CHECKING:
     from ..search import Search
@@ -95,7 +95,7 @@ def _say_space(search: "Search") -> None:
     print(f"{table(['parameter', 'values'], [[p.key, str(p)] for p in search.space])}\n")
     each = "" if seeds == 1 else f" of {seeds} networks each"
     metric, asked = settings.metric or "the validation score", f"{settings.ask} asked for at once"
-    print(f"{settings.trials} trials{each}, {asked}, to {settings.direction}")
+    print(f"{plural(settings.trials, 'trial')}{each}, {asked}, to {settings.direction}")
     print(f"{metric}; sampler {settings.sampler}, pruner {settings.prune}; {search.folder}")
 
 
@@ -107,7 +107,8 @@ def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int
     failed = sum(t.failed for t in told)
     stopped = len(told) - len(done) - failed
     counts = {"completed": len(done), "stopped": stopped, "failed": failed}
-    print(f"\n{', '.join(f'{n} {what}' for what, n in counts.items() if n)} of {len(told)} trials")
+    ends = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+    print(f"\n{ends} of {plural(len(told), 'trial')}")
     if not done:
         print(f"no trial was completed; see the runs below {search.folder}")
         return 1

@@ -15,8 +15,8 @@ from ..store.run import Run
 from ..store.study import Study
 from ..sweep import Backend, Launcher, Plan, Unit, Workers, events, launch, plan, run
 from ..sweep.backends.launcher import chosen_launcher, of_hydra, wants_hydra
-from .progress import Display
-from .table import conclude, duration
+from .progress import OTHER, Display
+from .table import conclude, duration, plural
 
 CLUSTER = 8
 """Units that a cluster is taken to do at once, unless sweep.workers says how many."""
@@ -39,6 +39,7 @@ class SweepProgress(Display):
 
         overrides = [set(job.overrides) for unit in plan.units for job in unit.jobs]
         self._shared = set.intersection(*overrides) if len(overrides) > 1 else set()
+        self._draws = any(job.settings.figures for job in plan.jobs)
         self._began = time.monotonic()
         self._working: dict[Unit, tuple[int, int]] = {}
         self._elsewhere = 0
@@ -51,17 +52,22 @@ class SweepProgress(Display):
                 self._working = dict(units)
             case events.Ended(run, None):
                 self.done.append(run)
+                for path in run.folder.glob("probes/*.figure-error.txt") if self._draws else ():
+                    name = path.name.partition(".")[0]
+                    self.noted[f"without the figure of {name}: isoexp figures says why"] += 1
                 if not self.is_live and self.each:
                     self.say(f"completed: {run.folder}")
                 elif not self.is_live and len(self.done) * PARTS % self.todo < PARTS:
                     self.say(f"completed{self._time_left()}")
             case events.Ended(run, reason):
                 self.fail(run, str(reason))
+            case events.Resumed(_, changes):
+                self.noted[f"{OTHER}: {changes}"] += 1
             case events.Retried(networks, reason):
-                self.say(f"trying {_runs(networks)} again: {reason}")
+                self.say(f"trying {plural(networks, 'run')} again: {reason}")
             case events.Left(networks) if networks != self._elsewhere:
                 self._elsewhere = networks
-                self.say(f"waiting for {_runs(networks)} that another process does")
+                self.say(f"waiting for {plural(networks, 'run')} that another process does")
 
         going = sum(unit.networks for unit in self._working)
         waiting = max(0, self.todo - self._ended - going)
@@ -118,7 +124,8 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
 
     conclude(_completed(found))
     if left:
-        print(f"\n{left} of {found.runs} runs not completed; the same command goes on with them")
+        runs = plural(found.runs, "run")
+        print(f"\n{left} of {runs} not completed; the same command goes on with them")
 
     return 1 if left else 0
 
@@ -158,7 +165,8 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
         damaged = f"damaged: {found.run.folder}: {found.reason}: it is made again"
         print(damaged, file=sys.stderr, flush=True)
     before = plan.runs - plan.todo
-    print(f"{len(plan.jobs)} jobs, {plan.runs} runs, {before} done before", flush=True)
+    jobs, runs = plural(len(plan.jobs), "job"), plural(plan.runs, "run")
+    print(f"{jobs}, {runs}, {before} done before", flush=True)
     if plan.idle:
         texts = ", ".join(dict.fromkeys(plan.idle))
         print(f"done once, for their models have no part of it: {texts}", flush=True)
@@ -174,7 +182,7 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
         of = " to ".join(map(str, sorted({min(batches), max(batches)})))
         compiled = " (compiled)" if any(unit.pace.compile for unit in plan.units) else ""
         parts.append(f"{len(batches)} × {of} networks as one{compiled}")
-    where = f"by {launcher.name}" if launcher else f"by {plan.workers} workers"
+    where = f"by {launcher.name}" if launcher else f"by {plural(plan.workers, 'worker')}"
     time_s = f"; training takes {duration(plan.training_s)}" if plan.training_s else ""
     print(f"to be trained: {', '.join(parts)}, {where}{time_s}", flush=True)
 
@@ -186,7 +194,3 @@ def _completed(plan: Plan) -> list[Run]:
     runs = (studies[j.settings.study].find(i) for j in plan.jobs for i in j.identities.values())
 
     return list({run.folder: run for run in runs if run and completed(run)}.values())
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"

@@ -102,12 +102,13 @@ class Aborted:
 
 @dataclass(frozen=True)
 class Probed:
-    """A probe has measured; its rows and figure are written."""
+    """A probe has measured; its rows are written, and its figure unless that failed."""
 
     run: Run
     name: str
     rows: int
     numbers: dict[str, float]
+    undrawn: str | None = None
 
 
 @dataclass(frozen=True)

@@ -186,9 +186,9 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
             rows.setdefault(column, []).extend(values)
 
     numbers = probe.summary(found)
-    record.keep(name, probe, rows, numbers)
+    undrawn = record.keep(name, probe, rows, numbers)
 
-    return Probed(record.run, name, len(rows["step"]), numbers)
+    return Probed(record.run, name, len(rows["step"]), numbers, undrawn)
 
 
 def _fitted(ensemble: Ensemble, updates: Iterable[Any]) -> list[nn.Module]:

@@ -260,8 +260,12 @@ class Record:
         self.summary = self.run.summary
         self._probed = {key: dict(state.get(key) or {}) for key in self._probed}
 
-    def keep(self, name: str, probe: Probe, rows: Rows, numbers: Mapping[str, float]) -> None:
-        """Writes the rows that a probe has measured, their figure, and their summary."""
+    def keep(self, name: str, probe: Probe, rows: Rows, numbers: Mapping[str, float]) -> str | None:
+        """Writes the rows that a probe has measured, their figure, and their summary.
+
+        Returns:
+            Why the figure could not be drawn, if it could not.
+        """
 
         own = {
             f"probe.{name}.{key}": value for key, value in self.job.config["probe"][name].items()
@@ -269,12 +273,14 @@ class Record:
         self._forget(name)
         drawer = figures.metadata(getattr(probe, "figure", None))
         self._write(f"probes/{name}.parquet", rows, of_probe(probe), "completed", own, drawer)
-        self._draw(name)
+        undrawn = self._draw(name)
 
         self.summary |= {
             f"probe/{name}/{key}": None if isnan(value) else value for key, value in numbers.items()
         }
         self._amend(name)
+
+        return undrawn
 
     def leave_out(self, name: str, reason: str) -> None:
         """Writes down why a probe cannot measure this network.
@@ -337,11 +343,12 @@ class Record:
 
         return found
 
-    def _draw(self, name: str) -> None:
-        if self.job.settings.figures is not False:
-            path = self.run.folder / "probes" / f"{name}.parquet"
-            caption = f"{command(self.columns, self.telling)} probe={name}"
-            figures.draw_beside(path, caption)
+    def _draw(self, name: str) -> str | None:
+        if self.job.settings.figures is False:
+            return None
+        path = self.run.folder / "probes" / f"{name}.parquet"
+
+        return figures.draw_beside(path, f"{command(self.columns, self.telling)} probe={name}")
 
     def _write_metrics(self, state: str) -> None:
         if self.run.lines.exists():

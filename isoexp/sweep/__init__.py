@@ -18,6 +18,7 @@ from .events import Beat as Beat
 from .events import Ended as Ended
 from .events import Event as Event
 from .events import Left as Left
+from .events import Resumed as Resumed
 from .events import Retried as Retried
 from .events import Sent as Sent
 from .plan import Plan as Plan

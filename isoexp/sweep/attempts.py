@@ -7,14 +7,15 @@ on which machine, or whether this is the first time that the sweep is started.
 __all__ = ["FINAL", "Attempts", "only"]
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..experiment.job import Job
+from ..experiment.job import Job, Resumed
 from ..store.files import write_bytes
+from ..store.history import changes, starts
 from ..store.identity import columns, telling
 from ..store.lock import Busy, acquire
 from ..store.run import Run, status
@@ -50,6 +51,7 @@ class Attempts:
             new = Run(folder / f"{job.label(seed)}-{identity[:8]}")
             self._runs[_key(job, seed)] = study.find(identity) or new
         self._before = {key: run.state.get("heartbeat") for key, run in self._runs.items()}
+        self._told = {key: beat or 0.0 for key, beat in self._before.items()}
 
     def has_ended(self, job: Job, seed: int) -> bool:
         """Whether it was said already that a run has come to its end."""
@@ -107,6 +109,17 @@ class Attempts:
                     return f"the probe {name} failed; see {error}"
 
         return self._given_up.get(key)
+
+    def resumed(self, job: Job, seed: int) -> Iterator[Resumed]:
+        """Yields each start of a run that goes on under other conditions than the one before."""
+
+        key = _key(job, seed)
+        run = self._runs[key]
+        started = max((each.get("time", 0.0) for each in starts(run.folder)), default=0.0)
+        if started > self._told[key]:
+            self._told[key] = started
+            if changed := changes(run.folder):
+                yield Resumed(run, changed)
 
     def give_up(self, job: Job, seed: int, reason: str) -> None:
         """Has a run not tried again, if it is not done."""

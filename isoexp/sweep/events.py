@@ -1,10 +1,10 @@
 """The events of a sweep while it goes on."""
 
-__all__ = ["Beat", "Ended", "Event", "Left", "Retried", "Sent"]
+__all__ = ["Beat", "Ended", "Event", "Left", "Resumed", "Retried", "Sent"]
 
 from dataclasses import dataclass
 
-from ..experiment.job import Ended
+from ..experiment.job import Ended, Resumed
 from .unit import Unit
 
 
@@ -37,4 +37,4 @@ class Left:
     networks: int
 
 
-Event = Sent | Beat | Ended | Retried | Left
+Event = Sent | Beat | Ended | Resumed | Retried | Left

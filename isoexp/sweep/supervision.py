@@ -119,6 +119,8 @@ class _Sweep:
                     continue
                 end, at_work, made = self.attempts.look(job, seed)
                 begun |= at_work
+                if at_work:
+                    yield from self.attempts.resumed(job, seed)
                 if end is not None:
                     yield end
                 else:
@@ -136,6 +138,7 @@ class _Sweep:
             if self.attempts.has_ended(job, seed):
                 continue
             end = self.attempts.done(job, seed)
+            yield from self.attempts.resumed(job, seed)
             if end is not None:
                 yield end
             elif held(self.attempts.found(job, seed)):

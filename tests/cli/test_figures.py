@@ -241,12 +241,30 @@ def test_a_probe_may_have_no_figure(isoexp: Command, folder: Path) -> None:
 def test_a_figure_that_cannot_be_had_loses_nothing(isoexp: Command, folder: Path) -> None:
     (folder / "mylab" / "drawing.py").write_text("import nothing_like_it\n")
 
-    assert isoexp("train", *OWN, "probe=[drawn]").code == 0
+    trained = isoexp("train", *OWN, "probe=[drawn]")
+    assert trained.code == 0
     (error,) = Path("runs").glob("*/*/probes/drawn.figure-error.txt")
     says = "drawing needs mylab.drawing:histogram, which fails to import: ModuleNotFoundError: No"
     assert says in error.read_text()
+    assert f"figure of drawn not drawn: {says}" in trained.err
+    assert f"isoexp figures {error.parents[1]} draws it" in trained.err
+    assert trained.err.count("\n") == 1
 
     outcome = isoexp("figures", "runs", "--allow", "mylab")
     assert outcome.code == 1
     assert says in outcome.err
     assert outcome.err.count("\n") == 1
+
+    probed = isoexp("probe", "runs", *OWN[-4:], "probe=[drawn]", "force=true")
+    assert probed.code == 0
+    assert f"figure of drawn not drawn: {says}" in probed.err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mine")
+def test_a_sweep_says_which_figures_could_not_be_had(isoexp: Command, folder: Path) -> None:
+    (folder / "mylab" / "drawing.py").write_text("import nothing_like_it\n")
+    swept = isoexp("train", "-m", *OWN, "probe=[drawn]", "seed=0,1", "figures=true")
+
+    assert swept.code == 0
+    assert "2 runs without the figure of drawn: isoexp figures says why" in swept.err

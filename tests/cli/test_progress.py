@@ -3,12 +3,17 @@
 import io
 import re
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 from rich.console import Console
 
 from isoexp.cli.progress import BAR, BARS, RunProgress
+from isoexp.cli.sweep import SweepProgress
+from isoexp.config.axes import SweepSettings
+from isoexp.store.run import Run
+from isoexp.sweep import Plan, Resumed
 
 
 def shown(bars: list[tuple[str, int, int]], footer: str = "") -> list[str]:
@@ -50,3 +55,20 @@ def test_a_notebook_is_live_and_a_pipe_is_not(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
     assert RunProgress().is_live
+
+
+def test_changes_of_conditions_are_told_once_with_the_number_of_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    node = {"workers": None, "retries": 0, "fail_fast": False, "timeout": None, "batch": None}
+    lists = {"fresh": False, "zip": [], "union": [], "exclude": []}
+    progress = SweepProgress(Plan([], [], 1, 1, (), SweepSettings.of({**node, **lists})))
+    threads, device = "threads 1 then, 2 now", "device cpu then, cuda now"
+    changes = [threads, device, threads]
+
+    progress.follow(Resumed(Run(Path(f"{k}")), each) for k, each in enumerate(changes))
+
+    assert [line.partition("] ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        f"2 runs went on under other conditions, so that last bits may differ: {threads}",
+        f"1 run went on under other conditions, so that last bits may differ: {device}",
+    ]

@@ -201,6 +201,86 @@ def test_the_plan_is_shown_and_nothing_is_trained(isoexp: Command, folder: Path)
     assert not (folder / "runs").exists()
 
 
+ACCURACY = "accuracy: test/accuracy"
+
+ASKED = {
+    ACCURACY: {
+        "accuracy: test/acuracy": "metrics.accuracy: runs of the arm trained have no number "
+        "test/acuracy; did you mean test/accuracy?",
+        "accuracy: test/r2": "have no number test/r2",
+        "accuracy: {of: metrics, column: valid/acuracy}": "did you mean valid/accuracy?",
+        "accuracy: {of: metrics, column: valid/r2}": "have no column valid/r2",
+        "accuracy: {of: metrics, column: study}": "have no number study",
+        "accuracy: {of: metrix, column: valid/loss}": "have no table metrix; did you mean metrics?",
+        "accuracy: {of: alignment, column: nope}": "have no table alignment; there is metrics",
+        "accuracy: {of: spectrum, column: nope}": "no column nope; there is seed, step,",
+        "accuracy: {of: spectrum, column: value, where: {layr: '1'}}": "did you mean layer?",
+        "accuracy: {of: spectrum, column: value, where: {layer: 1}}": "layer must be a text, got 1",
+        "accuracy: {of: spectrum, column: value, minus: {step: '> x'}}": "step must be a number",
+        "accuracy: {of: summary, column: test/loss, where: {step: 1}}": "a summary has none",
+        "accuracy: probe/alignmnt/x": "no probe alignmnt; there is spectrum",
+        "accuracy: 3": "must have keys of its own",
+    },
+    "metric: valid/accuracy": {
+        "metric: valid/acuracy": "tuning.metric: runs of the arm trained have no number "
+        "valid/acuracy; did you mean valid/accuracy?",
+        "metric: valid/r2": "have no number valid/r2",
+    },
+    "seeds: 4": {"seeds: ten": "seeds must be a whole number, got 'ten'"},
+    "seeds: 2}\nseeds": {"seeds: two}\nseeds": "tuning: seeds must be a whole number"},
+    "cost: 0.1": {
+        "cost: 1\ncurve: {of: metrics, x: epok, y: lr}": "curve: runs of the arm trained have no "
+        "column epok; did you mean epoch?",
+        "cost: 1\ncurve: {of: metrics, x: epoch, y: lr, where: {stp: 1}}": "did you mean step?",
+        "cost: little": "cost must be a number",
+    },
+    "metrics:\n  " + ACCURACY: {"metrics: 3": "metrics must be values by name, got 3"},
+    "smoke: {seeds: 2}": {"smoke: 3": "scales.smoke must be keys of its own, got 3"},
+}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [(right, wrong) for right, each in ASKED.items() for wrong in each]
+)
+def test_a_claim_that_asks_for_what_no_run_has_is_refused_before_any(
+    right: str, wrong: str, isoexp: Command, folder: Path
+) -> None:
+    text = CLAIM.replace("probe=none", "probe=spectrum")
+    assert text.count(right) == 1
+    (folder / "mine" / "claim").mkdir(parents=True)
+    (folder / "mine" / "claim" / "training.yaml").write_text(text.replace(right, wrong))
+
+    done = isoexp(*command(folder), "--smoke")
+
+    assert done.code == 2
+    assert ASKED[right][wrong] in done.err
+    assert "claim training: " in done.err
+    assert (done.err.count("\n"), done.out) == (1, "")
+    assert not (folder / "runs").exists()
+
+
+def test_a_number_that_a_probe_does_not_give_is_refused_and_costs_no_run(
+    isoexp: Command, folder: Path
+) -> None:
+    """Which numbers a probe gives only its rows tell."""
+
+    text = CLAIM.replace("probe=none", "probe=spectrum")
+    path = folder / "mine" / "claim" / "training.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(text.replace("test/accuracy", "probe/spectrum/rnk"))
+
+    refused = isoexp(*command(folder), "--smoke")
+    assert refused.code == 2
+    assert "metrics.accuracy: no run has probe/spectrum/rnk" in refused.err
+    assert refused.err.count("\n") == 1
+    assert "1 claim, scale smoke" in refused.out
+
+    before = states(folder)
+    path.write_text(text)
+    assert isoexp(*command(folder), "--smoke").code == 0
+    assert states(folder) == before
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

@@ -13,9 +13,10 @@ from isoexp.ensemble import Ensemble
 from isoexp.errors import UserError
 from isoexp.experiment.batching import Training
 from isoexp.experiment.job import Job
+from isoexp.store.history import add_start
 from isoexp.store.lock import hold
 from isoexp.store.study import runs_below
-from isoexp.sweep import Ended, Event, Left, Outcome, Retried, Unit, run, supervision
+from isoexp.sweep import Ended, Event, Left, Outcome, Resumed, Retried, Unit, run, supervision
 from isoexp.sweep.unit import perform
 
 from .jobs import jobs, seeds, unit, written
@@ -124,6 +125,36 @@ def test_what_fails_is_tried_again_as_often_as_asked(tmp_path: Path) -> None:
     assert backend.sent == [[0]] * 3
     assert ends(events) == [(0, "ValueError: no")]
     assert sum(isinstance(event, Retried) for event in events) == 2
+
+
+def test_runs_that_go_on_under_other_conditions_are_told_once_a_start(tmp_path: Path) -> None:
+    """Not those that begin anew, nor those that were resumed before this sweep."""
+
+    threads = {0: (1, 2), 1: (1, 2), 2: (1, 1), 3: (1, None), 4: (None, 2)}
+
+    def start(job: Job, seed: int, now: bool) -> None:
+        if threads[seed][now] is not None:
+            it = written(job, seed, "interrupted")
+            add_start(it, step=3 * (threads[seed][0] is not None), threads=threads[seed][now])
+            it.write_state("interrupted")
+
+    one = unit(tmp_path, 5)
+    for job, seed in zip(one.jobs, range(5), strict=True):
+        start(job, seed, now=False)
+        if seed == 3:  # resumed before, so that nothing of it is new
+            add_start(written(job, seed, "interrupted"), step=3, threads=2)
+            written(job, seed, "interrupted")
+
+    def does(job: Job, seed: int) -> None:
+        start(job, seed, now=True)
+        done(job, seed)
+
+    events = list(run([one], Fake(each(does)), SETTINGS))
+    told = [event for event in events if isinstance(event, Resumed)]
+
+    assert len(ends(events)) == 5
+    assert sorted(ends([Ended(event.run) for event in told])) == [(0, None), (1, None)]
+    assert {event.changes for event in told} == {"threads 1 then, 2 now"}
 
 
 def test_a_later_attempt_may_succeed(tmp_path: Path) -> None:
