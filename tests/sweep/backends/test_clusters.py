@@ -321,7 +321,7 @@ def test_a_job_called_away_goes_on_where_it_was(tmp_path: Path) -> None:
     does, one = made(tmp_path, LOCAL), unit(tmp_path, 1, *words)
     does.send(one)
     pid = 0
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     back = []
     while not back and time.monotonic() < until:
         back = does.wait(0.1)
