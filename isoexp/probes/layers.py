@@ -115,14 +115,16 @@ def replaced(given: Any, t: Tensor) -> Any:
 
     if isinstance(given, Tensor):
         return t
-    parts = copy(given) if isinstance(given, Mapping) else list(given)
-    keys = parts if isinstance(parts, Mapping) else range(len(parts))
-    key = next(key for key in keys if tensor_of(parts[key]) is not None)
-    parts[key] = replaced(parts[key], t)
-    if isinstance(parts, Mapping):
+    parts: Any = copy(given) if isinstance(given, Mapping) else list(given)
+    keys = given if isinstance(given, Mapping) else range(len(given))
+    key = next(key for key in keys if tensor_of(given[key]) is not None)
+    parts[key] = replaced(given[key], t)
+    if isinstance(given, Mapping):
         return parts
 
-    return type(given)(*parts) if hasattr(given, "_fields") else type(given)(parts)
+    kind: Any = type(given)
+
+    return kind(*parts) if hasattr(given, "_fields") else kind(parts)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def test_a_network_of_nan_is_judged_by_no_probe(kind: Any) -> None:
     it = replace(it, factors=hue, twin=twin, refit=lambda nets, *_: nets)
 
     try:
-        rows = kind()(replace(it, train=(it.x, it.task[0])))
+        rows: Any = kind()(replace(it, train=(it.x, it.task[0])))
     except Unsuitable as error:
         rows = {"refused": [str(error)]}
     assert all("finite" in said for said in rows.get("refused", []))
