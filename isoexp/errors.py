@@ -1,8 +1,9 @@
 """What is said to a user who asked for something that cannot be."""
 
-__all__ = ["Unreadable", "UserError", "did_you_mean", "one_line", "suggest"]
+__all__ = ["Unreadable", "UserError", "blamed", "did_you_mean", "one_line", "suggest"]
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -20,12 +21,32 @@ class Unreadable(UserError):
 def one_line(error: BaseException) -> str:
     """Returns the message of an error in one line, or the name of its class if it has none.
 
-    Control characters are spelt out: what a word or a file holds never steers a terminal.
+    Of code that exits it says so, of code that cannot be read where. Control characters are spelt
+    out: what a word or a file holds never steers a terminal.
     """
 
-    line = " ".join(str(error).split()) or type(error).__name__
+    said = str(error)
+    if isinstance(error, SystemExit):
+        said = f"it called sys.exit({error.code!r})"
+    elif isinstance(error, SyntaxError) and error.lineno is not None:
+        said = f"{error.filename}, line {error.lineno}: {error.msg}"
+    line = " ".join(said.split()) or type(error).__name__
 
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+
+
+@contextmanager
+def blamed(part: str) -> Iterator[None]:
+    """Tells whatever the code of a part raises, its sys.exit too, in a line that names the part."""
+
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        plain = isinstance(error, ValueError | TypeError | OSError | SystemExit)
+        kind = "" if plain else f"{type(error).__name__}: "
+        raise UserError(f"{part}: {kind}{one_line(error)}") from error
 
 
 def suggest(word: str, choices: Iterable[str]) -> str | None:

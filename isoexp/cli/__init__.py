@@ -5,6 +5,7 @@ __all__ = ["main"]
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not mistaken or processes.local_rank() == 0:  # all processes are told of a mistake
             print(f"isoexp: {one_line(error)}", file=sys.stderr)
         return 2 if mistaken else 1
+    except SystemExit as error:  # of code that a user brought: isoexp's own does not exit
+        frames = traceback.extract_tb(error.__traceback__)
+        *_, last = (each for each in frames if each.filename[0] != "<")
+        print(f"isoexp: {last.filename}, line {last.lineno}: {one_line(error)}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ..errors import UserError, did_you_mean, one_line
+from ..errors import UserError, blamed, did_you_mean
 from .document import Config, nodes, with_values
 from .fields import describe_type, fits
 from .groups import GROUPS, handed
@@ -41,7 +41,7 @@ def build(config: Config, group: str) -> Any:
     """
 
     node = config[group]
-    try:
+    with blamed(group):
         if "_target_" not in node:
             return _build(group, node)
         target = resolve(group, node["_target_"])
@@ -53,10 +53,6 @@ def build(config: Config, group: str) -> Any:
             wanted = [each for each in handed() if each in named and config.get(each)]
             arguments |= {each: build(config, each) for each in wanted}
         return partial(target, **arguments)
-    except UserError:
-        raise
-    except (ValueError, TypeError, OSError) as error:
-        raise UserError(f"{group}: {one_line(error)}") from error
 
 
 def takes(constructor: Any) -> set[str]:
@@ -117,10 +113,8 @@ def _build(path: str, node: Any) -> Any:
     target = resolve(path, node["_target_"])
     if node.get("_partial_"):
         return partial(target, **arguments)
-    try:
+    with blamed(path):
         return target(**arguments)
-    except (ValueError, TypeError, OSError) as error:
-        raise UserError(f"{path}: {one_line(error)}") from error
 
 
 def _targets(config: Config) -> Iterator[tuple[str, Mapping[str, Any]]]:

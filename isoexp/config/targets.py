@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError, did_you_mean
+from ..errors import UserError, did_you_mean, one_line
 from .allowed import allowed, require_allowed
 from .groups import GROUPS
 
@@ -52,7 +52,7 @@ def _import(where: str, target: str) -> Any:
         hint = "; pip install isoexp[optimizers]" if parts[0] == "pytorch_optimizer" else ""
         raise UserError(f"{where} names {target}: {error}{hint}") from error
     except (Exception, SystemExit) as error:
-        raise UserError(f"{where} names {target}, which fails to import: {error!r}") from error
+        raise _unimported(where, target, error) from error
 
     for i, part in enumerate(parts[1:], start=1):
         if isinstance(found, types.ModuleType) and not hasattr(found, part):
@@ -61,10 +61,8 @@ def _import(where: str, target: str) -> Any:
             except ModuleNotFoundError as error:
                 if error.name != ".".join(parts[: i + 1]):
                     raise UserError(f"{where} names {target}: {error}") from error
-            except Exception as error:
-                raise UserError(
-                    f"{where} names {target}, which fails to import: {error}"
-                ) from error
+            except (Exception, SystemExit) as error:
+                raise _unimported(where, target, error) from error
         if not hasattr(found, part):
             near = did_you_mean(part, [n for n in dir(found) if n[0] != "_"])
             raise UserError(
@@ -79,6 +77,12 @@ def _import(where: str, target: str) -> Any:
         raise UserError(f"{where} must name a class or a function, got {target}")
 
     return found
+
+
+def _unimported(where: str, target: str, error: BaseException) -> UserError:
+    reason = f"{type(error).__name__}: {one_line(error)}"
+
+    return UserError(f"{where} names {target}, which fails to import: {reason}")
 
 
 def _laboratory() -> set[str]:

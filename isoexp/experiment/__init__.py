@@ -4,5 +4,5 @@ job      what is asked for, and what of it is left    lab       its objects, and
 batching which networks can be trained as one         train     the training, recorded as it goes
 record   what is written down of one network          run       doing the runs of jobs, once
 probing  probes put to trained networks               untrained what runs that begin alike share
-audit    the measured symmetry of functional forms
+audit    the measured symmetry of functional forms     columns   of tables: isoexp's own, a probe's
 """

@@ -136,7 +136,7 @@ def measure(form: Form, n: int = 8, seed: int = 0) -> Finding:
     try:
         measure = MEASURES[audited().get(form.kind, form.kind)]
         return Finding(form, measure(form.built, n, seed))
-    except Exception as error:  # of anybody's class
+    except (Exception, SystemExit) as error:  # of anybody's class
         return Finding(form, [], one_line(error))
 
 

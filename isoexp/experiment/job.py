@@ -23,7 +23,7 @@ from ..config.document import Config
 from ..config.groups import handed
 from ..config.settings import Settings
 from ..config.targets import sources
-from ..errors import UserError, one_line
+from ..errors import UserError, blamed
 from ..store.identity import identities, identity, label, likeness, probe_identity, structure
 from ..store.run import Run, damaged
 from ..store.study import Study, find, held
@@ -387,7 +387,7 @@ def _network(given: tuple[Path, Config]) -> tuple[str, tuple[str, ...]]:
         try:
             check(config)
             known = lab.held(config)
-        except Exception:
+        except (Exception, SystemExit):
             known = tuple(handed())
 
     return key, known
@@ -396,9 +396,5 @@ def _network(given: tuple[Path, Config]) -> tuple[str, tuple[str, ...]]:
 def _fingerprint(node: Config) -> str:
     check({"data": node})
     source = build({"data": node}, "data")
-    try:
+    with blamed("data"):
         return source.fingerprint()
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"data: {one_line(error)}") from error

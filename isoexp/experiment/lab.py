@@ -18,7 +18,7 @@ from ..config.settings import Settings
 from ..data import Factor, Source, Splits, checked
 from ..devices import device_named, set_threads
 from ..ensemble import BuildOptimizer, Ensemble
-from ..errors import UserError, one_line
+from ..errors import UserError, blamed, one_line
 from ..models.blocks import Forms
 from ..models.flaws import flaws
 from ..optimizers import spare_the_compiler, step
@@ -211,7 +211,10 @@ class Lab:
                 step(optimizer)
         except UserError:
             raise
-        except Exception as error:  # of a user's own class too: it can only be what was asked for
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # of a user's own class too: it can only be what was asked for
             message = one_line(error)
             if "randomness" in message:
                 message = (
@@ -327,12 +330,8 @@ def _load(
     """Loads a data set, as tensors too, once for all jobs of a sweep that share it."""
 
     source: Source = build({"data": parse(data)}, "data")
-    try:
+    with blamed("data"):
         splits = checked(source.load(), type(source).__name__).standardized()
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"data: {one_line(error)}") from error
 
     named = {"train": splits.train, "valid": splits.valid, "test": splits.test}
     dtype = DTYPES[precision]

@@ -123,7 +123,7 @@ def attempted(unit: Unit, leaving: Callable[[], bool] = bool) -> Outcome:
     except SystemExit as error:
         if leaving():  # its exit code is a word to the queue
             raise
-        return Outcome(f"it called sys.exit({error.code})", traceback.format_exc())
+        return Outcome(one_line(error), traceback.format_exc())
     except UserError as error:
         return Outcome(str(error))
     except Exception as error:

@@ -1,6 +1,7 @@
 """Every mistake on a command line: one clear line, exit code 2, nothing written, no traceback."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,101 @@ def test_debugging_shows_the_traceback(isoexp: Command, monkeypatch: pytest.Monk
 
     with pytest.raises(ValueError, match="epochs must be at least 1"):
         isoexp("train", "epochs=0")
+
+
+BROKEN = {
+    "activation": (
+        "import sys\nclass Net:\n def __init__(self, width): sys.exit(3)\n",
+        "activation",
+    ),
+    "model": ("import sys\nclass Net:\n def __init__(self): sys.exit('no')\n", "model"),
+    "probe": ("class Net:\n def __init__(self): raise SystemExit\n", "+probe.net"),
+    "data": ("class Net:\n def fingerprint(self): exit(0)\n", "data"),
+    "loading": ("class Net:\n fingerprint = str\n def load(self): raise SystemExit(1)\n", "data"),
+    "forward": (
+        "from torch import nn\nclass Net(nn.Linear):\n"
+        " def __init__(self): super().__init__(64, 10)\n"
+        " def forward(self, x): raise SystemExit(4)\n",
+        "model",
+    ),
+    "runtime": ("class Net:\n def __init__(self): raise RuntimeError('no\\nluck')\n", "+probe.net"),
+    "importing": ("import sys\nsys.exit(5)\n", "model"),
+    "reading": ("x = 1\ndef f(:\n", "model"),
+    "reading_more": ("import broken_more\n", "model"),
+}
+TOLD = {
+    "activation": "activation: it called sys.exit(3)",
+    "model": "model: it called sys.exit('no')",
+    "probe": "probe.net: it called sys.exit(None)",
+    "data": "data: it called sys.exit(0)",
+    "loading": "data: it called sys.exit(1)",
+    "forward": "model: it called sys.exit(4)",
+    "runtime": "probe.net: RuntimeError: no luck",
+    "importing": "fails to import: SystemExit: it called sys.exit(5)",
+    "reading": "broken_reading.py, line 2: invalid syntax",
+    "reading_more": "broken_more.py, line 1: '(' was never closed",
+}
+
+
+@pytest.mark.parametrize("multirun", ["", "-m"])
+@pytest.mark.parametrize("kind", BROKEN)
+def test_code_that_exits_or_cannot_be_read_is_one_line_that_names_the_part(
+    kind: str, multirun: str, isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    code, part = BROKEN[kind]
+    name = f"broken_{kind}"
+    (folder / f"{name}.py").write_text(code)
+    (folder / "broken_more.py").write_text("f(\n")
+    before = sorted(folder.rglob("*"))
+
+    words = [f"{part}._target_={name}.Net", "probe=none", "epochs=1"]
+    outcome = isoexp("train", *filter(None, [multirun]), "--allow", name, *words)
+
+    assert outcome.code == 2, outcome
+    assert outcome.err.startswith("isoexp: ")
+    assert TOLD[kind] in outcome.err
+    assert outcome.err.count("\n") == 1, outcome.err
+    assert "(<" not in outcome.err
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("package", [False, True])
+def test_a_script_that_reads_its_command_line_is_named(
+    package: bool, isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is imported with isoexp's words; argparse says its own before it exits."""
+
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "argv", ["isoexp", "train", "seed=1"])
+    name = f"script_{package}"
+    path = folder / name / "net.py" if package else folder / f"{name}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("import argparse\nargparse.ArgumentParser().parse_args()\n")
+    target = f"{name}.net" if package else name
+
+    outcome = isoexp("train", "--allow", name, f"model._target_={target}.Net")
+
+    assert outcome.code == 2
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith(f"isoexp: model._target_ names {target}.Net, which fails to import")
+    assert last.endswith("it called sys.exit(2)")
+
+
+def test_code_that_exits_while_it_trains_is_named_by_its_place(
+    isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    (folder / "leaving.py").write_text(
+        "from torch import nn\n\n\nclass Net(nn.Linear):\n    def __init__(self):\n"
+        "        super().__init__(64, 10)\n\n    def forward(self, x):\n"
+        "        if len(x) > 2:\n            exit(0)\n"
+        "        return super().forward(x.flatten(1))\n"
+    )
+    words = ("--allow", "leaving", "model._target_=leaving.Net", "probe=none", "epochs=1")
+    outcome = isoexp("train", *words)
+
+    assert outcome.code == 2
+    assert outcome.err == f"isoexp: {folder / 'leaving.py'}, line 10: it called sys.exit(0)\n"

@@ -259,6 +259,7 @@ def test_a_claim_that_asks_for_what_no_run_has_is_refused_before_any(
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_number_that_a_probe_does_not_give_is_refused_and_costs_no_run(
     isoexp: Command, folder: Path
 ) -> None:
