@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, did_you_mean
+from .document import DEEPEST
 from .groups import COMMANDS, GROUPS, choices, root_keys
 
 TEXTS = ("name", "out", "device", "data.root", "logger.project", "logger.entity")
@@ -124,6 +125,12 @@ def parsed(text: str) -> Override:
         UserError: If it cannot be read.
     """
 
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "[{(") - (character in ")}]")
+        deepest = max(deepest, depth)
+    if deepest > DEEPEST:
+        raise UserError(f"cannot read {text[:50]}…: it is nested more than {DEEPEST} deep")
     try:
         (override,) = OverridesParser.create().parse_overrides([text])
     except (HydraException, OmegaConfBaseException) as error:
