@@ -325,7 +325,9 @@ class Evidence:
         if value is None or not np.isfinite(value):
             probe = metric.column.split("/")[1] if "/" in metric.column else metric.of
             reason = (
-                f"its summary has no {metric.column}"
+                f"its {metric.column} is undefined"
+                if metric.of == "summary" and metric.column in run.summary
+                else f"its summary has no {metric.column}"
                 if metric.of == "summary"
                 else f"{metric.of} has no {metric.column} like that"
             )

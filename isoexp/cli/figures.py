@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from pathlib import Path
 
+from ..config.groups import choices
 from ..errors import UserError
 from ..store.lock import Busy, hold
 from ..store.run import Run
@@ -96,12 +97,14 @@ def _draw(runs: Sequence[Run], again: bool, folders: Sequence[Path]) -> int:
 def _named_by_class(folders: Sequence[Path], probe: str) -> str | None:
     """Returns the drawer that the class of a user's probe names, which is read from its file."""
 
-    import yaml
-
+    from ..config.document import parse
     from ..figures import find
 
-    for path in (path for folder in folders for path in sorted(folder.glob("probe/*.yaml"))):
-        node = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get(probe)
+    for path in choices(folders).get("probe", {}).values() if folders else ():
+        try:
+            node = parse(path.read_text(encoding="utf-8")).get(probe)
+        except (UnicodeDecodeError, UserError):
+            continue
         if isinstance(node, dict) and "_target_" in node:
             return getattr(find(":".join(node["_target_"].rsplit(".", 1))), "figure", None)
 

@@ -18,7 +18,7 @@ from ..errors import UserError
 from .document import value_at
 from .fields import checked
 from .groups import choices
-from .overrides import check_overrides, options, parsed
+from .overrides import as_texts, check_overrides, options, parsed
 
 if TYPE_CHECKING:
     from .composition import Composition
@@ -148,7 +148,7 @@ def _overrides(text: str, key: str) -> list[str]:
     """Splits a text into overrides, as a shell does."""
 
     try:
-        found = shlex.split(text)
+        found = as_texts(shlex.split(text))
     except ValueError as error:
         raise UserError(f"sweep.{key}: cannot read {text}: {error}") from error
     if not found:

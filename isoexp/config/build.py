@@ -22,11 +22,28 @@ def check(config: Config) -> None:
     """Checks every `_target_` of a configuration and the arguments given to it.
 
     Raises:
-        UserError: If one may not be named, does not exist, or does not take its arguments.
+        UserError: If a part has none, or one may not be named, does not exist, or does not take its
+            arguments.
     """
 
+    for path, node in _parts(config):
+        if not isinstance(node, Mapping) or "_target_" not in node:
+            given = list(node) if isinstance(node, Mapping) else node
+            what = f"probe=[{path[1]}]" if path[1:] else f"{path[0]}=…"
+            told = f"must be chosen, {what}, or have a _target_; got {given or 'nothing'}"
+            raise UserError(f"{'.'.join(path)} {told}")
     for path, node in _targets(config):
         check_arguments(path, node, resolve(path, node["_target_"]))
+
+
+def _parts(config: Config) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yields the path and the node of each part that is to be built."""
+
+    for key, node in config.items():
+        if key == "probe" and isinstance(node, Mapping):
+            yield from (((key, str(name)), each) for name, each in node.items())
+        elif key in GROUPS and GROUPS[key].module and (node or GROUPS[key].required):
+            yield (key,), node
 
 
 def build(config: Config, group: str) -> Any:
@@ -73,7 +90,8 @@ def targets(config: Config) -> dict[str, str]:
 def with_targets(config: Config, overrides: Iterable[str]) -> Config:
     """Drops the settings of a choice that a `_target_` of the user's own does not take.
 
-    After model=mlp and model._target_=mylab.Net, the widths of mlp.yaml are no setting of Net.
+    After model=mlp and model._target_=mylab.Net, the widths of mlp.yaml are no setting of Net; nor
+    are the settings of a probe that was not chosen.
     Settings that were typed stay, to be refused.
 
     Raises:
@@ -81,6 +99,16 @@ def with_targets(config: Config, overrides: Iterable[str]) -> Config:
     """
 
     typed = {text.lstrip("+~").partition("=")[0] for text in overrides}
+    probes = config.get("probe")
+    if isinstance(probes, Mapping):  # a study's file may set a probe that its user does not choose
+        kept = {
+            name: node
+            for name, node in probes.items()
+            if not isinstance(node, Mapping)
+            or "_target_" in node
+            or any(key.startswith(f"probe.{name}") for key in typed)
+        }
+        config = config if kept.keys() == probes.keys() else {**config, "probe": kept}
     for key in sorted(typed):
         path = tuple(key.split("."))
         if path[-1] != "_target_" or len(path) < 2:

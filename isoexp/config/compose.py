@@ -15,7 +15,7 @@ from ..errors import UserError, one_line
 from .axes import SweepSettings, kept, product
 from .composition import Composition, Files, composition, explained, mixed, plain, template
 from .groups import choices
-from .overrides import check_overrides, options, split
+from .overrides import as_texts, check_overrides, options, split
 
 
 def compose(overrides: Sequence[str], folders: Sequence[Path] = ()) -> Composition:
@@ -29,6 +29,7 @@ def compose(overrides: Sequence[str], folders: Sequence[Path] = ()) -> Compositi
         UserError: If the overrides do not fit the configuration.
     """
 
+    overrides = as_texts(overrides)
     check_overrides(overrides, folders, sweep=False)
 
     return composition(overrides, Files.of(folders))
@@ -44,6 +45,7 @@ def expand(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[Compo
     """
 
     known, files = choices(folders), Files.of(folders)
+    overrides = as_texts(overrides)
 
     found = check_overrides(overrides, folders, sweep=True)
     values = [options(each, known.get(each.key_or_group, ())) for each in found]

@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from ..errors import UserError, did_you_mean, one_line
-from .document import Config, nodes
+from .document import Config, nodes, parse
 from .groups import CONF, GROUPS, choices, handed
 from .overrides import Setting, parsed, split
 
@@ -46,11 +46,55 @@ class Files:
     @classmethod
     def of(cls, folders: Sequence[Path]) -> "Files":
         own = [path for folder in folders for path in sorted(folder.rglob("*.yaml"))]
+        for path in own:
+            _check_file(path, path.stat().st_mtime_ns)
         files = [(str(path), path.stat()) for path in (*sorted(CONF.rglob("*.yaml")), *own)]
         stamp = repr([(name, stat.st_mtime_ns, stat.st_size) for name, stat in files])
         stamp = hashlib.blake2b(stamp.encode()).hexdigest()
 
         return cls(tuple(folders), frozenset(choices(folders)), stamp)
+
+
+@lru_cache(maxsize=4096)
+def _check_file(path: Path, stamp: int) -> None:
+    """Checks a file of the user's before Hydra reads it, which says little of what is wrong.
+
+    Raises:
+        UserError: If it is no file, or nothing that Hydra can read.
+    """
+
+    if not path.is_file():
+        raise UserError(f"{path} must be a file: what is named .yaml is a choice")
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = parse(text) if any(_says_something(line) for line in text.splitlines()) else {}
+    except (OSError, UnicodeDecodeError, UserError) as error:
+        raise UserError(f"{path}: {one_line(error)}") from error
+
+    defaults = found.get("defaults", [])
+    if not isinstance(defaults, list) or not all(map(_is_default, defaults)):
+        told = "a list of choices like - override /model: mlp"
+        raise UserError(f"{path}: defaults must be {told}, got {str(defaults)[:50]}")
+
+
+def _says_something(line: str) -> bool:
+    return bool(line.partition("#")[0].strip(" -{}"))
+
+
+def _is_default(node: Any) -> bool:
+    """Whether an item of a list of defaults is one: a choice, or one choice of a group."""
+
+    if not isinstance(node, dict):
+        return isinstance(node, str)
+
+    return len(node) == 1 and all(
+        value is None or all(isinstance(each, str) for each in _listed(value))
+        for value in node.values()
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 @dataclass(frozen=True)
@@ -217,8 +261,20 @@ def by_hydra(overrides: Sequence[str], files: Files) -> tuple[DictConfig, dict[s
         with hydra_ready():
             every = [*overrides, *search_path(files.folders)]
             whole = hydra_compose("config", every, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException):
+        raise
     except (YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read a YAML file: {one_line(error)}") from error
+    except (
+        RecursionError,
+        AssertionError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
+        told = f"{type(error).__name__}: {one_line(error)[:200]}"
+        raise UserError(f"Hydra cannot compose {' '.join(overrides)}: {told}") from error
     chosen: Any = OmegaConf.to_container(whole.hydra.runtime.choices)
     with open_dict(whole):
         del whole["hydra"]

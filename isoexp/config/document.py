@@ -3,7 +3,17 @@
 Nobody changes one: the jobs of a sweep share what they have in common.
 """
 
-__all__ = ["Config", "Path", "leaves", "nodes", "parse", "to_yaml", "value_at", "with_values"]
+__all__ = [
+    "DEEPEST",
+    "Config",
+    "Path",
+    "leaves",
+    "nodes",
+    "parse",
+    "to_yaml",
+    "value_at",
+    "with_values",
+]
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -133,7 +133,7 @@ def choices(folders: Sequence[Path] = ()) -> dict[str, dict[str, Path]]:
 
     found: dict[str, dict[str, Path]] = {}
     for folder in (CONF, *folders):
-        for path in sorted(folder.glob("*/*.yaml")):
+        for path in sorted(path for path in folder.glob("*/*.yaml") if path.is_file()):
             files = found.setdefault(path.parent.name, {})
             if path.stem in files:
                 raise UserError(f"{path} has the name of {files[path.stem]}: rename it")

@@ -3,8 +3,9 @@
 Hydra parses them; its messages are for those who know its inside, so mistakes are found here first.
 """
 
-__all__ = ["Setting", "check_overrides", "names_probe", "options", "parsed", "split"]
+__all__ = ["Setting", "as_texts", "check_overrides", "names_probe", "options", "parsed", "split"]
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,17 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, did_you_mean
+from .document import DEEPEST
 from .groups import COMMANDS, GROUPS, choices, root_keys
+
+TEXTS = ("name", "out", "device", "data.root", "logger.project", "logger.entity")
+"""The settings that are texts, whatever they look like."""
+
+PLAIN = re.compile(r"[\w.+/-]+(,[\w.+/-]+)*")
+"""One value, or several, without quotes and brackets."""
+
+NUMBER = re.compile(r"[-+]?(\d|\.\d|(inf|nan|true|false|on|off|yes|no)$)", re.IGNORECASE)
+"""What begins like a number, or is a word that stands for a value; null stays nothing."""
 
 Setting = tuple[tuple[str, ...], Any]
 """The path of a value, and the value."""
@@ -62,6 +73,23 @@ def check_overrides(
     return found
 
 
+def as_texts(overrides: Iterable[str]) -> list[str]:
+    """Quotes what is typed for a setting that is a text, where Hydra would take it for a number.
+
+    A study may be called 1e3, 007 or 123E456, and is not runs/1000.0, runs/7 or runs/inf.
+    """
+
+    found = []
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if equals and key.lstrip("+") in TEXTS and PLAIN.fullmatch(value):
+            parts = (f"'{part}'" if NUMBER.match(part) else part for part in value.split(","))
+            text = f"{key}={','.join(parts)}"
+        found.append(text)
+
+    return found
+
+
 def names_probe(override: str) -> bool:
     """Whether an override chooses probes, or sets one."""
 
@@ -97,6 +125,12 @@ def parsed(text: str) -> Override:
         UserError: If it cannot be read.
     """
 
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "[{(") - (character in ")}]")
+        deepest = max(deepest, depth)
+    if deepest > DEEPEST:
+        raise UserError(f"cannot read {text[:50]}…: it is nested more than {DEEPEST} deep")
     try:
         (override,) = OverridesParser.create().parse_overrides([text])
     except (HydraException, OmegaConfBaseException) as error:

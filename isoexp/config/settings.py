@@ -50,8 +50,8 @@ class Settings:
             for key, value in root.items()
             if key in known or not (key in GROUPS or isinstance(value, Mapping))
         }
-        for key in ("name", "out"):  # a study may be called 2026
-            if isinstance(own.get(key), int | float):
+        for key in ("name", "out"):  # in a file, too, a study may be called 2026
+            if type(own.get(key)) is int:
                 own[key] = str(own[key])
 
         settings = checked(cls, own)

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite, isnan
+from math import isfinite
 from types import MappingProxyType
 from typing import Any
 
@@ -275,9 +275,7 @@ class Record:
         self._write(f"probes/{name}.parquet", rows, of_probe(probe), "completed", own, drawer)
         undrawn = self._draw(name)
 
-        self.summary |= {
-            f"probe/{name}/{key}": None if isnan(value) else value for key, value in numbers.items()
-        }
+        self.summary |= {f"probe/{name}/{key}": value for key, value in numbers.items()}
         self._amend(name)
 
         return undrawn

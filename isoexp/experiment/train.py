@@ -151,6 +151,7 @@ def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> It
     for k, first in meter.diverged().items():
         if k in alive:
             record = alive.pop(k)
+            record.mirror.log(rows[k])  # where it went wrong; in the folder are the rows before
             reason = (
                 f"diverged at update {first} of {steps}: loss or gradient is not finite; "
                 "lower optimizer.lr or set clip=norm"

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,11 +72,12 @@ class SearchSettings:
         return "minimize" if self.metric == "valid/loss" else "maximize"
 
     def of_run(self, numbers: Mapping[str, Any]) -> float:
-        """Returns the metric among the numbers of a run."""
+        """Returns the metric among the numbers of a run; NaN if it is undefined."""
 
         (key,) = (self.metric,) if self.metric else (key for key in SCORES if key in numbers)
+        value = numbers[key]
 
-        return numbers[key]
+        return nan if value is None else value
 
 
 @dataclass(frozen=True)

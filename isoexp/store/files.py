@@ -18,6 +18,7 @@ import stat
 import zlib
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -41,9 +42,22 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON object whole or not at all."""
+    """Writes a JSON object whole or not at all; numbers that are not finite as null.
 
-    write_bytes(path, (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode())
+    JSON has no word for them, and what other programs make of NaN is no longer JSON.
+    """
+
+    text = json.dumps(_defined(content), indent=1, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def _defined(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _defined(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_defined(each) for each in value]
+
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def read_file(path: Path) -> bytes:
@@ -68,7 +82,7 @@ def load_json(path: Path, shape: Shape = MappingProxyType({})) -> dict[str, Any]
     """
 
     try:
-        found = json.loads(read_file(path))
+        found = json.loads(read_file(path), parse_constant=lambda _: None)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(f"there is no {path}") from error
     except (OSError, ValueError, RecursionError) as error:

@@ -45,7 +45,8 @@ class Mirror:
         """Sends a row; of a resumed run, only the rows that W&B has not seen.
 
         Arguments:
-            row: The "step", which never decreases, and its numbers. None and NaN are left out.
+            row: The "step", which never decreases, and its numbers. None is left out: there is no
+                such number yet. NaN is sent: there is one, and it is undefined.
         """
 
         step = int(row["step"] or 0)
@@ -53,7 +54,7 @@ class Mirror:
             return
 
         try:
-            self.run.log({k: v for k, v in row.items() if v is not None and v == v}, step=step)
+            self.run.log({k: v for k, v in row.items() if v is not None}, step=step)
             self.step = step
         except Exception as error:
             self.whole = False
@@ -70,7 +71,7 @@ class Mirror:
         """Sends the results, and ends the run.
 
         Arguments:
-            summary: The final numbers.
+            summary: The final numbers; None for one that is undefined.
             histograms: Arrays to show as histograms of their finite values.
             figures: Files to show as images.
         """
@@ -101,7 +102,9 @@ class Mirror:
 
         if media:
             self.run.log(media, step=self.step)
-        self.run.summary.update(dict(summary))
+        # W&B writes NaN as a text, and drops a NaN that it is given for a summary.
+        undefined = {key for key, v in summary.items() if v is None or v != v}
+        self.run.summary.update({**summary, **dict.fromkeys(undefined, "NaN")})
 
 
 def _end(mirror: Mirror, run: Any, exit_code: int) -> None:

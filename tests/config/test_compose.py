@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from isoexp.config import composition
+from isoexp.config.build import check, with_targets
 from isoexp.config.compose import compose, expand
 from isoexp.config.document import Config, parse, to_yaml
+from isoexp.config.settings import Settings
 from isoexp.errors import UserError
 from isoexp.store.identity import flat
 
@@ -190,3 +192,47 @@ def test_a_configuration_survives_being_written() -> None:
     for text in ("a: [", "3", ""):
         with pytest.raises(UserError):
             parse(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["123E456", "1e3", "007", "1_000", "0x10", "1.50", "true", "inf", "nan", "2026", "a/1e3"],
+)
+def test_a_name_is_the_text_that_was_typed(name: str) -> None:
+    for given in (name, f"'{name}'"):
+        assert Settings.of(compose([f"name={given}"]).config).name == name
+    swept = expand([f"name={name},other", f"out={name}"])
+    assert [each.config["name"] for each in swept] == [name, "other"]
+    assert {each.config["out"] for each in swept} == {name}
+    zipped = expand([f"sweep.union=['name={name} seed=1','seed=2']", "out=007"])
+    assert [each.config["name"] for each in zipped] == [name, "main"]
+
+
+def test_so_is_any_other_text_and_no_number_is() -> None:
+    config = compose(["data=mnist", "data.root=1e3", "optimizer.lr=1e3"]).config
+    assert config["data"]["root"] == "1e3"
+    assert config["optimizer"]["lr"] == 1000.0
+    with pytest.raises(UserError, match=r"name must be a text, got 1000\.0"):
+        Settings.of({**compose([]).config, "name": 1e3})  # of a file, where it can be quoted
+
+
+def test_a_study_that_sets_a_probe_may_go_without_it() -> None:
+    words = ("experiment=causal_alignment", "probe=none")
+    config = with_targets(compose(words).config, words)
+    assert config["probe"] == {}
+    check(config)
+
+
+@pytest.mark.parametrize("part", ["activation", "model", "data", "optimizer", "schedule", "clip",
+                                  "regularizer", "init", "norm", "dropout", "logger"])  # fmt: skip
+@pytest.mark.parametrize("node", [{}, {"width": 3}, None, 5, "tanh", []], ids=str)
+def test_a_part_without_a_target_is_refused(part: str, node: object) -> None:
+    with pytest.raises(UserError, match=rf"{part} must be chosen, {part}=…, or have a _target_"):
+        check({**compose([]).config, part: node})
+
+
+@pytest.mark.parametrize("node", [{}, {"bases": 3}, None, 5], ids=str)
+def test_so_is_a_probe(node: object) -> None:
+    told = r"probe\.alignment must be chosen, probe=\[alignment\], or have a _target_"
+    with pytest.raises(UserError, match=told):
+        check({**compose([]).config, "probe": {"alignment": node}})

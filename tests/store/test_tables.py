@@ -1,5 +1,7 @@
 """Tests for isoexp.store.tables and files."""
 
+import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,21 @@ def test_floats_survive_the_lines_to_the_last_bit(tmp_path: Path) -> None:
     write_lines(tmp_path / "rows.jsonl", [{"x": value} for value in values])
 
     assert [row["x"] for row in read_lines(tmp_path / "rows.jsonl")] == values
+
+
+def test_undefined_numbers_are_null_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "summary.json"
+    numbers = {"a": math.nan, "b": -math.inf, "c": [math.inf, 1.5], "d": {"e": (math.nan, 2)}}
+    write_json(path, numbers)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found = json.loads(path.read_text(), parse_constant=refuse)
+    assert found == {"a": None, "b": None, "c": [None, 1.5], "d": {"e": [None, 2]}}
+    assert read_json(path) == found
+    path.write_text('{"a": NaN, "b": -Infinity}')  # as older versions wrote it
+    assert read_json(path, {str: (float, None)}) == {"a": None, "b": None}
 
 
 def test_missing_files_read_as_nothing(tmp_path: Path) -> None:

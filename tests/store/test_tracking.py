@@ -178,7 +178,7 @@ def test_the_server_is_sent_the_run(
     mirror.log({"step": 5, "train/loss": math.nan, "test/loss": 0.25})
     finish(
         mirror,
-        summary={"test/accuracy": 0.75},
+        summary={"test/accuracy": 0.75, "test/r2": None},
         histograms={"theta_rad": np.array([0.1, 0.2, math.nan, math.inf])},
         figures={"rays": tmp_path / "rays.png"},
     )
@@ -193,12 +193,14 @@ def test_the_server_is_sent_the_run(
     first, last = stub.history("iso-1")
     assert {k: first[k] for k in first if not k.startswith("_")} == {"step": 0, "train/loss": 0.5}
     assert (last["_step"], last["step"], last["test/loss"]) == (5, 5, 0.25)
-    assert "train/loss" not in last, "NaN is dropped"
+    assert str(last["train/loss"]).lower() == "nan", "what is undefined is NaN, and does not vanish"
+    assert "test/loss" not in first, "None is dropped"
     assert sum(last["theta_rad"]["values"]) == 2, "what is not finite is no part of a histogram"
     assert last["rays"]["_type"] == "image-file"
     assert any(file.startswith("media/images/rays") for file in stub.uploads)
 
     assert stub.summary("iso-1")["test/accuracy"] == 0.75
+    assert stub.summary("iso-1")["test/r2"] == "NaN"
     assert stub.exit_codes("iso-1") == [0]
     assert capfd.readouterr() == ("", "")
 
