@@ -31,6 +31,7 @@ smoke: .venv/dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m slow
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/numerical.sh
 	$(BIN)/python benchmarks/fuzz.py --lines 400 --quarter $(QUARTER)
+	$(BIN)/python benchmarks/corrupt.py --count 200 --quarter $(QUARTER)
 
 long: .venv/dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/long.sh

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -229,7 +230,9 @@ def _study(search: Search) -> tuple[optuna.Study, str | None]:
     with writing:
         damage = _mended(path)
     try:
-        return _opened(search, path, writing), damage
+        study = _opened(search, path, writing)
+        _check(search, study)
+        return study, damage
     except Exception as error:  # lines that can be read, and make no sense together
         aside = path.with_name("search.journal.damaged")
         with writing:
@@ -237,6 +240,17 @@ def _study(search: Search) -> tuple[optuna.Study, str | None]:
         told = f"{path} makes no sense ({type(error).__name__}) and is now {aside.name}"
 
         return _opened(search, path, writing), told
+
+
+def _check(search: Search, study: optuna.Study) -> None:
+    """Checks that trials that ended have values of the space, and a finite one if completed."""
+
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.is_finished():
+            for parameter in search.space:
+                parameter.override(trial.params[parameter.key])
+            if trial.state == TrialState.COMPLETE and not isfinite(trial.value or 0.0):
+                raise ValueError(f"trial {trial.number} has the value {trial.value}")
 
 
 def _opened(search: Search, path: Path, writing: Any) -> optuna.Study:

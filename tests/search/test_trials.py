@@ -163,6 +163,8 @@ GARBAGE = (
     b"garbage\n", b"[1]\n", b"5\n", b"\x00\xff\n", b"[" * 100_000 + b"\n", b"{}\n",
     b'{"op_code": "a", "worker_id": "b"}\n', b'{"op_code": 4, "worker_id": "b"}\n',
     b'{"op_code": 99, "worker_id": "b"}\n',
+    b'{"op_code": 4, "worker_id": "b", "study_id": 0, "datetime_start": "2026-11-30T00:00:00", '
+    b'"state": 1, "values": [1.0], "datetime_complete": "2026-11-30T00:00:01"}\n',  # of no values
     b'{"op_code": 5, "worker_id": "b", "trial_id": 99, "state": 1, "values": [1]}\n',
 )  # fmt: skip
 """Lines that no journal has, some of them readable."""
