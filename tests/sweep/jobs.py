@@ -8,6 +8,7 @@ from isoexp.experiment.job import Job, prepare_all
 from isoexp.store.identity import label
 from isoexp.store.lock import acquire
 from isoexp.store.run import Run
+from isoexp.store.study import remember
 from isoexp.sweep import Unit
 from isoexp.sweep.pace import Pace
 
@@ -48,5 +49,6 @@ def written(job: Job, seed: int, state: str, **facts: object) -> Run:
     name = label(job.choices, job.overrides, seed)
     with acquire(job.settings.study, name, job.identities[seed]) as run:
         run.write_state(state, **facts)
+    remember(job.settings.study, job.network, job.held)
 
     return run
