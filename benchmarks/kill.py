@@ -7,8 +7,8 @@
 Processes of `isoexp train -m` are killed (kill -9) at random: the one that was started, its workers
 and what they are forked from. Where the first is killed, the same command is given again. In the
 end all jobs must be completed, none trained again that was, and the numbers those of a sweep that
-nobody disturbs: to the last bit with --batch 1, else to rounding, since a group that was killed
-goes on in two parts, and one that is completed in part is cut anew. Linux only.
+nobody disturbs: to the last bit with --batch 1, else to rounding, since a group whose process died
+twice goes on in two parts, and one that is completed in part with those that are left. Linux only.
 """
 
 import argparse
