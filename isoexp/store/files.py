@@ -7,8 +7,9 @@ there, have these shapes. An int will do for a float.
 """
 
 __all__ = [
-    "Shape", "append_line", "fault", "files_below", "fits", "is_time", "load_json", "read_file",
-    "read_json", "read_lines", "remove", "stamp", "write_bytes", "write_json", "write_lines",
+    "Shape", "add_line", "append_line", "fault", "files_below", "fits", "is_time", "load_json",
+    "read_file", "read_json", "read_lines", "remove", "stamp", "write_bytes", "write_json",
+    "write_lines",
 ]  # fmt: skip
 
 import json
@@ -251,6 +252,14 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
 
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def add_line(path: Path, row: Mapping[str, Any]) -> None:
+    """Appends a row, once a last line that a kill cut short is gone: it would spoil the next."""
+
+    if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
+    append_line(path, row)
 
 
 def read_lines(

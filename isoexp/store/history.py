@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .files import Shape, append_line, is_time, read_lines
+from .files import Shape, add_line, is_time, read_lines
 from .provenance import provenance
 from .run import END, Run
 
@@ -52,10 +52,7 @@ def add_start(run: Run, **facts: Any) -> None:
         **facts,
         "before": run.state.get("before"),
     }
-    path = run.folder / "history.jsonl"
-    if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
-        os.truncate(path, content.rfind(b"\n") + 1)  # a kill cut its last line short
-    append_line(path, line)
+    add_line(run.folder / "history.jsonl", line)
 
 
 def changes(folder: Path) -> str:

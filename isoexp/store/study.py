@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
-from .files import append_line, files_below, read_lines
+from .files import add_line, files_below, read_lines
 from .run import Run
 
 IDENTITY = re.compile(r"-(?=([0-9a-f]{8}))")
@@ -54,7 +54,8 @@ class Study:
 def held(study: Path, network: str) -> tuple[str, ...] | None:
     """Returns the groups of which networks of a study have a part, if one was built before."""
 
-    known = {line["network"]: line["held"] for line in read_lines(study / NETWORKS)}
+    lines = read_lines(study / NETWORKS, {"network": str, "held": [str]}, ("network", "held"))
+    known = {line["network"]: line["held"] for line in lines}
 
     return tuple(known[network]) if network in known else None
 
@@ -63,7 +64,7 @@ def remember(study: Path, network: str, groups: Sequence[str]) -> None:
     """Notes of which groups networks have a part: finished runs are then found without torch."""
 
     if held(study, network) is None:
-        append_line(study / NETWORKS, {"network": network, "held": list(groups)})
+        add_line(study / NETWORKS, {"network": network, "held": list(groups)})
 
 
 def find(study: Path, identity: str) -> Run | None:

@@ -9,7 +9,8 @@ import isoexp as package
 from isoexp.config.compose import compose
 from isoexp.experiment.job import prepare, refuse_idle
 from isoexp.experiment.run import execute
-from isoexp.store.study import runs_below
+from isoexp.store.study import held as remembered
+from isoexp.store.study import remember, runs_below
 from isoexp.sweep import plan
 
 from ..commands import Command
@@ -153,3 +154,15 @@ def test_what_cannot_be_built_is_refused_for_its_own_reason(isoexp: Command) -> 
 
     assert outcome.code == 2
     assert "widths must be positive" in outcome.err
+
+
+@pytest.mark.parametrize("spoilt", ["", "{", "[1]\n", '{"x": 1}\n', '{"network": 3, "held": 4}\n'])
+def test_what_the_study_remembers_survives_a_kill_and_garbage(spoilt: str, folder: Path) -> None:
+    remember(folder, "one", ["init"])
+    with (folder / "networks.jsonl").open("a") as file:
+        file.write(spoilt or '{"network": "tw')
+    assert remembered(folder, "one") == ("init",)
+
+    remember(folder, "three", ["norm"])
+    if not spoilt.endswith("\n"):
+        assert remembered(folder, "three") == ("norm",)
