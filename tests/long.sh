@@ -48,8 +48,7 @@ part claims isoexp reproduce all --smoke out="$here/runs"
 part fuzz python benchmarks/fuzz.py --lines 10000
 part corrupt python benchmarks/corrupt.py --count 3000
 part fuzz-processes python benchmarks/fuzz.py --lines 200 --seed 1 --processes
-part kills python benchmarks/kill.py --jobs 200 --kills 20 --out "$here/kill"
-part solo-kills python benchmarks/kill.py --jobs 96 --kills 16 --batch 1 --out "$here/kill"
+part kills python benchmarks/kill.py --kills 200 --out "$here/kill"
 
 test -z "$failed" || { echo "failed:$failed"; exit 1; }
 echo "all passed"
