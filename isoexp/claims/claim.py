@@ -15,14 +15,24 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from ..errors import UserError
-from .terms import Comparison, Metric, Plot, Tuning, check_choice, checked, overrides, wrong
+from .terms import (
+    DECIDES,
+    Comparison,
+    Metric,
+    Plot,
+    Tuning,
+    check_choice,
+    checked,
+    overrides,
+    wrong,
+)
 
 SCALES = ("smoke", "laptop", "gpu")
 """smoke: does it run? laptop: an answer from two cores; gpu: the data sets of the literature."""
 
 NAME = re.compile(r"[a-zA-Z]\w*")
 
-DEFAULTS = {"tuning": None, "curve": None, "common": []}
+DEFAULTS = {"tuning": None, "curve": None, "common": [], "decides": "all"}
 """What may be left out."""
 
 
@@ -36,6 +46,7 @@ class Claim:
         expected: The verdict expected before any run, and why.
         cost: The minutes that it should take, on two cores or on one GPU.
         common: Overrides of all arms.
+        decides: all | any: whether it takes all comparisons that decide, or one of them.
         curve: A figure beside the one of the metrics.
     """
 
@@ -52,6 +63,7 @@ class Claim:
     seeds: int
     metrics: Mapping[str, Metric]
     comparisons: Sequence[Comparison]
+    decides: str
     curve: Plot | None
 
     @classmethod
@@ -92,6 +104,7 @@ class Claim:
         if not NAME.fullmatch(name):
             raise UserError(f"a claim is named by letters, digits and _, got {name}")
         check_choice(name, "scale", SCALES, found["scale"])
+        check_choice(name, "decides", DECIDES, found["decides"])
         arms, tuning, curve = found["arms"], found["tuning"], found["curve"]
         if not isinstance(arms, Mapping) or not arms:
             raise wrong(name, "arms", "a name and overrides for each arm", arms)

@@ -3,7 +3,7 @@
 __all__ = ["Answered", "Decision", "decided"]
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite, log
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..statistics import bounds
 from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
-from .verdict import Answer, Verdict, conclude, decide
+from .verdict import Answer, Question, Verdict, decide
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,19 @@ class Answered:
 
     @property
     def interval(self) -> tuple[float, float, float]:
-        """The estimate and the ends of its interval; ratios instead of logarithms."""
+        """The estimate and the ends of its interval by itself; ratios instead of logarithms."""
 
-        return bounds(self.answer, self.metric.log)
+        answer = self.answer
+
+        return bounds((answer.estimate, answer.low, answer.high), self.metric.log)
+
+    @property
+    def interval_all(self) -> tuple[float, float, float]:
+        """The same with the interval that holds together with the others that decide."""
+
+        answer = self.answer
+
+        return bounds((answer.estimate, answer.low_all, answer.high_all), self.metric.log)
 
     @property
     def expected(self) -> str:
@@ -120,22 +130,26 @@ def decided(evidence: Evidence) -> Decision:
     claim = evidence.claim
     asked, gaps = [], []
     for comparison in claim.comparisons:
-        values, missing = evidence.contrast(comparison)
+        values, scale, missing = evidence.contrast(comparison)
         ratio, margin = claim.metrics[comparison.metric].log, comparison.margin
-        values = values[np.isfinite(values)]
-        asked.append((values, comparison.expects, log(margin) if ratio else margin))
+        arms = ", ".join(dict.fromkeys(each.arm for each in missing))
+        told = f"{len(missing)} numbers are missing, of {arms} with {claim.seeds} seeds each"
+        each = Question(
+            values[np.isfinite(values)],
+            comparison.expects,
+            log(margin) if ratio else margin,
+            comparison.role,
+            scale,
+            missing=f"{told}: {missing[0].reason}" if missing else "",
+        )
+        asked.append(each)
         gaps.append(missing)
+    answers, verdict = decide(asked, claim.decides)
 
-    answered = []
-    parts = zip(claim.comparisons, decide(asked), asked, gaps, strict=True)
-    for comparison, answer, (values, *_), missing in parts:
-        if missing:
-            arms = ", ".join(dict.fromkeys(each.arm for each in missing))
-            told = f"{len(missing)} numbers are missing, of {arms} with {claim.seeds} seeds each"
-            words = f"{told}: {missing[0].reason}"
-            answer = replace(answer, verdict="inconclusive", words=words)
-        metric = claim.metrics[comparison.metric]
-        answered.append(Answered(comparison, answer, values, metric, missing))
-    verdict = conclude([(each.answer, each.comparison.role) for each in answered])
+    parts = zip(claim.comparisons, answers, asked, gaps, strict=True)
+    answered = [
+        Answered(comparison, answer, each.values, claim.metrics[comparison.metric], missing)
+        for comparison, answer, each, missing in parts
+    ]
 
     return Decision(evidence, answered, verdict)

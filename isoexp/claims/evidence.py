@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import Unreadable, UserError, did_you_mean, one_line
+from ..statistics import difference
 from ..store.files import Shape, files_below, fits, is_time, load_json, read_json, write_json
 from ..store.run import PROVENANCE, Run, status
 from ..store.study import Study
@@ -289,10 +290,14 @@ class Evidence:
 
         return values, missing
 
-    def contrast(self, comparison: Comparison) -> tuple[np.ndarray, list[Missing]]:
+    def contrast(self, comparison: Comparison) -> tuple[np.ndarray, float, list[Missing]]:
         """Returns Σ w_a m_{a,s} less the value under the null, by seed, and the numbers missing.
 
         Of a metric that is compared by ratios it is the contrast of logarithms.
+
+        Returns:
+            The contrast, NaN where a number is missing; the size of the numbers that it is the
+            difference of, 0 if it is none; and the missing ones.
         """
 
         values, missing = self.values(comparison.metric)
@@ -301,9 +306,11 @@ class Evidence:
             if self.claim.metrics[comparison.metric].log:
                 values = {arm: np.log(each) for arm, each in values.items()}
                 against = np.log(against) if against else 0.0
-        total = sum(weight * values[arm] for arm, weight in weights.items())
+        terms = [weight * values[arm] for arm, weight in weights.items()]
+        terms += [np.full_like(terms[0], -against)] if against else []
+        missing = [each for each in missing if each.arm in weights]
 
-        return np.asarray(total) - against, [each for each in missing if each.arm in weights]
+        return *difference(terms), missing
 
     def _number(self, metric: Metric, run: Run | None) -> float | str:
         """Returns a metric of a run, or the reason why it has none."""

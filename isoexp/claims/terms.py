@@ -4,8 +4,8 @@ A contrast of arms is Σ w_a m_{a,s}, one number for each seed s.
 """
 
 __all__ = [
-    "EXPECTATIONS", "KINDS", "ROLES", "Comparison", "Metric", "Plot", "Tuning", "check_choice",
-    "checked", "expectation", "overrides", "wrong",
+    "DECIDES", "EXPECTATIONS", "KINDS", "ROLES", "Comparison", "Metric", "Plot", "Tuning",
+    "check_choice", "checked", "expectation", "overrides", "wrong",
 ]  # fmt: skip
 
 import re
@@ -30,6 +30,9 @@ EXPECTATIONS = {
 
 ROLES = ("decides", "control", "beside")
 """A comparison is for the verdict, for the trust in it (it must be supported), or the reader."""
+
+DECIDES = ("all", "any")
+"""A claim is that all comparisons which decide are as expected, or that any is."""
 
 KINDS: dict[Any, tuple[Any, str]] = {
     str: (str, "a text"), bool: (bool, "true or false"),

@@ -1,44 +1,83 @@
-"""Verdicts: what the values of each comparison say to its expectation, and all of them together.
+"""Verdicts: what the interval of each contrast says to its expectation, and all of them together.
 
-    greater, less   the mean is on that side of 0 by at least the margin
-    equal           the mean is within ±margin of 0
-    within          every value is within ±margin
-    beyond          every value is outside ±margin
+Of a contrast with a margin m > 0 and an interval [L, U], which covers the true value as often as
+its level says, so that whatever is read off it is true as often:
 
-Of the first three, in this order: equivalence within ±margin means no effect larger than the margin
-(which is what equal expects); p below α after Holm and a mean of at least the margin support or
-contradict, by their sign; everything else is inconclusive. The last two are of mathematics and have
-no p. The verdict on a claim is
+    greater    supported L > m              contradicted U < −m             null −m ≤ L, U ≤ m
+    less       supported U < −m             contradicted L > m              null −m ≤ L, U ≤ m
+    equal      supported −m ≤ L, U ≤ m      contradicted L > m or U < −m
+    within     every value is within ±m
+    beyond     every value is outside ±m
 
-    a control is not supported                inconclusive
-    else all that decide are supported        supported
-    else one of them is contradicted          contradicted
-    else all are supported or without effect  no effect larger than the margin
-    else                                      inconclusive
+and all else is inconclusive. Without a margin, m = 0, nothing is null. Of k comparisons that decide
+by an interval each has the level 1 − α/k (Bonferroni), so that all of them are true at once;
+controls, and what stands beside, have 1 − α. A claim is
+
+    all    contradicted if one is; else null if one is; else supported if all are
+    any    supported if one is; else contradicted if all are; else null if all are one of the two
+
+else inconclusive, and so it is if a control is not supported. What takes all of k errs only where
+each of them does: supported of `all`, contradicted and null of `any` are decided by intervals of
+level 1 − α (an intersection–union test), and so are then their parts.
+
+Source: Berger, Multiparameter Hypothesis Testing and Acceptance Sampling (1982); Schuirmann (1987).
 """
 
-__all__ = ["LEVEL", "NULL", "Answer", "Outcome", "Verdict", "conclude", "decide"]
+__all__ = ["LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "decide"]
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, nan, sqrt
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
-from ..statistics import Estimate, Student, finite, hedges, holm, mean, sign_flips
+from ..statistics import Estimate, Student, finite, hedges, identical, mean, sign_flips
 from ..statistics.power import seeds_for_difference, seeds_for_equivalence
-from .terms import EXPECTATIONS, ROLES, expectation
+from .terms import DECIDES, EXPECTATIONS, ROLES, expectation
 
 Outcome = Literal["supported", "contradicted", "no effect larger than the margin", "inconclusive"]
 
 NULL: Outcome = "no effect larger than the margin"
 
 LEVEL = 0.95
-"""The level of all intervals, 1 − α."""
+"""The level 1 − α of a claim's verdict, and of an interval by itself."""
 
-Values = Float[np.ndarray, " n"]
+TOLD: tuple[Outcome, ...] = ("contradicted", "supported", NULL)
+"""Outcomes that the reason of a verdict tells of, whatever it is."""
+
+AGREED: dict[str, tuple[set[Outcome], ...]] = {
+    "all": ({"supported"},),
+    "any": ({"contradicted"}, {NULL}, {NULL, "contradicted"}),
+}
+"""The outcomes of comparisons that decide, of which none is wrong unless all are."""
+
+EVERY = ("within", "beyond")
+"""Expectations of every value: mathematics, with no interval."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A comparison, and the values that answer it.
+
+    Arguments:
+        values: Its contrast, one value a seed.
+        expects: greater | less | equal | within | beyond.
+        margin: The smallest effect that counts.
+        role: decides | control | beside.
+        scale: The size of the numbers that values are differences of, if they are.
+        student: Their mean, if its error is more than that of values which have only seeds.
+        missing: The reason why values are missing, which leaves it inconclusive.
+    """
+
+    values: Float[np.ndarray, " n"]
+    expects: str
+    margin: float
+    role: str = "decides"
+    scale: float = 0.0
+    student: Student | None = None
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,29 +86,29 @@ class Answer:
 
     Arguments:
         estimate: Their mean; of within the largest in size, of beyond the smallest; NaN of none.
-        low: The lower end of the 95 % t interval, which is not adjusted for other comparisons; of
-            within and beyond, of the values.
+        low: The lower end of its 95 % interval by itself; of within and beyond, of the values.
+        low_all: The lower end of the interval that holds together with those of all others that
+            decide: the verdict is read off it, unless all of them agree by those by themselves.
         words: All of it in a line.
-        p: The p-value that the mean is 0, by t; p_holm is adjusted for all comparisons.
-        p_permutation: The same by sign flips, not adjusted, with the least that they can give.
-        p_equivalence: The p-value that the mean is not within ±margin.
+        p: The p-value that the mean is 0, by t, not adjusted.
+        p_permutation: The same by sign flips, with the least that they can give.
         effect: The mean in standard deviations, Hedges' d_z.
-        seeds_needed: If inconclusive, the seeds that tell an effect of the margin from none with
-            power 0.8, after Holm. None if there are as many: the effect is too near the margin.
+        seeds_needed: If inconclusive, the seeds that tell none from twice the margin, each with
+            power 0.8. None if there are as many: the effect is too near the margin.
     """
 
     margin: float
     n: int
-    estimate: float
-    low: float
-    high: float
     verdict: Outcome
     words: str
+    estimate: float = nan
+    low: float = nan
+    high: float = nan
+    low_all: float = nan
+    high_all: float = nan
     p: float | None = None
-    p_holm: float | None = None
     p_permutation: float | None = None
     p_permutation_smallest: float | None = None
-    p_equivalence: float | None = None
     effect: Estimate | None = None
     seeds_needed: int | None = None
 
@@ -82,157 +121,198 @@ class Verdict:
     words: str
 
 
-def decide(asked: Sequence[tuple[Values, str, float]]) -> list[Answer]:
-    """Answers the comparisons of a claim, all of them at once since Holm counts them.
-
-    A comparison that has less than two values is one of them, with p = 1: it was asked.
+def decide(asked: Sequence[Question], decides: str = "all") -> tuple[list[Answer], Verdict]:
+    """Answers the comparisons of a claim, and concludes from them.
 
     Arguments:
-        asked: The contrast of each, one value a seed; greater | less | equal | within | beyond; and
-            the smallest effect that counts.
+        decides: Whether the claim is that all of those that decide are so, or that any is.
 
     Raises:
-        ValueError: If a value is not finite, or an expectation or a margin cannot be.
+        ValueError: If a value is not finite, an expectation, a margin, a role or the rule cannot
+            be, or no comparison decides.
     """
 
-    samples = []
-    for place, (values, expects, margin) in enumerate(asked, start=1):
-        if expects not in EXPECTATIONS:
-            told = ", ".join(EXPECTATIONS)
-            raise ValueError(f"comparison {place} must expect one of {told}, got {expects}")
-        if not 0 <= margin < inf:
-            raise ValueError(f"the margin of comparison {place} must be 0 or above, got {margin:g}")
-        if expects == "equal" and margin == 0:
-            raise ValueError(
-                f"the margin of comparison {place} must be above 0, got 0: no number of seeds "
-                "shows that two are exactly equal"
-            )
-        samples.append(finite(values, f"values of comparison {place}"))
+    for place, each in enumerate(asked, start=1):
+        _check(place, each)
+    if decides not in DECIDES:
+        raise ValueError(f"a claim must decide by {' or '.join(DECIDES)}, got {decides}")
+    deciding = [place for place, each in enumerate(asked) if each.role == "decides"]
+    if not deciding:
+        raise ValueError("a claim must have a comparison that decides, got none")
 
-    tested = [k for k, (_, expects, _) in enumerate(asked) if expects not in ("within", "beyond")]
-    means = {k: mean(samples[k]) for k in tested if len(samples[k]) > 1}
-    adjusted = holm([means[k].test().p if k in means else 1.0 for k in tested])
-    p_holm = dict(zip(tested, adjusted, strict=True))
+    k = sum(asked[place].expects not in EVERY for place in deciding)
+    adjusted = 1 - (1 - LEVEL) / max(k, 1)
+    found = [_answer(each, adjusted if each.role == "decides" else LEVEL) for each in asked]
+    alone = {place: _alone(asked[place], found[place]) for place in deciding}
+    if {each.verdict for each in alone.values()} in AGREED[decides]:
+        found = [alone.get(place, each) for place, each in enumerate(found)]
 
-    answers = []
-    for k, (values, (_, expects, margin)) in enumerate(zip(samples, asked, strict=True)):
-        if k in means:
-            found = _of_mean(means[k], values, expects, margin, p_holm[k], len(tested))
-        elif len(values) and k not in p_holm:
-            found = _of_every(values, expects, margin)
-        else:
-            found = _of_too_few(values, expects, margin)
-        answers.append(Answer(margin, len(values), **found))
-
-    return answers
+    return found, _conclude(list(zip(asked, found, strict=True)), decides)
 
 
-def _of_too_few(values: Values, expects: str, margin: float) -> dict[str, Any]:
-    n = len(values)
-    needed = 1 if expects in ("within", "beyond") else 2
-    words = f"n = {n}, and it takes {needed} to tell whether it is {expectation(expects, margin)}"
-    triple = (float(values[0]), -inf, inf) if n else (nan, nan, nan)
-    found = dict(zip(("estimate", "low", "high"), triple, strict=True))
+def _check(place: int, asked: Question) -> None:
+    """Checks that a comparison can be asked."""
 
-    return {**found, "verdict": "inconclusive", "words": words}
+    expects, margin = asked.expects, asked.margin
+    if expects not in EXPECTATIONS:
+        told = ", ".join(EXPECTATIONS)
+        raise ValueError(f"comparison {place} must expect one of {told}, got {expects}")
+    if asked.role not in ROLES:
+        raise ValueError(f"a role must be one of {', '.join(ROLES)}, got {asked.role}")
+    if not 0 <= margin < inf:
+        raise ValueError(f"the margin of comparison {place} must be 0 or above, got {margin:g}")
+    if expects == "equal" and margin == 0:
+        raise ValueError(
+            f"the margin of comparison {place} must be above 0, got 0: no number of seeds "
+            "shows that two are exactly equal"
+        )
+    finite(asked.values, f"values of comparison {place}")
 
 
-def _of_every(values: Values, expects: str, margin: float) -> dict[str, Any]:
+def _answer(asked: Question, level: float) -> Answer:
+    """Answers a comparison by an interval of a level, or by every value."""
+
+    values, n = finite(asked.values), len(asked.values)
+    expected = expectation(asked.expects, asked.margin)
+    if asked.missing:
+        estimate = float(values.mean()) if n else nan
+        return Answer(asked.margin, n, "inconclusive", asked.missing, estimate)
+    if n < (needed := 1 if asked.expects in EVERY else 2):
+        words = f"n = {n}, and it takes {needed} to tell whether it is {expected}"
+        value, end = (float(values[0]), inf) if n else (nan, nan)
+        return Answer(asked.margin, n, "inconclusive", words, value, -end, end, -end, end)
+    if asked.expects in EVERY:
+        return _of_every(values, asked.expects, asked.margin)
+
+    student = asked.student or mean(values, asked.scale)
+    own, all_ = student.interval(LEVEL), student.interval(level)
+    outcome, told = _read(all_.low, all_.high, asked.expects, asked.margin)
+    flips, p = sign_flips(values), student.test().p
+    seeds = _needed(student, asked.margin, level) if outcome == "inconclusive" else None
+    together = "" if level == LEVEL else f" ({all_.low:.3g} to {all_.high:.3g} with all)"
+    words = (
+        f"mean {student.estimate:.3g}, {100 * LEVEL:g} % interval {own.low:.3g} to {own.high:.3g}"
+        f"{together}, n = {n}, expected {expected}; p = {p:.2g} by t, {flips.p:.2g} by sign flips "
+        f"(at best {flips.smallest:.2g})" + (f"; {told}" if told else "")
+    )
+
+    return Answer(
+        asked.margin,
+        n,
+        outcome,
+        words + (f"; {seeds} seeds would tell" if seeds else ""),
+        *(student.estimate, own.low, own.high, all_.low, all_.high),
+        p=p,
+        p_permutation=flips.p,
+        p_permutation_smallest=flips.smallest,
+        effect=hedges(values, LEVEL) if n > 2 and not identical(values, asked.scale) else None,
+        seeds_needed=seeds,
+    )
+
+
+def _alone(asked: Question, answer: Answer) -> Answer:
+    """Answers by the interval of a comparison by itself, where there is one."""
+
+    if asked.missing or asked.expects in EVERY or answer.n < 2:
+        return answer
+    outcome, _ = _read(answer.low, answer.high, asked.expects, asked.margin)
+
+    return replace(answer, verdict=outcome, seeds_needed=None)
+
+
+def _read(low: float, high: float, expects: str, m: float) -> tuple[Outcome, str]:
+    """Reads an outcome off an interval, and what else it says."""
+
+    null = m > 0 and low >= -m and high <= m
+    if expects == "equal":
+        beyond = low > m or high < -m
+        return ("supported" if null else "contradicted" if beyond else "inconclusive"), ""
+
+    if expects == "less":
+        low, high = -high, -low
+    side = ("above", "below") if expects == "greater" else ("below", "above")
+    if low > m:
+        return "supported", ""
+    if high < -m:
+        return "contradicted", ""
+    if null:
+        sign = side[0] if low > 0 else side[1] if high < 0 else ""
+        return NULL, f"it is {sign} 0 all the same" if sign else ""
+    if m and high <= m:
+        limit = m if expects == "greater" else -m
+        return "inconclusive", f"an effect {side[0]} {limit:g} is excluded"
+
+    return "inconclusive", ""
+
+
+def _of_every(values: Float[np.ndarray, " n"], expects: str, margin: float) -> Answer:
     sizes = np.abs(values)
     worst = values[sizes.argmax() if expects == "within" else sizes.argmin()]
     met = sizes <= margin if expects == "within" else sizes > margin
     told = f"{met.sum()} of {len(values)}, expected {expectation(expects, margin)}"
+    ends = float(values.min()), float(values.max())
+    outcome: Outcome = "supported" if met.all() else "contradicted"
+    words = f"{told}; the worst is {worst:.3g}"
 
-    return {
-        "estimate": float(worst),
-        "low": float(values.min()),
-        "high": float(values.max()),
-        "verdict": "supported" if met.all() else "contradicted",
-        "words": f"{told}; the worst is {worst:.3g}",
-    }
+    return Answer(margin, len(values), outcome, words, float(worst), *ends, *ends)
 
 
-def _of_mean(
-    student: Student, values: Values, expects: str, margin: float, p_holm: float, count: int
-) -> dict[str, Any]:
-    interval, p, flips = student.interval(LEVEL), student.test().p, sign_flips(values)
-    m, n = student.estimate, student.n
-    p_equivalence = student.equivalence(margin).p if margin else None
-    needed = None
+def _needed(student: Student, margin: float, level: float) -> int | None:
+    """Returns how many seeds would tell no effect, and one of twice the margin; None if no more.
 
-    if p_equivalence is not None and p_equivalence < 1 - LEVEL:
-        verdict: Outcome = "supported" if expects == "equal" else NULL
-    elif p_holm < 1 - LEVEL and abs(m) >= margin:
-        verdict = "supported" if expects == ("greater" if m > 0 else "less") else "contradicted"
-    else:
-        verdict = "inconclusive"
-        if margin:  # without one any effect counts, and small ones would take any number
-            spread, holms = student.error * sqrt(n), 1 - (1 - LEVEL) / count
-            least = (
-                seeds_for_difference(spread, margin, holms).n,
-                seeds_for_equivalence(spread, margin, LEVEL).n,
-            )
-            needed = max(least) if max(least) > n else None
-
-    words = (
-        f"mean {m:.3g}, {100 * LEVEL:g} % interval {interval.low:.3g} to {interval.high:.3g}, "
-        f"n = {n}, expected {expectation(expects, margin)}; p = {p:.2g} by t, {p_holm:.2g} by Holm "
-        f"over {count}, {flips.p:.2g} by sign flips (at best {flips.smallest:.2g})"
-        + (f", {p_equivalence:.2g} of equivalence" if p_equivalence is not None else "")
-        + (f"; {needed} seeds would tell" if needed else "")
-    )
-
-    return {
-        "estimate": m,
-        "low": interval.low,
-        "high": interval.high,
-        "verdict": verdict,
-        "words": words,
-        "p": p,
-        "p_holm": p_holm,
-        "p_permutation": flips.p,
-        "p_permutation_smallest": flips.smallest,
-        "p_equivalence": p_equivalence,
-        "effect": hedges(values, LEVEL) if n > 2 and student.error else None,
-        "seeds_needed": needed,
-    }
-
-
-def conclude(answers: Sequence[tuple[Answer, str]]) -> Verdict:
-    """Returns the verdict on a claim, of answers each with its role: decides, control or beside.
-
-    Raises:
-        ValueError: If no comparison decides, or a role cannot be.
+    Without a margin any effect counts, and small ones would take any number.
     """
 
-    for _, role in answers:
-        if role not in ROLES:
-            raise ValueError(f"a role must be one of {', '.join(ROLES)}, got {role}")
-    placed = list(enumerate(answers, start=1))
-    deciding = {place: answer for place, (answer, role) in placed if role == "decides"}
-    if not deciding:
-        raise ValueError("a claim must have a comparison that decides, got none")
+    if not margin:
+        return None
+    spread = student.error * sqrt(student.n)
+    least = (
+        seeds_for_difference(spread, margin, level).n,
+        seeds_for_equivalence(spread, margin, (1 + level) / 2).n,
+    )
 
-    for place, (answer, role) in placed:
-        if role == "control" and answer.verdict != "supported":
+    return max(least) if max(least) > student.n else None
+
+
+def _conclude(answers: Sequence[tuple[Question, Answer]], decides: str) -> Verdict:
+    """Concludes from the answers, as the head of this file says."""
+
+    placed = list(enumerate(answers, start=1))
+    for place, (asked, answer) in placed:
+        if asked.role == "control" and answer.verdict != "supported":
             told = f"the control, comparison {place}, did not show what it must"
             return Verdict("inconclusive", f"{told}, {answer.verdict}: {answer.words}")
 
-    def share(outcome: Outcome) -> str:
-        said = [
-            f"comparison {place}"
-            + (f", no effect larger than {answer.margin:g}" if outcome == NULL else "")
-            + f": {answer.words}"
-            for place, answer in deciding.items()
-            if answer.verdict == outcome
-        ]
-        return f"{len(said)} of {len(deciding)} that decide are so; " + "; ".join(said)
-
+    deciding = {place: answer for place, (asked, answer) in placed if asked.role == "decides"}
     found: set[Outcome] = {answer.verdict for answer in deciding.values()}
-    if found == {"supported", NULL}:
-        told = f"{share('supported')}. {share(NULL)}"
-        return Verdict("inconclusive", f"the comparisons disagree: {told}")
-    alone: set[Outcome] = found if len(found) == 1 else {"inconclusive"}
-    outcome: Outcome = "contradicted" if "contradicted" in found else alone.pop()
+    outcome: Outcome = "inconclusive"
+    if decides == "all" and "contradicted" in found:
+        outcome = "contradicted"
+    elif decides == "all" and NULL in found:
+        outcome = NULL
+    elif found == {"supported"} or (decides == "any" and "supported" in found):
+        outcome = "supported"
+    elif found == {"contradicted"}:
+        outcome = "contradicted"
+    elif found <= {"contradicted", NULL}:
+        outcome = NULL
 
-    return Verdict(outcome, share(outcome))
+    told = [_share(deciding, each) for each in dict.fromkeys((outcome, *TOLD)) if each in found]
+
+    return Verdict(outcome, ". ".join(told))
+
+
+def _share(deciding: dict[int, Answer], outcome: Outcome) -> str:
+    said = [
+        f"comparison {place}"
+        + (f", no effect larger than {answer.margin:g}" if outcome == NULL else "")
+        + f": {answer.words}"
+        for place, answer in deciding.items()
+        if answer.verdict == outcome
+    ]
+
+    return f"{len(said)} of {len(deciding)} that decide {_is(outcome)}; " + "; ".join(said)
+
+
+def _is(outcome: Outcome) -> str:
+    return "have no effect that counts" if outcome == NULL else f"are {outcome}"

@@ -15,7 +15,7 @@ from ..claims.decision import Answered, Decision
 from ..claims.evidence import Evidence, matching, tables
 from ..claims.verdict import LEVEL, NULL
 from ..figures.arms import curves, dots, over_seeds
-from ..statistics import bounds, mean_interval
+from ..statistics import mean_interval
 from .cells import code, count, estimate, interval, measured, number, ranged, text, verdict
 from .document import Cell, Column, Figure, Row, Table, numbers
 
@@ -25,23 +25,26 @@ SHOWN = 2
 TOLD = 6
 """Arms that the text beside a figure names."""
 
+TOGETHER = numbers("with all that decide", "estimate", "low (all)", "high (all)")
+"""The column of intervals that hold together."""
+
 Values = Mapping[str, Mapping[str, np.ndarray]]
 """Of each metric the values of each arm by seed, NaN where they are missing."""
 
 
 def outcome(decision: Decision) -> str:
-    """Says the verdict; of no effect, with the margin."""
+    """Says the verdict; of no effect, with the margin, and in how many of the comparisons."""
 
-    found = decision.verdict.verdict
+    found, deciding = decision.verdict.verdict, _deciding(decision)
+    null = [each for each in deciding if each.answer.verdict == NULL]
     margins = {
-        number(each.comparison.margin) + (" as a ratio" if each.metric.log else "")
-        for each in _deciding(decision)
-        if each.answer.verdict == NULL
+        number(each.comparison.margin) + (" as a ratio" if each.metric.log else "") for each in null
     }
-    if found == NULL and len(margins) == 1:
-        return f"no effect larger than {margins.pop()}"
+    if found != NULL or len(margins) != 1:
+        return found
+    share = f", in {len(null)} of {len(deciding)}" if len(null) < len(deciding) else ""
 
-    return found
+    return f"no effect larger than {margins.pop()}{share}"
 
 
 def line(decision: Decision) -> str:
@@ -57,12 +60,11 @@ def line(decision: Decision) -> str:
         return f"a control did not show what it must, so that the rest means nothing yet. {told}."
     found, deciding = decision.verdict.verdict, _deciding(decision)
     telling = [_told(each) for each in deciding if each.answer.verdict == found]
-    if not telling:
-        null = [_told(each) for each in deciding if each.answer.verdict == NULL]
-        held, shown = len(deciding) - len(null), "; ".join(null[:SHOWN])
-        return f"the comparisons disagree: {held} of {len(deciding)} are as expected, but {shown}."
-    if found == "supported" and len(telling) > SHOWN:
+    if found == "supported" and len(telling) == len(deciding) > SHOWN:
         return f"all {len(telling)} comparisons that decide are as expected."
+    reversed_ = [each for each in deciding if each.answer.verdict == "contradicted"]
+    if found == "supported" and reversed_:
+        telling = telling[: SHOWN - 1] + [f"but {_told(each)}" for each in reversed_]
     more = f"; and {len(telling) - SHOWN} more, below" if len(telling) > SHOWN else ""
 
     return "; ".join(telling[:SHOWN]) + f"{more}."
@@ -90,11 +92,16 @@ def comparisons_table(decision: Decision, name: str) -> Table:
 
     rows = [_row(place, each) for place, each in enumerate(decision.answers, start=1)]
     kept = [head for head in rows[0] if any(row[head].values[0] is not None for row in rows)]
-    caption = (
-        f"The comparisons. Intervals have the level of {100 * LEVEL:g} %, each by itself; what is "
-        "asked of every network has the worst value and the range of all. p-values are two-sided, "
-        "of the mean being zero (of ratios: one); Holm counts all comparisons of the claim. Sign "
-        "flips show in brackets the smallest p that so many seeds can reach."
+    caption = f"The comparisons. Intervals have the level of {100 * LEVEL:g} %, each by itself"
+    if TOGETHER in kept:
+        caption += (
+            ", and wider ones where all that decide hold together: a verdict is read off these, "
+            "unless all that decide agree by those by themselves"
+        )
+    caption += (
+        ". What is asked of every network has the worst value and the range of all. p-values are "
+        "two-sided, of the mean being zero (of ratios: one), and not adjusted. Sign flips show in "
+        "brackets the smallest p that so many seeds can reach."
     )
 
     return Table.of(name, caption, [{head: row[head] for head in kept} for row in rows])
@@ -215,14 +222,13 @@ def _row(place: int, answered: Answered) -> Row:
         "role": text(asked.role),
         "expected": text(answered.expected),
         numbers("estimate", "estimate", "low", "high"): ranged(answered.interval),
+        TOGETHER: ranged(answered.interval_all if answer.low_all != answer.low else None),
         numbers("n"): count(answer.n),
         numbers("p (t)"): count(answer.p, 2),
-        numbers("p (Holm)"): count(answer.p_holm, 2),
         numbers("p (sign flips)", "p (sign flips)", "smallest p"): Cell(
             number(flips, 2) + reached, (flips, answer.p_permutation_smallest)
         ),
-        numbers("d_z", "d_z", "d_z low", "d_z high"): ranged(effect and bounds(effect)),
-        numbers("p (equivalence)"): count(answer.p_equivalence, 2),
+        numbers("d_z", "d_z", "d_z low", "d_z high"): ranged(effect and effect.triple),
         numbers("seeds needed"): count(answer.seeds_needed),
     }
 

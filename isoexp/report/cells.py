@@ -44,7 +44,7 @@ def difference(a: np.ndarray, b: np.ndarray, log: bool = False) -> Cell:
 
     known = len(a) and len(b)
 
-    return ranged(bounds(welch(b, a).interval(), log) if known else None, log)
+    return ranged(bounds(welch(b, a).interval().triple, log) if known else None, log)
 
 
 def estimate(triple: Sequence[float], n: int) -> Cell:

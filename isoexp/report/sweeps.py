@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..claims.evidence import tables
 from ..figures.arms import curves, dots, over_seeds
-from ..statistics import bounds, hedges_unpaired, identical, mean_interval
+from ..statistics import hedges_unpaired, identical, mean_interval
 from .cells import code, count, difference, interval, measured, plural, ranged, text
 from .document import Block, Cell, Facts, Figure, Paragraph, Row, Section, Table, numbers
 from .entries import Entry, RunGroup, best, grouped, scores
@@ -150,7 +150,7 @@ def _effects(groups: Sequence[RunGroup], score: str, name: str) -> Table | None:
                 "at": code(" ".join(f"{k}={v}" for k, v in a.settings.items() if k != key)),
                 "n": text(f"{len(x)} and {len(y)}"),
                 numbers("B − A", "difference", "low", "high"): difference(x, y),
-                numbers("g", "g", "g low", "g high"): ranged(bounds(hedges_unpaired(y, x))),
+                numbers("g", "g", "g low", "g high"): ranged(hedges_unpaired(y, x).triple),
             }
         )
     caption = (

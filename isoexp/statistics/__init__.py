@@ -1,6 +1,6 @@
 """Statistics of seeds: arrays in, numbers out, each with n and its method in words.
 
-student  means, differences of means, equivalence      significance  sign flips, several comparisons
+student  means, differences of means, equivalence      significance  sign flips
 effects  sizes of differences, rank correlation        power         how many seeds would decide
 """
 
@@ -12,9 +12,9 @@ from .power import seeds_for_equivalence as seeds_for_equivalence
 from .results import Estimate as Estimate
 from .results import bounds as bounds
 from .results import finite as finite
-from .significance import holm as holm
 from .significance import sign_flips as sign_flips
 from .student import Student as Student
+from .student import difference as difference
 from .student import identical as identical
 from .student import mean as mean
 from .student import mean_interval as mean_interval

@@ -4,7 +4,6 @@ __all__ = ["Estimate", "PValue", "SampleSize", "Values", "bounds", "finite"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -25,6 +24,12 @@ class Estimate:
     high: float
     level: float
     method: str
+
+    @property
+    def triple(self) -> tuple[float, float, float]:
+        """The estimate and the ends of its interval."""
+
+        return self.estimate, self.low, self.high
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,9 @@ def finite(values: Values, name: str = "values") -> Float[np.ndarray, " n"]:
     return array
 
 
-def bounds(found: Any, log: bool = False) -> tuple[float, float, float]:
+def bounds(triple: tuple[float, float, float], log: bool = False) -> tuple[float, float, float]:
     """Returns an estimate and the ends of its interval; of logarithms as ratios, if log."""
 
-    triple = found.estimate, found.low, found.high
     if not log:
         return triple
     with np.errstate(over="ignore"):  # of two seeds, bounds may be beyond all numbers

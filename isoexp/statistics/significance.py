@@ -1,14 +1,13 @@
-"""Tests without a law of the values: sign flips; and Holm's correction of several p-values.
+"""Tests without a law of the values: sign flips.
 
     sign flips    the share of all 2ⁿ signs whose sum is as extreme, or (b + 1) / (m + 1),
                   b of m random ones; never below 2 / 2ⁿ: 5 seeds cannot reach 0.05
-    Holm          p̃₍ᵢ₎ = max_{j ≤ i} min(1, (m − j + 1) p₍ⱼ₎),    p₍₁₎ ≤ … ≤ p₍ₘ₎
 
 Source: Fisher, The Design of Experiments (1935); Phipson and Smyth, Permutation P-values Should
-Never Be Zero (2010); Holm, A Simple Sequentially Rejective Multiple Test Procedure (1979).
+Never Be Zero (2010).
 """
 
-__all__ = ["holm", "sign_flips"]
+__all__ = ["sign_flips"]
 
 import numpy as np
 
@@ -48,21 +47,3 @@ def sign_flips(values: Values) -> PValue:
     smallest = float((sizes >= sizes.max() - slack).mean())
 
     return PValue(n, float((sizes >= observed).mean()), smallest, f"exact {what}")
-
-
-def holm(p: Values) -> tuple[float, ...]:
-    """Adjusts p-values: those below α hold together, with one false among them in α of studies.
-
-    Raises:
-        ValueError: If one is not between 0 and 1.
-    """
-
-    p = finite(p, "p-values")
-    if ((p < 0) | (p > 1)).any():
-        raise ValueError(f"p-values must be from 0 to 1, got {p.tolist()}")
-    m = len(p)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(m)
-    adjusted[order] = np.maximum.accumulate(np.minimum(1, (m - np.arange(m)) * p[order]))
-
-    return tuple(adjusted.tolist())

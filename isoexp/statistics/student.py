@@ -4,15 +4,18 @@
 
 Values without any spread have no t. They are judged by rearrangement: under the null hypothesis n
 differences all have one sign on a given side once in 2ⁿ, two arms part so once in (n_x + n_y choose
-n_x). One value alone says nothing: its interval is the whole line and its p is 1.
+n_x). Their interval is a point where that is rare enough for its level, else the whole line, as is
+that of one value alone. Rounding is no spread: what counts is the size of the numbers that a value
+is a difference of, so arms that differ by their last bits are equal.
 
 Source: Student, The Probable Error of a Mean (1908); Welch, The Generalization of "Student's"
 Problem when Several Different Population Variances are Involved (1947); Schuirmann, A Comparison of
 the Two One-Sided Tests Procedure and the Power Approach (1987).
 """
 
-__all__ = ["Student", "identical", "mean", "mean_interval", "welch"]
+__all__ = ["Student", "difference", "identical", "mean", "mean_interval", "welch"]
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, inf, nan, sqrt
 
@@ -45,7 +48,10 @@ class Student:
     def interval(self, level: float = 0.95) -> Estimate:
         """Returns the estimate with its interval m ± t e, t the quantile (1 + level) / 2."""
 
-        half = float(stdtrit(self.df, (1 + level) / 2)) * self.error
+        if self.error == 0:
+            half = 0.0 if 2 * self.rarity <= 1 - level else inf
+        else:
+            half = float(stdtrit(self.df, (1 + level) / 2)) * self.error
         low, high = self.estimate - half, self.estimate + half
 
         return Estimate(self.n, self.estimate, low, high, level, f"t interval of {self._told}")
@@ -84,14 +90,33 @@ class Student:
         return self.method + (", all of them identical" if self.error == 0 else "")
 
 
-def mean(values: Values) -> Student:
+def mean(values: Values, scale: float = 0.0) -> Student:
     """Estimates the mean of values.
+
+    Arguments:
+        scale: The size of the numbers that the values are differences of, if they are.
 
     Raises:
         ValueError: If there is none, or one is not finite.
     """
 
-    return _mean(finite(values), "the mean of {} values")
+    return _mean(finite(values), "the mean of {} values", scale)
+
+
+def difference(terms: Sequence[np.ndarray]) -> tuple[Float[np.ndarray, " n"], float]:
+    """Adds terms up, element by element; a sum that is their rounding is 0.
+
+    Returns:
+        The sums, NaN where a term is; and the size of the terms, 0 if there is but one.
+    """
+
+    total = np.sum(terms, axis=0)
+    if len(terms) == 1:
+        return total, 0.0
+    sizes = np.max(np.abs(terms), axis=0)
+    total[np.abs(total) <= SAME * sizes] = 0.0
+
+    return total, float(np.nanmax(sizes, initial=0.0))
 
 
 def mean_interval(values: Values, log: bool = False) -> tuple[float, float, float]:
@@ -102,7 +127,7 @@ def mean_interval(values: Values, log: bool = False) -> tuple[float, float, floa
     if not len(found) or (log and found.min() <= 0):
         return nan, nan, nan
 
-    return bounds(mean(np.log(found) if log else found).interval(), log)
+    return bounds(mean(np.log(found) if log else found).interval().triple, log)
 
 
 def welch(x: Values, y: Values) -> Student:
@@ -121,21 +146,29 @@ def welch(x: Values, y: Values) -> Student:
         df = min(a.df, b.df)
     rarity = 1 / comb(a.n + b.n, a.n)
     method = f"the difference of the means of {a.n} and of {b.n} values, by Welch"
+    difference = _unless_rounding(a.estimate - b.estimate, max(abs(a.estimate), abs(b.estimate)))
 
-    return Student(a.n + b.n, a.estimate - b.estimate, error, df, rarity, method)
-
-
-def identical(values: Float[np.ndarray, " n"]) -> bool:
-    """Tells whether values are one and the same, to rounding."""
-
-    return bool(np.ptp(values) <= SAME * np.abs(values).max())
+    return Student(a.n + b.n, difference, error, df, rarity, method)
 
 
-def _mean(values: Float[np.ndarray, " n"], what: str) -> Student:
+def identical(values: Float[np.ndarray, " n"], scale: float = 0.0) -> bool:
+    """Tells whether values are one and the same, to rounding at their size or at a larger scale."""
+
+    return bool(np.ptp(values) <= SAME * max(np.abs(values).max(), scale))
+
+
+def _mean(values: Float[np.ndarray, " n"], what: str, scale: float = 0.0) -> Student:
     n = len(values)
     if n == 0:
         raise ValueError("a mean must have values, got none: run some seeds")
     error = inf if n == 1 else float(values.std(ddof=1)) / sqrt(n)
-    error = 0.0 if n > 1 and identical(values) else error
+    error = 0.0 if n > 1 and identical(values, scale) else error
+    estimate = _unless_rounding(float(values.mean()), scale)
 
-    return Student(n, float(values.mean()), error, max(1, n - 1), 0.5**n, what.format(n))
+    return Student(n, estimate, error, max(1, n - 1), 0.5**n, what.format(n))
+
+
+def _unless_rounding(difference: float, scale: float) -> float:
+    """Returns a difference of numbers of a size; 0 if it is the rounding of them."""
+
+    return 0.0 if abs(difference) <= SAME * scale else difference

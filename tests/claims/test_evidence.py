@@ -117,11 +117,12 @@ def test_contrasts_are_taken_seed_by_seed_and_ratios_as_logarithms(tmp_path: Pat
     evidence = study(tmp_path, [0.9, 0.8, 0.7], [0.5, 0.6, 0.7], [0.1, 0.2, 0.4])
     accuracy, error = evidence.claim.comparisons
 
-    difference, missing = evidence.contrast(accuracy)
-    ratio, _ = evidence.contrast(error)
+    difference, scale, missing = evidence.contrast(accuracy)
+    ratio = evidence.contrast(error)[0]
 
     np.testing.assert_allclose(difference, [0.4, 0.2, 0.0], atol=1e-15)
     np.testing.assert_allclose(ratio, [np.log(2)] * 3)
+    assert scale == 0.9
     assert missing == []
     assert decided(evidence).answers[1].interval[0] == pytest.approx(2)
 

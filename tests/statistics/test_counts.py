@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 
-from isoexp.statistics import holm, seeds_for_difference, seeds_for_equivalence, sign_flips
+from isoexp.statistics import seeds_for_difference, seeds_for_equivalence, sign_flips
 
 # --- sign flips -----------------------------------------------------------------------------
 
@@ -65,28 +65,6 @@ def test_no_values_are_refused() -> None:
 
 def test_one_value_has_one_p() -> None:
     assert sign_flips([5.0]).p == sign_flips([5.0]).smallest == 1
-
-
-# --- Holm -----------------------------------------------------------------------------------
-
-
-def test_holm_by_hand() -> None:
-    """0.01·4, 0.02·3, max(0.06, 0.03·2), max(0.06, 0.04·1), in any order."""
-
-    found = holm([0.03, 0.01, 0.04, 0.02])
-
-    assert found == pytest.approx((0.06, 0.04, 0.06, 0.06))
-
-
-def test_holm_keeps_to_one() -> None:
-    assert holm([0.9, 0.8]) == (1, 1)
-    assert holm([0.2]) == (0.2,)
-    assert holm([]) == ()
-
-
-def test_holm_refuses_what_is_no_p() -> None:
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        holm([0.1, 1.2])
 
 
 # --- numbers of seeds -----------------------------------------------------------------------
