@@ -4,7 +4,7 @@ The grid is the same for all arms, and so is the number of networks. They have s
 so that what was lucky in the choice is not met again in the comparison.
 """
 
-__all__ = ["TUNING_SEED", "Candidate", "Selection", "choose", "combinations"]
+__all__ = ["Candidate", "Selection", "choose", "combinations"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,6 @@ from statistics import fmean
 from typing import Any
 
 from .terms import Tuning
-
-TUNING_SEED = 1_000_000
-"""The first seed of networks that are trained to tune; claims themselves begin at 0."""
-
 
 Tried = tuple[Mapping[str, Any], Sequence[Mapping[str, Any] | None]]
 """A combination, and the summaries of its networks; None of those that failed."""

@@ -62,7 +62,7 @@ def report(options: Namespace) -> int:
     common = roots[0]
     if len(roots) > 1:
         common = Path(os.path.relpath(os.path.commonpath([root.resolve() for root in roots])))
-    written = write(found.document, Path(options.out or common / "report"))
+    written = write(found.document, Path(options.out or common / "report"), found.chains)
 
     for line in found.damaged:
         print(f"damaged: {line}", file=sys.stderr)

@@ -26,6 +26,8 @@ is finished is not done again; what was interrupted goes on.
   scale=laptop        an answer from two cores (the default)
   scale=gpu           larger networks and data
   --dry-run           prints the plan and trains nothing
+  --amend REASON      goes on with a claim that was changed after runs of it, with new seeds
+  --confirm           repeats the study as it was planned, with seeds that were never used
   --config-dir DIR    claims and choices of your own: DIR/claim/mine.yaml
   --allow PACKAGE     lets _target_ name classes of a package that you trust
 
@@ -43,7 +45,16 @@ FREE = ("name", "out", "device", "compile", "logger", "sweep", "figures", "force
 """Keys that a claim leaves open: they do not change its numbers."""
 
 
-@command("reproduce", HELP, {"--smoke": FLAG, "--dry-run": FLAG})
+@command(
+    "reproduce",
+    HELP,
+    {
+        "--smoke": FLAG,
+        "--dry-run": FLAG,
+        "--confirm": FLAG,
+        "--amend": {"metavar": "REASON"},
+    },
+)
 def reproduce(options: Namespace) -> int:
     from ..claims.study import claim_files, read_claim
 
@@ -76,28 +87,30 @@ def reproduce(options: Namespace) -> int:
     if not any(each.startswith("name=") for each in overrides):
         overrides.append(f"name=reproduce-{scale}")
 
-    return _reproduce(claims, overrides, folders, options.dry_run)
+    return _reproduce(claims, overrides, folders, options)
 
 
 def _reproduce(
-    claims: Sequence[Claim], overrides: Sequence[str], folders: Sequence[Path], dry_run: bool
+    claims: Sequence[Claim], overrides: Sequence[str], folders: Sequence[Path], options: Namespace
 ) -> int:
     from ..claims.study import ClaimStudy
     from ..sweep import chosen_launcher, of_hydra, planned
     from .sweep import CLUSTER, carry_out
 
+    dry_run = options.dry_run
     launcher = chosen_launcher(overrides, folders)
     cluster = CLUSTER if launcher else None
     own = [each for each in overrides if not of_hydra(each)]
-    studies = [ClaimStudy.of(claim, own, folders) for claim in claims]
+    studies = [
+        ClaimStudy.of(claim, own, folders, options.amend, options.confirm) for claim in claims
+    ]
     minutes = sum(claim.cost for claim in claims)
     for study in studies:
         study.check()
     told = f"scale {claims[0].scale}, expected to take {minutes:g} min"
     print(f"{plural(len(claims), 'claim')}, {told}")
     if not dry_run:
-        for study in studies:
-            study.register()
+        studies = [study.registered() for study in studies]
 
     tuning = [job for study in studies for job in study.untuned]
     if tuning:
@@ -139,10 +152,15 @@ def _say(decision: "Decision") -> None:
 
     claim = decision.evidence.claim
     smoke = " (a smoke run: it means nothing)" if claim.scale == "smoke" else ""
-    print(f"{claim.name}: {decision.verdict.verdict}{smoke}")
+    standing, line = decision.evidence.standing, decision.evidence.line
+    kind = "confirmation, " if line and line.kind == "confirmation" else ""
+    plan = f" ({kind}{standing})" if kind or standing != "as planned" else ""
+    print(f"{claim.name}: {decision.verdict.verdict}{plan}{smoke}")
     print(f"  {claim.title} ({claim.section})")
     for answered in decision.answers:
         comparison = answered.comparison
         role = "" if comparison.role == "decides" else f" [{comparison.role}]"
         print(f"  {answered.answer.verdict}{role}: {answered.line}")
+    for fault in decision.evidence.faults:
+        print(f"  not as planned: {fault}")
     print()

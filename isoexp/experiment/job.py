@@ -157,6 +157,7 @@ class Job:
         held: The groups that models are handed of which it has a part.
         idle: Overrides of groups of which the network has no part, which are left out.
         shared: Parts of a folder's name that all runs of a sweep would have.
+        plan: The line of the plan of a claim that it is done for.
     """
 
     config: Config
@@ -171,6 +172,7 @@ class Job:
     held: tuple[str, ...]
     idle: tuple[str, ...] = ()
     shared: frozenset[str] = frozenset()
+    plan: Mapping[str, Any] | None = None
 
     @cached_property
     def structure(self) -> str:

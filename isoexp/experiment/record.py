@@ -132,6 +132,7 @@ class Record:
         return {
             "identity": self.identity,
             "data": self.job.fingerprint,
+            "plan": self.job.plan,
             "words": self.telling,
             "seed": self.seed,
             "seeds": list(self.job.settings.members),

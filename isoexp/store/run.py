@@ -55,7 +55,7 @@ ROW: Shape = {"step": int, str: (float, None)}
 PROVENANCE: Shape = {
     "command": _TEXT, "host": _TEXT, "device": _TEXT, "device_name": _TEXT, "platform": _TEXT,
     "data": _TEXT, "threads": (int, None), "versions": ({str: str}, None),
-    "code": ({"commit": str, "diff": str}, None),
+    "code": ({"commit": str, "diff": str}, None), "plan": ({"line": int, "hash": str}, None),
 }  # fmt: skip
 """What provenance.json may say, of what is read back."""
 

@@ -1,6 +1,7 @@
 """Evidence: metrics of tables and summaries, contrasts by seed, and what is missing of them."""
 
 from pathlib import Path
+from time import time
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from isoexp.claims import Claim, Metric
+from isoexp.claims.chain import Line, add
 from isoexp.claims.decision import decided
 from isoexp.claims.evidence import (
     Evidence,
@@ -93,10 +95,20 @@ def claim(**changes: Any) -> Claim:
     return Claim.at("mine", NODE | {"seeds": 3, "tuning": None} | changes, "laptop")
 
 
+def planned(study: Path, claim: Claim) -> Evidence:
+    """Writes a plan down."""
+
+    with add(study) as (there, append):
+        line = Line(0, claim.name, claim.scale, claim.identity, registered=time()).follows(there)
+        append(line)
+
+    return register(study, claim, line, {"claim": claim.identity}, {})
+
+
 def study(root: Path, a: list[float], b: list[float], losses: list[float]) -> Evidence:
     """A study whose runs have these numbers."""
 
-    evidence = register(root / "study", claim(), {})
+    evidence = planned(root / "study", claim())
     arms: dict[str, dict] = {}
     for arm, accuracies in (("a", a), ("b", b)):
         arms[arm] = {"words": [], "runs": {}}
@@ -141,9 +153,8 @@ def test_what_it_is_compared_with_is_subtracted_or_divided_by(tmp_path: Path) ->
 
 def test_of_a_claim_that_was_changed_the_last_registration_counts(tmp_path: Path) -> None:
     first = study(tmp_path, [0.9, 0.8, 0.7], [0.5, 0.6, 0.7], [0.1, 0.2, 0.4])
-    second = register(tmp_path / "study", claim(seeds=4), {})
+    second = planned(tmp_path / "study", claim(seeds=4))
 
-    assert register(tmp_path / "study", claim(title="other words"), {}).folder == first.folder
     assert [each.folder for each in find_evidence(tmp_path)] == [second.folder]
     assert [each.folder for each in earlier(tmp_path, second)] == [first.folder]
     assert decided(second).missing

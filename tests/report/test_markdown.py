@@ -23,7 +23,7 @@ def test_a_small_study_as_a_whole(tmp_path: Path) -> None:
     found = page([study])
     answer = found.chapters[0].decision.answers[0].answer
 
-    golden = GOLDEN.read_text().replace("IDENTITY", known.claim.identity[:8])
+    golden = GOLDEN.read_text().replace("IDENTITY", known.folder.name.removeprefix("better-"))
     said = markdown(found.document)
     row = next(line for line in said.splitlines() if line.startswith("| 1 |"))
     golden = golden.replace("EFFECT |", row.partition("0.01 | ")[2])
