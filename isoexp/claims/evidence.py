@@ -348,6 +348,7 @@ def register(study: Path, claim: Claim, facts: Mapping[str, Any]) -> Evidence:
         known = False
     if not known:
         content = {"registered": time.time(), "claim": claim.written, **facts}
+        evidence.folder.mkdir(parents=True, exist_ok=True)
         write_json(evidence.folder / "claim.json", content)
 
     return Evidence(evidence.folder)
