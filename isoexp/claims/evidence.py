@@ -454,6 +454,7 @@ def register(
     if not known:
         written = {"line": {**asdict(line), "hash": line.hash}, "plan": dict(plan)}
         content = {"registered": line.registered, "claim": claim.written, **written, **facts}
+        evidence.folder.mkdir(parents=True, exist_ok=True)
         write_json(evidence.folder / "claim.json", content)
 
     return Evidence(evidence.folder)

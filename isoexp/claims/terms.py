@@ -237,6 +237,13 @@ class Tuning:
 
         return tuning
 
+    def left_to(self, overrides: Sequence[str]) -> dict[str, Sequence[Any]]:
+        """Returns the values of the settings that an arm's overrides leave open."""
+
+        set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
+
+        return {key: values for key, values in self.grid.items() if key not in set_by_arm}
+
 
 @dataclass(frozen=True)
 class Plot:

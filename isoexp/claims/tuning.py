@@ -40,9 +40,7 @@ class Selection:
 def combinations(tuning: Tuning | None, overrides: Sequence[str]) -> list[dict[str, Any]]:
     """Returns all combinations of the settings that an arm's overrides leave open."""
 
-    set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
-    grid = tuning.grid if tuning else {}
-    grid = {key: values for key, values in grid.items() if key not in set_by_arm}
+    grid = tuning.left_to(overrides) if tuning else {}
 
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 

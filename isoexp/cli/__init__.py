@@ -5,12 +5,11 @@ __all__ = ["main"]
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import __version__, processes
-from ..errors import UserError, did_you_mean, one_line
+from ..errors import UserError, did_you_mean, failure, one_line, out_of_memory
 
 if TYPE_CHECKING:
     from .options import Command
@@ -48,17 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (UserError, OSError) as error:
-        if os.environ.get("ISOEXP_DEBUG"):
+    except (UserError, OSError, MemoryError, RuntimeError) as error:
+        known = isinstance(error, UserError | OSError) or out_of_memory(error)
+        if os.environ.get("ISOEXP_DEBUG") or not known:
             raise
         mistaken = isinstance(error, UserError)
         if not mistaken or processes.local_rank() == 0:  # all processes are told of a mistake
             print(f"isoexp: {one_line(error)}", file=sys.stderr)
         return 2 if mistaken else 1
     except SystemExit as error:  # of code that a user brought: isoexp's own does not exit
-        frames = traceback.extract_tb(error.__traceback__)
-        *_, last = (each for each in frames if each.filename[0] != "<")
-        print(f"isoexp: {last.filename}, line {last.lineno}: {one_line(error)}", file=sys.stderr)
+        print(f"isoexp: {failure(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)

@@ -86,6 +86,7 @@ def audit(options: Namespace) -> int:
     if options.out or not options.arguments:
         path = Path(options.out or "runs").expanduser() / "audit.parquet"
         versions = {"isoexp_version": __version__, "torch_version": version("torch")}
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_table(path, rows(findings, options.width, options.seed), SCHEMA, versions, {})
         print(f"results  {path}")
 

@@ -3,22 +3,34 @@
 Hydra parses them; its messages are for those who know its inside, so mistakes are found here first.
 """
 
-__all__ = ["Setting", "as_texts", "check_overrides", "names_probe", "options", "parsed", "split"]
+__all__ = [
+    "Setting",
+    "as_texts",
+    "check_overrides",
+    "length",
+    "names_probe",
+    "options",
+    "parsed",
+    "split",
+]
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from fractions import Fraction
 from functools import lru_cache
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType, RangeSweep
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, did_you_mean
 from .document import DEEPEST
 from .groups import COMMANDS, GROUPS, choices, root_keys
+from .settings import check_runs
 
 TEXTS = ("name", "out", "device", "data.root", "logger.project", "logger.entity")
 """The settings that are texts, whatever they look like."""
@@ -65,6 +77,7 @@ def check_overrides(
         key = override.key_or_group
         root = key.partition(".")[0].partition("/")[0]
         _check_place(override, root, sweep)
+        length(override)
         if key in known:
             _check_choice(override, sorted(known[key]), sweep)
         elif root not in [*top, "hydra"]:
@@ -155,6 +168,7 @@ def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
     if not override.is_sweep_override():
         return [text]
 
+    length(override)
     value: Any = override.value()
     if isinstance(value, Glob):
         values = value.filter(list(choices))
@@ -164,6 +178,28 @@ def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
         raise UserError(f"{text} is for isoexp search, not a sweep; list values: key=a,b")
 
     return [f"{text.partition('=')[0]}={value}" for value in values]
+
+
+def length(override: Override) -> int:
+    """Returns how many values an override has, none of which is listed for that; 1 of a glob.
+
+    Raises:
+        UserError: If a range has no end, or more values than can be planned.
+    """
+
+    value, text = override.value(), override.input_line or ""
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if not isinstance(value, RangeSweep):
+        return 1
+    ends = value.start, value.stop, value.step
+    if not value.step or not all(n is not None and -inf < n < inf for n in ends):
+        raise UserError(f"{text} must be a range of numbers, with a step that is not 0")
+    start, stop, step = (Fraction(n or 0) for n in ends)
+    count = max(0, ceil((stop - start) / step))
+    check_runs(count, text)
+
+    return count
 
 
 @lru_cache(maxsize=2**16)

@@ -21,7 +21,7 @@ from ..config.build import build, check, targets, with_targets
 from ..config.composition import Composition
 from ..config.document import Config
 from ..config.groups import handed
-from ..config.settings import Settings
+from ..config.settings import Settings, check_runs, count_seeds
 from ..config.targets import sources
 from ..errors import UserError, blamed
 from ..store.identity import identities, identity, label, likeness, probe_identity, structure
@@ -275,6 +275,10 @@ def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
             held=groups,
             idle=tuple(idle),
         )
+
+    compositions = list(compositions)
+    runs = sum(count_seeds(composed.config.get("seeds")) for composed in compositions)
+    check_runs(runs, f"seeds= of {len(compositions)} jobs" if len(compositions) > 1 else "seeds=")
 
     return [one(composed) for composed in compositions]
 

@@ -16,7 +16,7 @@ from ..config.document import Config, parse, to_yaml
 from ..config.groups import GROUPS, handed
 from ..config.settings import Settings
 from ..data import Factor, Source, Splits, checked
-from ..devices import device_named, set_threads
+from ..devices import bound_memory, device_named, set_threads
 from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError, blamed, one_line
 from ..models.blocks import Forms
@@ -95,6 +95,7 @@ class Lab:
         spare_the_compiler()
 
         device = device_named(settings.device)
+        bound_memory(device)
         splits, tensors = _load(to_yaml(config["data"]), device, settings.precision)
 
         lab = cls(
@@ -269,7 +270,9 @@ def held(config: Config) -> tuple[str, ...]:
 
         return make
 
-    splits, _ = _load(to_yaml(config["data"]), torch.device("cpu"), "float32")
+    device = torch.device("cpu")
+    bound_memory(device)
+    splits, _ = _load(to_yaml(config["data"]), device, "float32")
     model = _built(config, ["model"])["build_model"]
     given = {k: watched(k, form) for k, form in model.keywords.items() if k in made}
     if "forms" in model.keywords:

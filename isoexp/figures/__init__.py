@@ -12,11 +12,12 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.allowed import locate
-from ..errors import UserError, one_line
+from ..errors import UserError, failure
 from ..store.files import write_bytes
 from ..store.tables import read_table
 
@@ -141,9 +142,9 @@ def draw_beside(path: Path, caption: str, named: str | None = None) -> str | Non
         if named and len(table):
             save(find(named), table, path.with_suffix(".png"), caption)
     except Exception as error:  # a broken matplotlib loses no numbers
-        said.write_text(traceback.format_exc(), encoding="utf-8")
-        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-        return f"{kind}{one_line(error)}"
+        with suppress(OSError):  # a full disk, of which the first error tells
+            write_bytes(said, traceback.format_exc().encode())
+        return failure(error)
     said.unlink(missing_ok=True)
 
     return None

@@ -97,14 +97,19 @@ def write(document: Document, folder: Path, chains: Mapping[str, Path] = NONE) -
         write_bytes(folder / name, path.read_bytes())
     for block in blocks(document):
         if isinstance(block, Figure):
-            write_bytes(folder / "figures" / f"{block.name}.svg", block.svg)
+            _put(folder / "figures" / f"{block.name}.svg", block.svg)
         if isinstance(block, Table):
-            write_bytes(folder / "tables" / f"{block.name}.csv", csv_text(block).encode())
-            write_bytes(folder / "tables" / f"{block.name}.tex", latex(block).encode())
-    write_bytes(folder / "report.md", markdown(document).encode())
-    write_bytes(folder / "index.html", html(document).encode())
+            _put(folder / "tables" / f"{block.name}.csv", csv_text(block).encode())
+            _put(folder / "tables" / f"{block.name}.tex", latex(block).encode())
+    _put(folder / "report.md", markdown(document).encode())
+    _put(folder / "index.html", html(document).encode())
 
     return folder / "index.html"
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, content)
 
 
 def _chapters(claims: Sequence[Evidence], taken: set[str]) -> list[Chapter]:

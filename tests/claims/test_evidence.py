@@ -61,6 +61,7 @@ def test_rows_are_found_by_values_lists_and_conditions(where: dict, rows: list[i
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     run = Run(tmp_path / "run")
+    (run.folder / "probes").mkdir(parents=True)
     schema = {"site": str, "scale": float, "n": int, "accuracy": float}
     write_table(run.folder / "probes" / "ood.parquet", ROWS, schema, {"seed": 0}, {})
 
@@ -115,6 +116,7 @@ def study(root: Path, a: list[float], b: list[float], losses: list[float]) -> Ev
         for seed, accuracy in enumerate(accuracies):
             identity = f"{arm}{seed}".encode().hex().ljust(32, "0")
             run = Run(root / "study" / f"{arm}-{identity[:8]}")
+            run.folder.mkdir()
             write_json(run.folder / "summary.json", {
                 "test/accuracy": accuracy, "test/loss": losses[seed] * (2 if arm == "a" else 1),
             })  # fmt: skip

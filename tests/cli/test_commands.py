@@ -235,6 +235,7 @@ def test_any_terminal_will_do(folder: Path) -> None:
 
 def test_ls_tells_the_dead_from_the_living(isoexp: Command, folder: Path) -> None:
     run = Run(folder / "runs" / "main" / "x-01234567")
+    run.folder.mkdir(parents=True)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     import socket

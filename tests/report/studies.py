@@ -165,6 +165,7 @@ def _begun(
 ) -> Run:
     own = identity(number)
     run = Run(study / f"run-{own[:8]}")
+    run.folder.mkdir(parents=True, exist_ok=True)
     columns: dict[str, Any] = {"run": own[:8], "study": study.name, **CHOICES, **choices}
     run.write_state(
         "running", identity=own, columns={**columns, "seed": seed}, words=list(overrides)

@@ -6,6 +6,7 @@ Those do one job after the other, each composed by Hydra, and most stop at the f
 __all__ = ["launch"]
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from ...config.axes import SweepSettings
 from ...config.compose import expand
 from ...config.composition import Composition, hydra_ready, plain, search_path
+from ...config.overrides import length, parsed
+from ...config.settings import check_runs
 from ...errors import UserError, one_line
 from ...experiment.job import (
     Aborted,
@@ -50,6 +53,10 @@ def launch(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
         if SweepSettings.of(jobs[0].config["sweep"]).combines:
             raise UserError("sweep.zip, union and exclude are not known to launchers of Hydra's")
         validate(job for job, left in zip(jobs, undone(jobs), strict=True) if left)
+    else:
+        count = prod(length(parsed(text)) for text in overrides)
+        if "hydra/sweeper=basic" in overrides:  # it lists all jobs, before isoexp is asked
+            check_runs(count, "the sweep")
 
     with hydra_ready():
         hydra = GlobalHydra.instance().hydra

@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ... import processes
 from ...errors import UserError
 from ..unit import Outcome, Unit
 from .cluster import Cluster, attempted_elsewhere, environment
@@ -37,17 +38,15 @@ COMMON = ("timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "name")
 class Errand:
     """A job of submitit's, which does a unit."""
 
-    leaving = False
-
     def __call__(self, unit: Unit, environment: Mapping[str, str]) -> Outcome:
-        return attempted_elsewhere(unit, environment, lambda: self.leaving)
+        return attempted_elsewhere(unit, environment)
 
     def checkpoint(self, unit: Unit, environment: Mapping[str, str]) -> Any:
         """Has the job queued again; it goes on from the checkpoints."""
 
         from submitit.helpers import DelayedSubmission
 
-        self.leaving = True
+        processes.leave()
 
         return DelayedSubmission(Errand(), unit, environment)
 
