@@ -16,13 +16,14 @@ from ..claims.evidence import Evidence, damaged_claims, find_evidence
 from ..errors import UserError
 from ..store.files import write_bytes
 from .answers import effects, outcome
-from .cells import code, count, minutes, moment, plural, slug, text, verdict
+from .cells import code, count, minutes, moment, plural, text, verdict
 from .chapter import SMOKE, Chapter, chapter
 from .document import Block, Cell, Column, Document, Figure, Paragraph, Row, Table, blocks, numbers
 from .entries import Entry, by_study, damaged_runs, entries
 from .exports import csv_text, latex
 from .html import html
 from .markdown import markdown
+from .names import slug, unique
 from .origin import time_spent
 from .sweeps import sweep
 
@@ -79,7 +80,7 @@ def page(roots: Sequence[Path]) -> Page:
         first += [Paragraph(HOW), _verdicts(chapters)]
     first.append(_studies(studies, chapters))
 
-    return Page(Document(title, first, sections), chapters, damaged)
+    return Page(Document.of(title, first, sections), chapters, damaged)
 
 
 def write(document: Document, folder: Path) -> Path:
@@ -113,16 +114,9 @@ def _chapters(claims: Sequence[Evidence], taken: set[str]) -> list[Chapter]:
 
 
 def _anchor(parts: Sequence[str], taken: set[str]) -> str:
-    """Makes an anchor that is not taken yet, and takes it."""
+    """Makes an anchor that is not taken yet, with room behind it for the names of its tables."""
 
-    stem = anchor = slug(*parts)
-    n = 1
-    while anchor in taken:
-        n += 1
-        anchor = f"{stem}-{n}"
-    taken.add(anchor)
-
-    return anchor
+    return unique(slug(*parts)[:100], taken)
 
 
 def _verdicts(chapters: Sequence[Chapter]) -> Table:
