@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 
+from .output import printable
+
 
 class UserError(ValueError):
     """A mistake in what was asked for, in one line: what must hold, what was given, what to do.
@@ -21,8 +23,7 @@ class Unreadable(UserError):
 def one_line(error: BaseException) -> str:
     """Returns the message of an error in one line, or the name of its class if it has none.
 
-    Of code that exits it says so, of code that cannot be read where. Control characters are spelt
-    out: what a word or a file holds never steers a terminal.
+    Of code that exits it says so, of code that cannot be read where.
     """
 
     said = str(error)
@@ -30,9 +31,8 @@ def one_line(error: BaseException) -> str:
         said = f"it called sys.exit({error.code!r})"
     elif isinstance(error, SyntaxError) and error.lineno is not None:
         said = f"{error.filename}, line {error.lineno}: {error.msg}"
-    line = " ".join(said.split()) or type(error).__name__
 
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    return printable(" ".join(said.split())) or type(error).__name__
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from .style import default_settings
+    from .style import default_settings, plain
 
     with default_settings():
         # No pyplot: it takes longer to import, and looks for a display.
@@ -44,7 +44,7 @@ def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
         how(table, figure)
         if caption:  # below the figure as it is laid out
             _lay_out(figure)
-            wrapped = textwrap.fill(caption, width=int(18 * figure.get_figwidth()))
+            wrapped = textwrap.fill(plain(caption), width=int(18 * figure.get_figwidth()))
             look = {"fontsize": 6, "color": "0.4", "family": "monospace"}
             figure.text(0.5, -0.01, wrapped, ha="center", va="top", **look)
 

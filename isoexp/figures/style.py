@@ -2,13 +2,15 @@
 
 __all__ = [
     "COLORS", "CONTROL", "STYLES", "UNTRAINED", "colored", "default_settings", "legend",
-    "name_layers", "short", "title", "trained", "untrained",
+    "name_layers", "plain", "short", "title", "trained", "untrained",
 ]  # fmt: skip
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
+
+from ..output import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +54,16 @@ def colored(table: "pd.DataFrame", column: str) -> "Iterator[tuple[str, tuple[An
     yield from zip(cycle(COLORS), trained(table).groupby(column, sort=False), strict=False)
 
 
+def plain(text: object) -> str:
+    """Returns a text that is drawn as it is: dollars begin no formula."""
+
+    return printable(str(text)).replace("$", r"\$")
+
+
 def short(layer: object) -> str:
     """Returns the path of a layer without the word activation at its end."""
 
-    return str(layer).removesuffix(".activation")
+    return plain(layer).removesuffix(".activation")
 
 
 def name_layers(axes: "Axes", layers: Sequence[object], every: int = 1, **text: Any) -> None:
@@ -80,4 +88,4 @@ def title(table: "pd.DataFrame", what: str, unit: str) -> str:
     named += [f"seed {run['seed']}"] if "seed" in table else []
     named += [f"{int(run['n'])} {unit}"]
 
-    return f"{what}\n{', '.join(named)}"
+    return f"{what}\n{plain(', '.join(named))}"

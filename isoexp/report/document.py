@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from ..output import printable
 from .names import slug, unique
 
 
@@ -33,6 +34,12 @@ class Cell:
     values: Sequence[Any] = ()
     kind: str = ""
     link: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The text line by line, printable."""
+
+        return printable(self.text).split("\n")
 
 
 @dataclass(frozen=True)

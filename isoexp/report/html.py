@@ -3,11 +3,12 @@
 __all__ = ["html"]
 
 import base64
+import html as markup
 import re
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
+from ..output import printable
 from .document import Block, Cell, CommandLine, Document, Facts, Figure, Paragraph, Section, Table
 from .names import slug
 
@@ -20,9 +21,9 @@ STYLE = Path(__file__).with_name("page.css")
 def html(document: Document) -> str:
     """Writes a report as HTML."""
 
-    title = escape(document.title)
+    title = _escaped(document.title)
     contents = [
-        f"<li>{_open('a', href=f'#{section.anchor}')}{escape(section.title)}</a></li>"
+        f"<li>{_open('a', href=f'#{section.anchor}')}{_escaped(section.title)}</a></li>"
         for section in document.sections
     ]
     parts = [
@@ -54,7 +55,7 @@ def html(document: Document) -> str:
 def _section(section: Section) -> Iterator[str]:
     heading = f"{section.anchor}.heading"
     yield _open("section", id=section.anchor, aria_labelledby=heading)
-    yield f"{_open('h2', id=heading)}{escape(section.title)}</h2>"
+    yield f"{_open('h2', id=heading)}{_escaped(section.title)}</h2>"
     for block in section.blocks:
         yield from _block(block)
     yield "</section>"
@@ -63,22 +64,22 @@ def _section(section: Section) -> Iterator[str]:
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph(text, kind, verdict):
-            front = f"{_badge(verdict, escape(verdict))}: " if verdict else ""
+            front = f"{_badge(verdict, _escaped(verdict))}: " if verdict else ""
             how = {"class_": "warning", "role": "note"} if kind == "warning" else {}
-            yield f"{_open('p', **how)}{front}{escape(text)}</p>"
+            yield f"{_open('p', **how)}{front}{_escaped(text)}</p>"
         case CommandLine(text):
-            yield f"<pre><code>{escape(text)}</code></pre>"
+            yield f"<pre><code>{_escaped(text)}</code></pre>"
         case Facts(facts):
             yield "<dl>"
             for term, told in facts:
-                yield f"<div><dt>{escape(term)}</dt><dd>{escape(told)}</dd></div>"
+                yield f"<div><dt>{_escaped(term)}</dt><dd>{_escaped(told)}</dd></div>"
             yield "</dl>"
         case Figure(name, svg, alt, caption):
             source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
             label = f"{name}.caption"
             yield f"<figure>{_scroll(label)}"
             yield f"{_open('img', alt=alt, src=source)}</div>"
-            yield f"{_open('figcaption', id=label)}{escape(caption)}</figcaption></figure>"
+            yield f"{_open('figcaption', id=label)}{_escaped(caption)}</figcaption></figure>"
         case Table():
             yield from _table(block)
 
@@ -88,11 +89,11 @@ def _table(table: Table) -> Iterator[str]:
     rows = table.rows[: table.shown]
     kinds = []
     for place, column in enumerate(table.columns):  # numbers to the right, long texts in lines
-        lines = [line for row in rows for line in row[place].text.splitlines()]
+        lines = [line for row in rows for line in row[place].lines]
         long = "long" if max(map(len, lines), default=0) > LONG else None
         kinds.append("number" if column.number else long)
     yield f"{_scroll(label)}<table>"
-    yield f"<caption>{_open('span', id=label)}{escape(table.caption)}</span></caption>"
+    yield f"<caption>{_open('span', id=label)}{_escaped(table.caption)}</span></caption>"
     heads = "".join(
         f"{_open('th', scope='col', class_=kind)}{_broken(column.head)}</th>"
         for column, kind in zip(table.columns, kinds, strict=True)
@@ -118,14 +119,18 @@ def _scroll(label: str) -> str:
 def _broken(name: str) -> str:
     """Lets a long name be broken between its parts: probe/refraction/theta_max_rad."""
 
-    return "<wbr>".join(map(escape, re.split(r"(?<=[/_.,=])(?=\w)", name)))
+    return "<wbr>".join(map(_escaped, re.split(r"(?<=[/_.,=])(?=\w)", name)))
+
+
+def _escaped(text: str) -> str:
+    return markup.escape(printable(text))
 
 
 def _open(tag: str, **attributes: str | None) -> str:
     """Opens an element. All attributes that are not constant are made here, and escaped."""
 
     told = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"'
+        f' {name.rstrip("_").replace("_", "-")}="{_escaped(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
@@ -134,7 +139,7 @@ def _open(tag: str, **attributes: str | None) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    told = "<br>".join(escape(line) for line in cell.text.splitlines())
+    told = "<br>".join(_escaped(line) for line in cell.lines)
     if cell.kind == "code":
         told = f"<code>{told}</code>"
     elif cell.kind:

@@ -1,94 +1,21 @@
 """Names and texts that attack: a page that they are on has the parts of one without them."""
 
 import base64
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from isoexp.output import printable
 from isoexp.report.document import Document, Figure, Section, Table, blocks
 from isoexp.report.folders import compare
 from isoexp.report.html import html
 from isoexp.report.names import slug
 from isoexp.report.page import page, write
-from isoexp.store.files import write_json
 
+from .hostile import CONTROL, HOSTILE, PLAIN, Typed, leave, named, typed
 from .reader import Reader
-from .studies import claimed, curve, failed, finished, two_arms
-
-HOSTILE = (
-    '"><script>alert(1)</script><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)' x='",
-    "</script></style></title></svg><svg onload=alert(1)>",
-    "--><!-- ]]><![CDATA[ <?php &lt;b&gt; javascript:alert(1)",
-    "..",
-    "con . ",
-    "$\\frac{$ \\includegraphics{x}",
-)
-
-PLAIN = "plain words"
-
-Typed = Callable[[str], str]
-"""Makes of a name what somebody typed for it."""
-
-
-def typed(text: str) -> Typed:
-    return lambda name: f"{name} {text}"
-
-
-def leave(study: Path, of: Typed) -> None:
-    """Leaves a claim, and runs without one, in which all that people can name is named so."""
-
-    runs = two_arms(study, (0.80, 0.81, 0.82, 0.80), (0.90, 0.92, 0.91))
-    runs["b"].append(failed(study, 99, 3, of("reason"), activation="iso_tanh"))
-    tried = [{"values": {of("key"): of("value")}, "score": 0.5, "networks": 2, "failed": 0}]
-    tuned = {"chosen": {of("key"): of("value")}, "edges": [of("key")], "tried": tried}
-    claimed(
-        study,
-        runs,
-        title=of("title"),
-        claim=of("claim"),
-        section=of("section"),
-        expected=of("expected"),
-        common=[of("data.root=a")],
-        metrics={
-            "accuracy": {
-                "of": "summary",
-                "column": "test/accuracy",
-                "words": of("words"),
-                "unit": of("unit"),
-            }
-        },
-        comparisons=[
-            {
-                "contrast": "b - a",
-                "metric": "accuracy",
-                "expects": "greater",
-                "margin": 0.01,
-                "words": of("question"),
-            }
-        ],
-        curve={"of": "metrics", "x": "step", "y": "valid/loss"},
-        tuning={"grid": {of("key"): [of("value")]}, "metric": "valid/accuracy", "seeds": 2},
-        tuned={"a": tuned},
-    )
-    numbers = {f"probe/{of('probe').replace('/', '')}/{of('column')}": 1.0, "test/accuracy": 0.5}
-    for number, key in ((70, "first"), (71, "second")):
-        words = [f"{of(key)}={of('value')}"]
-        run = finished(study, number, 0, numbers, words, data=of("data"), model=of(key))
-        unmeasured = {of("unmeasured"): of("why")}
-        write_json(run.folder / "state.json", {**run.state, "unmeasured": unmeasured})
-        versions = {of("package"): of("version")}
-        facts = {"commit": of("c"), "diff": ""}, {"platform": of("p"), "device_name": of("d")}
-        write_json(
-            run.folder / "provenance.json", {"versions": versions, "code": facts[0], **facts[1]}
-        )
-        runs["a"].append(run)
-    for run in runs["a"]:
-        curve(run, (3.0, 2.0, 1.0))
-    (study / of("damaged").replace("/", "")).mkdir()
-    (study / of("damaged").replace("/", "") / "state.json").write_text("{")
+from .studies import claimed, failed, finished, two_arms
 
 
 def parts(whole: str) -> list[tuple[str, list[str]]]:
@@ -109,10 +36,10 @@ def plain(tmp_path: Path, sketched: None) -> Path:
 
 
 @pytest.mark.usefixtures("sketched")
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*HOSTILE, CONTROL])
 def test_a_page_has_no_part_that_a_name_brought(plain: Path, tmp_path: Path, text: str) -> None:
     root = tmp_path / "hostile"
-    leave(root / typed(text)("study").replace("/", ""), typed(text))
+    leave(root / named(typed(text), "study"), typed(text))
     written = write(page([root]).document, tmp_path / "out")
     whole = written.read_text()
 
@@ -125,7 +52,7 @@ def test_a_page_has_no_part_that_a_name_brought(plain: Path, tmp_path: Path, tex
             if tag not in ("meta", "img"):
                 assert set(attributes[key] or "") <= set(".# " + SAFE), (tag, key, attributes[key])
     (root / "again").mkdir()
-    leave(root / "again" / typed(text)("study").replace("/", ""), typed(text))
+    leave(root / "again" / named(typed(text), "study"), typed(text))
     names = [path.name for path in root.iterdir() if path.name != "again"]
     both = compare(root / names[0], root / "again" / names[0])
     assert "script" not in {tag for tag, _ in Reader(html(both)).tags}
@@ -135,7 +62,7 @@ SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
 
 @pytest.mark.usefixtures("sketched")
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("text", [*HOSTILE, CONTROL])
 def test_files_of_a_report_are_named_safely(tmp_path: Path, text: str) -> None:
     leave(tmp_path / "runs" / "study", typed(text))
     write(page([tmp_path / "runs"]).document, tmp_path / "out")
@@ -143,6 +70,9 @@ def test_files_of_a_report_are_named_safely(tmp_path: Path, text: str) -> None:
     markdown = (tmp_path / "out" / "report.md").read_text()
 
     for path in files:
+        if path.suffix:
+            told = (tmp_path / "out" / path).read_text()
+            assert told == printable(told), path
         assert set(path.stem) <= set(SAFE), path
         if path.suffix in (".csv", ".svg"):
             assert f"({path})" in markdown  # what it links to is there
@@ -193,7 +123,7 @@ def test_a_drawing_has_no_part_that_a_name_brought(tmp_path: Path) -> None:
         found = [list(ElementTree.fromstring(svg).iter()) for svg in svgs]
         return [({e.tag for e in each}, {k for e in each for k in e.attrib}) for each in found]
 
-    hostile = drawings(typed(" ".join(HOSTILE[:4])))
+    hostile = drawings(typed(" ".join((*HOSTILE[:4], CONTROL))))
     assert len(hostile) == 4
     assert hostile == drawings(typed(PLAIN))
 
