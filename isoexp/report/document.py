@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from ..names import slug, unique
 from ..output import printable
-from .names import slug, unique
 
 
 @dataclass(frozen=True)

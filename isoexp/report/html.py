@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..names import slug
 from ..output import printable
 from .document import Block, Cell, CommandLine, Document, Facts, Figure, Paragraph, Section, Table
-from .names import slug
 
 LONG = 36
 """Texts of more letters are set in several lines."""

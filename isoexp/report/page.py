@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..claims.evidence import Evidence, damaged_claims, find_evidence
 from ..errors import UserError
+from ..names import slug, unique
 from ..store.files import write_bytes
 from .answers import effects, outcome
 from .cells import code, count, minutes, moment, plural, text, verdict
@@ -23,7 +24,6 @@ from .entries import Entry, by_study, damaged_runs, entries
 from .exports import csv_text, latex
 from .html import html
 from .markdown import markdown
-from .names import slug, unique
 from .origin import time_spent
 from .sweeps import sweep
 

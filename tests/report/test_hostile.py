@@ -6,11 +6,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from isoexp.names import slug
 from isoexp.output import printable
 from isoexp.report.document import Document, Figure, Section, Table, blocks
 from isoexp.report.folders import compare
 from isoexp.report.html import html
-from isoexp.report.names import slug
 from isoexp.report.page import page, write
 
 from .hostile import CONTROL, HOSTILE, PLAIN, Typed, leave, named, typed
