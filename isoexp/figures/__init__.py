@@ -32,12 +32,12 @@ Draw = Callable[["pd.DataFrame", "Figure"], None]
 def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
     """Draws a table, and below it a caption: the command that made the rows."""
 
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     from .style import default_settings, plain
 
     with default_settings():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
         # No pyplot: it takes longer to import, and looks for a display.
         figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)  # keeps its renderer, and with it the sizes of texts
@@ -96,9 +96,12 @@ def find(name: str) -> Callable[..., Any]:
         UserError: If it is of a package that is not allowed, or cannot be imported.
     """
 
+    from .style import load_matplotlib
+
     module, colon, function = name.partition(":")
     if not (module and colon and function.isidentifier()):
         raise UserError(f"a figure must be named 'module:function', got {name!r}")
+    load_matplotlib()
     found = locate(name, f"drawing needs {name}", own=f"{__name__}.")
     if not callable(found):
         raise UserError(f"drawing needs a function, and {name} is none")

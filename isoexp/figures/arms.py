@@ -159,11 +159,11 @@ def draw_curves(table: pd.DataFrame, figure: "Figure") -> None:
 def svg(how: Callable[[pd.DataFrame, "Figure"], None], table: pd.DataFrame) -> bytes:
     """Draws a table, by one of the two above, as an SVG that loads nothing from elsewhere."""
 
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     content = io.BytesIO()
     with default_settings(**SETTINGS), warnings.catch_warnings():
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+
         warnings.simplefilter("ignore")  # of letters that a font has not: the reader's may
         figure = Figure(dpi=150, layout="constrained")
         FigureCanvasSVG(figure)

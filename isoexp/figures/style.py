@@ -2,12 +2,17 @@
 
 __all__ = [
     "COLORS", "CONTROL", "STYLES", "UNTRAINED", "colored", "default_settings", "legend",
-    "name_layers", "plain", "short", "title", "trained", "untrained",
+    "load_matplotlib", "name_layers", "plain", "short", "title", "trained", "untrained",
 ]  # fmt: skip
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..output import printable
@@ -26,10 +31,30 @@ STYLES = ("-", "--", ":", "-.")
 UNTRAINED = "untrained"
 
 
+def load_matplotlib() -> None:
+    """Imports matplotlib; without the user's settings, if it cannot be imported with them."""
+
+    try:
+        import_module("matplotlib")
+    except (ValueError, OSError):  # an unknown MPLBACKEND, a matplotlibrc that is no text
+        for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+            del sys.modules[name]  # half of it is there
+        place = find_spec("matplotlib")
+        assert place is not None
+        backend = os.environ.pop("MPLBACKEND", None)
+        try:
+            # Its own settings are read where they are the first that it looks for.
+            with chdir(Path(str(place.origin)).with_name("mpl-data")):
+                import_module("matplotlib")
+        finally:
+            os.environ |= {} if backend is None else {"MPLBACKEND": backend}
+
+
 @contextmanager
 def default_settings(**changes: Any) -> Iterator[None]:
     """Sets matplotlib to its defaults and changes of them: a user's matplotlibrc has no say."""
 
+    load_matplotlib()
     from matplotlib import style
 
     with style.context(["default", changes]):
