@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from errno import ENOMEM
 
+from .output import printable
+
 
 class UserError(ValueError):
     """A mistake in what was asked for, in one line: what must hold, what was given, what to do.
@@ -28,8 +30,7 @@ def one_line(error: BaseException) -> str:
     """Returns the message of an error in one line, or the name of its class if it has none.
 
     Of code that exits it says so, of code that cannot be read where, of a file that cannot be
-    written or read which, and without memory what to lower. Control characters are spelt out: what
-    a word or a file holds never steers a terminal.
+    written or read which, and without memory what to lower.
     """
 
     said = str(error)
@@ -44,9 +45,8 @@ def one_line(error: BaseException) -> str:
     elif isinstance(error, SyntaxError) and error.lineno is not None:
         said = f"{error.filename}, line {error.lineno}: {error.msg}"
     said = said.partition("Exception raised from ")[0]  # what torch appends is of its inside
-    line = " ".join(said.split()) or type(error).__name__
 
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    return printable(" ".join(said.split())) or type(error).__name__
 
 
 def failure(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any, Self, get_origin
 
 from ..errors import UserError, did_you_mean
+from ..names import check_name
 
 TAKES = ("mean", "median", "min", "max", "sum", "first", "last")
 """The ways in which rows of a table become one number."""
@@ -133,6 +134,7 @@ class Metric:
         defaults["words"] = name
         metric = cls(**checked(cls, node, defaults, f"claim {claim}: metrics.{name}"))
         check_choice(claim, f"metrics.{name}.take", TAKES, metric.take)
+        check_name(f"claim {claim}: metrics.{name}.of", metric.of)
 
         return metric
 
@@ -267,6 +269,7 @@ class Plot:
 
         defaults = {"where": {}, "log_x": False, "arms": list(arms)}
         plot = cls(**checked(cls, node, defaults, f"claim {claim}: curve"))
+        check_name(f"claim {claim}: curve.of", plot.of)
         for arm in plot.arms:
             if arm not in arms:
                 raise wrong(claim, "curve.arms", f"of {', '.join(arms)}", arm)

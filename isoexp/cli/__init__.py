@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__, processes
 from ..errors import UserError, did_you_mean, failure, one_line, out_of_memory
+from ..output import say
 
 if TYPE_CHECKING:
     from .options import Command
@@ -53,13 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         mistaken = isinstance(error, UserError)
         if not mistaken or processes.local_rank() == 0:  # all processes are told of a mistake
-            print(f"isoexp: {one_line(error)}", file=sys.stderr)
+            say(f"isoexp: {one_line(error)}", sys.stderr)
         return 2 if mistaken else 1
     except SystemExit as error:  # of code that a user brought: isoexp's own does not exit
-        print(f"isoexp: {failure(error)}", file=sys.stderr)
+        say(f"isoexp: {failure(error)}", sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)
+        say("isoexp: interrupted; the same command goes on from here", sys.stderr)
         return 130
 
 
@@ -76,10 +77,10 @@ def _be_printable() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        say(HELP, end="")
         return 0
     if arguments[0] in ("-V", "--version"):
-        print(f"isoexp {__version__}")
+        say(f"isoexp {__version__}")
         return 0
 
     name, *rest = arguments

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import UserError
+from ..output import say
 from .options import command
 from .table import table
 
@@ -75,20 +76,20 @@ def audit(options: Namespace) -> int:
         lines = [line for finding in found for line in _lines(finding)]
         if lines:
             header = (kind, "", "commutes with", "O(n)", "signed", "permut.", "diagonal", "up to")
-            print(f"{table(header, lines)}\n", flush=True)
+            say(f"{table(header, lines)}\n")
 
     failed = [f"{f.form.kind} {f.form.name}: {f.failure}" for f in findings if f.failure]
     if len(failed) == len(findings):
         raise UserError(f"cannot measure {failed[0]}")
     for line in failed:
-        print(f"not measured: {line}", file=sys.stderr)
+        say(f"not measured: {line}", sys.stderr)
 
     if options.out or not options.arguments:
         path = Path(options.out or "runs").expanduser() / "audit.parquet"
         versions = {"isoexp_version": __version__, "torch_version": version("torch")}
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(path, rows(findings, options.width, options.seed), SCHEMA, versions, {})
-        print(f"results  {path}")
+        say(f"results  {path}")
 
     return 1 if failed else 0
 

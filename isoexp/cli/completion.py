@@ -9,6 +9,7 @@ from pathlib import Path
 from ..claims import SCALES
 from ..config.groups import COMMANDS, CONF, GROUPS, choices, defaults, keys, root_keys
 from ..errors import UserError, did_you_mean
+from ..output import say
 from .options import Command, command
 from .reproduce import FREE
 
@@ -48,7 +49,7 @@ def completion(options: Namespace) -> int:
         said = f"got {given or 'nothing'}{did_you_mean(given, SCRIPTS)}"
         raise UserError(f"isoexp completion takes one of bash, zsh, fish, {said}")
 
-    print(SCRIPTS[given])
+    say(SCRIPTS[given])
 
     return 0
 
@@ -67,7 +68,7 @@ def complete(words: Sequence[str], commands: Mapping[str, Command]) -> int:
 
     for candidate in found:
         if candidate.startswith(word):
-            print(candidate)
+            say(candidate)
 
     return 0
 

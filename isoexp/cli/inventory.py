@@ -11,6 +11,7 @@ from typing import Any
 
 from ..config.groups import choices, describe
 from ..errors import UserError, did_you_mean
+from ..output import say
 from ..store.history import starts
 from ..store.run import Run, status
 from ..store.study import find_run, runs_below
@@ -33,7 +34,7 @@ def list_choices(options: Namespace) -> int:
         width = max(map(len, known[group]))
         lines = [f"{name:<{width}}  {describe(path)}" for name, path in known[group].items()]
         described = "\n".join(line.rstrip() for line in lines)
-        print(described if options.arguments else f"{group}\n{indent(described, '  ')}\n")
+        say(described if options.arguments else f"{group}\n{indent(described, '  ')}\n")
 
     return 0
 
@@ -45,11 +46,11 @@ def ls(options: Namespace) -> int:
     root = Path(*options.arguments or ["runs"])
     if root.is_dir():
         rows = [_row(run, root) for run in runs_below(root)]
-        print(table_of(rows) if rows else f"no runs below {root}")
+        say(table_of(rows) if rows else f"no runs below {root}")
     elif options.arguments:
         raise UserError(f"isoexp ls needs a folder, got {root}")
     else:
-        print("no runs here yet: isoexp train makes the first, in runs/")
+        say("no runs here yet: isoexp train makes the first, in runs/")
 
     return 0
 
@@ -69,7 +70,7 @@ def show(options: Namespace) -> int:
     code = facts.get("code") or {}
     changed = code.get("diff") or code.get("withheld")
 
-    print(run.folder)
+    say(run.folder)
     lines = {
         "state": f"damaged: {run.damage}" if run.damage else f"{run.status}{_because(state)}",
         "update": f"{state.get('step', 0)} of {state.get('steps', '?')}",
@@ -80,10 +81,10 @@ def show(options: Namespace) -> int:
         "probes": ", ".join(state.get("probes") or {}),
         "code": f"{code.get('commit', '')}{' and uncommitted changes' if changed else ''}",
     }
-    print(aligned({key: value for key, value in lines.items() if value}))
+    say(aligned({key: value for key, value in lines.items() if value}))
     tables = _without_figures(run)
     if tables:
-        print(f"\nno figures yet of {', '.join(tables)}: isoexp figures {name} draws them")
+        say(f"\nno figures yet of {', '.join(tables)}: isoexp figures {name} draws them")
 
     config = run.folder / "config.yaml"
     inside = [path.relative_to(run.folder) for path in run.folder.rglob("*") if path.is_file()]
@@ -97,7 +98,7 @@ def show(options: Namespace) -> int:
     }
     for heading, text in sections.items():
         if text:
-            print(f"\n{heading}\n{indent(text, '  ')}")
+            say(f"\n{heading}\n{indent(text, '  ')}")
 
     return 0
 

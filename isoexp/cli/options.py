@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, did_you_mean
+from ..output import say
 from ..store.run import Run
 from ..store.study import find_runs
 
@@ -61,7 +62,7 @@ class Command:
             near = did_you_mean(unknown[0], self.flags) or f"; {prog} --help shows them"
             raise UserError(f"{prog} has no option {unknown[0]}{near}")
         if options.help:
-            print(self.help)
+            say(self.help)
             return 0
         for folder in options.config_dir:
             if not folder.is_dir():

@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..errors import UserError
+from ..output import say
 from .options import command
 from .table import table
 
@@ -53,7 +54,7 @@ def report(options: Namespace) -> int:
             raise UserError(f"isoexp report needs a folder of runs, got {root}: there is none")
     if options.compare:
         folder = options.out or roots[1] / "report" / "compare"
-        print(write(compare(*roots), Path(folder)))
+        say(write(compare(*roots), Path(folder)))
         return 0
 
     found = page(roots)
@@ -64,14 +65,14 @@ def report(options: Namespace) -> int:
         common = Path(os.path.relpath(os.path.commonpath([root.resolve() for root in roots])))
     written = write(found.document, Path(options.out or common / "report"), found.chains)
 
-    for line in found.damaged:
-        print(f"damaged: {line}", file=sys.stderr)
+    for told in found.damaged:
+        say(f"damaged: {told}", sys.stderr)
     told = [[each.decision.evidence.claim.name, outcome(each.decision)] for each in found.chapters]
     if told:
-        print(table(["claim", "verdict"], told) + "\n")
-    print(written)
-    print(written.with_name("report.md"))
+        say(table(["claim", "verdict"], told) + "\n")
+    say(written)
+    say(written.with_name("report.md"))
     if options.readme:
-        print(options.readme)
+        say(options.readme)
 
     return 0

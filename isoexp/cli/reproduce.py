@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..claims import SCALES, Claim
 from ..errors import UserError, did_you_mean
+from ..output import say
 from .options import FLAG, command
 from .table import plural
 
@@ -108,24 +109,24 @@ def _reproduce(
     for study in studies:
         study.check()
     told = f"scale {claims[0].scale}, expected to take {minutes:g} min"
-    print(f"{plural(len(claims), 'claim')}, {told}")
+    say(f"{plural(len(claims), 'claim')}, {told}")
     if not dry_run:
         studies = [study.registered() for study in studies]
 
     tuning = [job for study in studies for job in study.untuned]
     if tuning:
-        print("\ntuning, on seeds of its own")
+        say("\ntuning, on seeds of its own")
         carry_out(planned(tuning, cluster), launcher, dry_run, each=False)
     if dry_run and tuning:
-        print("\nthe comparisons follow, once it is known at which rates")
+        say("\nthe comparisons follow, once it is known at which rates")
         return 0
     left = sum(len(study.untuned) for study in studies)
     if left:
         runs = plural(left, "run")
-        print(f"\n{runs} of the tuning not completed; the same command goes on with them")
+        say(f"\n{runs} of the tuning not completed; the same command goes on with them")
         return 1
 
-    print("\ncomparing")
+    say("\ncomparing")
     compared = []
     for study in studies:
         tuned = study.tune()
@@ -137,12 +138,12 @@ def _reproduce(
     if dry_run:
         return 0
 
-    print()
+    say()
     for study in studies:
         _say(study.conclude())
-    print(f"isoexp report {studies[0].folder} makes a page of it")
+    say(f"isoexp report {studies[0].folder} makes a page of it")
     if left:
-        print(f"\n{plural(left, 'run')} not completed; the same command goes on with them")
+        say(f"\n{plural(left, 'run')} not completed; the same command goes on with them")
 
     return 1 if left else 0
 
@@ -155,12 +156,12 @@ def _say(decision: "Decision") -> None:
     standing, line = decision.evidence.standing, decision.evidence.line
     kind = "confirmation, " if line and line.kind == "confirmation" else ""
     plan = f" ({kind}{standing})" if kind or standing != "as planned" else ""
-    print(f"{claim.name}: {decision.verdict.verdict}{plan}{smoke}")
-    print(f"  {claim.title} ({claim.section})")
+    say(f"{claim.name}: {decision.verdict.verdict}{plan}{smoke}")
+    say(f"  {claim.title} ({claim.section})")
     for answered in decision.answers:
         comparison = answered.comparison
         role = "" if comparison.role == "decides" else f" [{comparison.role}]"
-        print(f"  {answered.answer.verdict}{role}: {answered.line}")
+        say(f"  {answered.answer.verdict}{role}: {answered.line}")
     for fault in decision.evidence.faults:
-        print(f"  not as planned: {fault}")
-    print()
+        say(f"  not as planned: {fault}")
+    say()

@@ -11,6 +11,7 @@ from typing import Any
 from ..config.overrides import names_probe
 from ..experiment.job import completed
 from ..experiment.run import damages, terminable
+from ..output import say
 from ..store.run import Run
 from ..store.study import Study
 from ..sweep import Backend, Launcher, Plan, Unit, Workers, events, launch, plan, run
@@ -109,7 +110,7 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     if wants_hydra(overrides, folders):
         failures = launch(overrides, folders)
         for failure in failures:
-            print(f"failed: {failure}", file=sys.stderr)
+            say(f"failed: {failure}", sys.stderr)
         return 1 if failures else 0
 
     launcher = chosen_launcher(overrides, folders)
@@ -117,7 +118,7 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     found = plan(own, folders, CLUSTER if launcher else None)
     if not any(job.probes for job in found.jobs) and not any(map(names_probe, own)):
         study = found.jobs[0].settings.study
-        print(f"no probes: name some (probe=[alignment]), or put them later: isoexp probe {study}")
+        say(f"no probes: name some (probe=[alignment]), or put them later: isoexp probe {study}")
     left = carry_out(found, launcher, dry_run)
     if dry_run:
         return 0
@@ -125,7 +126,7 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     conclude(_completed(found))
     if left:
         runs = plural(found.runs, "run")
-        print(f"\n{left} of {runs} not completed; the same command goes on with them")
+        say(f"\n{left} of {runs} not completed; the same command goes on with them")
 
     return 1 if left else 0
 
@@ -163,15 +164,15 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
 
     for found in damages([job for unit in plan.units for job in unit.jobs]):
         damaged = f"damaged: {found.run.folder}: {found.reason}: it is made again"
-        print(damaged, file=sys.stderr, flush=True)
+        say(damaged, sys.stderr)
     before = plan.runs - plan.todo
     jobs, runs = plural(len(plan.jobs), "job"), plural(plan.runs, "run")
-    print(f"{jobs}, {runs}, {before} done before", flush=True)
+    say(f"{jobs}, {runs}, {before} done before")
     if plan.idle:
         texts = ", ".join(dict.fromkeys(plan.idle))
-        print(f"done once, for their models have no part of it: {texts}", flush=True)
+        say(f"done once, for their models have no part of it: {texts}")
     for flaw in plan.flaws:
-        print(f"warning: {flaw}", file=sys.stderr, flush=True)
+        say(f"warning: {flaw}", sys.stderr)
     if not plan.units:
         return
 
@@ -184,7 +185,7 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
         parts.append(f"{len(batches)} × {of} networks as one{compiled}")
     where = f"by {launcher.name}" if launcher else f"by {plural(plan.workers, 'worker')}"
     time_s = f"; training takes {duration(plan.training_s)}" if plan.training_s else ""
-    print(f"to be trained: {', '.join(parts)}, {where}{time_s}", flush=True)
+    say(f"to be trained: {', '.join(parts)}, {where}{time_s}")
 
 
 def _completed(plan: Plan) -> list[Run]:

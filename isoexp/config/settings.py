@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UserError
+from ..names import check_name
 from .fields import checked
 from .groups import GROUPS
 
@@ -109,14 +110,9 @@ class Settings:
 
         if not DEVICE.fullmatch(self.device):
             raise UserError(f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device}")
-        if not re.fullmatch(r"\w[\w.,+-]*(/\w[\w.,+-]*)*", self.name):
-            raise UserError(
-                f"name must be made of letters, digits and _.,+- (and / between), got {self.name!r}"
-            )
-        if len(self.name.encode()) > 100:
-            raise UserError(f"name must have at most 100 characters, got {len(self.name)}")
-        if not self.out:
-            raise UserError("out must be a folder, got nothing")
+        check_name("name", self.name, nested=True)
+        if not self.out or "\0" in self.out:
+            raise UserError(f"out must be a folder, got {self.out or 'nothing'}")
         try:
             out = Path(self.out).expanduser()
         except RuntimeError as error:

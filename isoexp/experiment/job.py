@@ -24,6 +24,7 @@ from ..config.groups import handed
 from ..config.settings import Settings, check_runs, count_seeds
 from ..config.targets import sources
 from ..errors import UserError, blamed
+from ..names import check_name
 from ..store.identity import identities, identity, label, likeness, probe_identity, structure
 from ..store.run import Run, damaged
 from ..store.study import Study, find, held
@@ -372,6 +373,7 @@ def _once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _probe_identity(named: tuple[str, Config]) -> str:
     name, node = named
+    check_name("a probe's name", name)
     if not isinstance(node, Mapping):
         raise UserError(f"probe.{name} must have settings, got {node!r}")
 

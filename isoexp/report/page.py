@@ -16,9 +16,10 @@ from types import MappingProxyType
 from ..claims.chain import CHAIN
 from ..claims.evidence import Evidence, confirmations, damaged_claims, find_evidence
 from ..errors import UserError
+from ..names import slug, unique
 from ..store.files import write_bytes
 from .answers import effects, outcome
-from .cells import code, count, minutes, moment, plural, slug, text, verdict
+from .cells import code, count, minutes, moment, plural, text, verdict
 from .chapter import SMOKE, Chapter, chapter, outcome_of
 from .document import Block, Cell, Column, Document, Figure, Paragraph, Row, Table, blocks, numbers
 from .entries import Entry, by_study, damaged_runs, entries
@@ -87,14 +88,14 @@ def page(roots: Sequence[Path]) -> Page:
         first += [Paragraph(f"{_plans(chapters)} {RULE}"), _verdicts(chapters)]
     first.append(_studies(studies, chapters))
 
-    return Page(Document(title, first, sections), chapters, damaged, _chains(chapters))
+    return Page(Document.of(title, first, sections), chapters, damaged, _chains(chapters))
 
 
 def write(document: Document, folder: Path, chains: Mapping[str, Path] = NONE) -> Path:
     """Writes a report into a folder, the chains of its claims beside it; returns its page."""
 
     for name, path in chains.items():
-        write_bytes(folder / name, path.read_bytes())
+        _put(folder / name, path.read_bytes())
     for block in blocks(document):
         if isinstance(block, Figure):
             _put(folder / "figures" / f"{block.name}.svg", block.svg)
@@ -141,16 +142,9 @@ def _chains(chapters: Sequence[Chapter]) -> dict[str, Path]:
 
 
 def _anchor(parts: Sequence[str], taken: set[str]) -> str:
-    """Makes an anchor that is not taken yet, and takes it."""
+    """Makes an anchor that is not taken yet, with room behind it for the names of its tables."""
 
-    stem = anchor = slug(*parts)
-    n = 1
-    while anchor in taken:
-        n += 1
-        anchor = f"{stem}-{n}"
-    taken.add(anchor)
-
-    return anchor
+    return unique(slug(*parts)[:100], taken)
 
 
 def _plans(chapters: Sequence[Chapter]) -> str:

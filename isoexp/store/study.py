@@ -93,7 +93,8 @@ def find_run(text: str) -> Run:
     if Path(text, "state.json").is_file():
         return Run(Path(text))
 
-    ends = [run for run in runs_below(Path("runs")) if run.folder.name.endswith(Path(text).name)]
+    end = Path(text).name  # of nothing and of . there is none
+    ends = [run for run in runs_below(Path("runs")) if end and run.folder.name.endswith(end)]
     if len(ends) == 1:
         return ends[0]
     if ends:

@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..output import say
+
 PAUSE_S = 600.0
 """The time for which this process sends the server no new run after a failure."""
 
@@ -253,4 +255,4 @@ def _pause() -> None:
 
 
 def _report(message: str) -> None:
-    sys.stderr.write(f"isoexp: W&B: {' '.join(message.split())}\n")
+    say(f"isoexp: W&B: {' '.join(message.split())}", sys.stderr)

@@ -49,6 +49,8 @@ def test_a_small_study_as_a_whole(tmp_path: Path) -> None:
         ("---", r"\---"),
         ("back\\slash", r"back\\slash"),
         ("two\n\n# lines", "two # lines"),
+        ("a {#id onclick=b}", r"a \{#id onclick=b}"),
+        ("a\x1b\u202e", r"a\\x1b\\u202e"),
     ],
 )
 def test_a_text_means_itself(text: str, told: str) -> None:
@@ -58,6 +60,7 @@ def test_a_text_means_itself(text: str, told: str) -> None:
 def test_what_is_typed_stays_code() -> None:
     assert fenced("a=b") == "`a=b`"
     assert fenced("a`b") == "``a`b``"
+    assert fenced("a\x1b") == r"`a\x1b`"
     assert fenced("`a`") == "`` `a` ``"
 
 
