@@ -137,8 +137,9 @@ def drawn(folder: Path) -> list[bytes]:
 
 def test_settings_of_the_users_change_no_figure_and_stay(tmp_path: Path) -> None:
     plain = drawn(tmp_path)
+    own: Any = {key: value for key, value in OWN.items() if key != "axes.prop_cycle"}
     with matplotlib.rc_context():
-        matplotlib.rcParams.update({k: v for k, v in OWN.items() if k != "axes.prop_cycle"})
+        matplotlib.rcParams.update(own)
         before = dict.copy(matplotlib.rcParams)
         assert drawn(tmp_path) == plain
         assert dict.copy(matplotlib.rcParams) == before

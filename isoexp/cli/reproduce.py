@@ -11,7 +11,7 @@ from ..claims import SCALES, Claim
 from ..errors import UserError, did_you_mean
 from ..output import say
 from .options import FLAG, command
-from .table import plural
+from .table import plural, say_unsent
 
 if TYPE_CHECKING:
     from ..claims.decision import Decision
@@ -142,6 +142,7 @@ def _reproduce(
     for study in studies:
         _say(study.conclude())
     say(f"isoexp report {studies[0].folder} makes a page of it")
+    say_unsent(path.parent.parent for path in studies[0].folder.glob("*/wandb/offline-run-*"))
     if left:
         say(f"\n{plural(left, 'run')} not completed; the same command goes on with them")
 

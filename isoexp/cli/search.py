@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import UserError
 from ..output import say
 from .options import FLAG, command
-from .table import number, plural, table
+from .table import number, plural, say_unsent, table
 
 if TYPE_CHECKING:
     from ..search import Search
@@ -127,5 +127,6 @@ def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int
     best = [*options, *search.command(done[0].overrides)]
     say(f"\nbest     isoexp train {shlex.join(best)}")
     say(f"all      isoexp ls {search.folder}")
+    say_unsent(path.parent.parent for path in search.folder.glob("*/wandb/offline-run-*"))
 
     return 0

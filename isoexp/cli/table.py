@@ -8,11 +8,13 @@ __all__ = [
     "number",
     "places",
     "plural",
+    "say_unsent",
     "table",
     "table_of",
 ]
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,21 @@ def conclude(done: Sequence[Run]) -> None:
         elif any(any(folder.glob("probes/*.parquet")) for folder in folders):
             say(f"figures  isoexp figures {place.removesuffix('/*')}")
         say(f"all      isoexp ls {folders[0].parent}")
+    say_unsent(run.folder for run in done)
+
+
+def say_unsent(folders: Iterable[Path]) -> None:
+    """Prints the command that sends W&B the runs of these folders that it only has offline."""
+
+    left = [
+        Run(folder)
+        for folder in dict.fromkeys(folders)
+        if any(not any(own.glob("*.synced")) for own in folder.glob("wandb/offline-run-*"))
+    ]
+    stars = [(place.removesuffix("/*"), "/*" * place.endswith("/*")) for place in places(left)]
+    if stars:
+        paths = (f"{shlex.quote(place)}{star}/wandb/offline-run-*" for place, star in stars)
+        say(f"W&B      wandb sync {' '.join(paths)}")
 
 
 def places(runs: Sequence[Run]) -> dict[str, list[Path]]:
