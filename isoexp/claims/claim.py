@@ -168,6 +168,7 @@ class Claim:
         decisive = {key: value for key, value in self.written.items() if key not in prose}
         for each in (*decisive["metrics"].values(), *decisive["comparisons"]):
             each.pop("words")
+            each.pop("spread", None)
         text = json.dumps(decisive, sort_keys=True)
 
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

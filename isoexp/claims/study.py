@@ -26,7 +26,8 @@ from .asked import check_asked
 from .chain import Line
 from .claim import Claim
 from .decision import Decision, decided
-from .evidence import Evidence, register, registered
+from .evidence import Evidence, find_evidence, register, registered
+from .prospect import check_answerable
 from .tuning import Selection, choose, combinations
 
 ANALYSIS = 2
@@ -113,13 +114,15 @@ class ClaimStudy:
         return replace(study, folder=folder, line=line, plan=plan, shared=labelled(jobs)[0].shared)
 
     def check(self) -> None:
-        """Checks that runs have what the claim asks of them, unless it was decided before.
+        """Checks that runs can answer what the claim asks of them, unless it was decided before.
 
         Raises:
-            UserError: If an arm has no such number, table or column; nothing has been trained then.
+            UserError: If no runs can, or an arm has no such number, table or column; nothing has
+                been trained then.
         """
 
         if not (registered(self.folder, self.line).folder / "verdict.json").exists():
+            check_answerable(self.claim)
             for arm in self.claim.arms:
                 tuned = len(combinations(self.claim.tuning, self._written(arm))) > 1
                 check_asked(self.claim, arm, self._jobs(arm, {}, [0])[0], tuned)
@@ -176,6 +179,14 @@ class ClaimStudy:
         jobs = [job for found in self.tuning_jobs.values() for _, own in found for job in own]
 
         return [job for job in jobs if not all(map(ended, job.identities.values()))]
+
+    @property
+    def earlier(self) -> Evidence | None:
+        """The evidence of the last plan of the claim in this study, if there is any."""
+
+        found = [e for e in find_evidence(self.folder) if e.claim.name == self.claim.name]
+
+        return found[0] if found else None
 
     @property
     def evidence(self) -> Evidence:

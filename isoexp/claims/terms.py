@@ -150,6 +150,8 @@ class Comparison:
         role: decides | control | beside.
         against: The value under the null hypothesis, subtracted from the contrast.
         words: The question, for the reader.
+        spread: The standard deviation of the contrast by seed, of logarithms if it is of a ratio,
+            as far as it is known before: for the power. 0 if it is not.
     """
 
     contrast: str
@@ -159,6 +161,7 @@ class Comparison:
     role: str
     against: float
     words: str
+    spread: float
 
     @property
     def weights(self) -> dict[str, float]:
@@ -182,7 +185,7 @@ class Comparison:
         """Reads a comparison; its arms and its metric must be there."""
 
         where = f"claim {claim}: comparisons"
-        defaults = {"role": "decides", "against": 0.0, "words": ""}
+        defaults = {"role": "decides", "against": 0.0, "words": "", "spread": 0.0}
         found = cls(**checked(cls, node, defaults, where))
         if not found.weights:
             raise wrong(claim, "comparisons.contrast", "like iso_tanh - tanh", found.contrast)
@@ -202,6 +205,8 @@ class Comparison:
             raise wrong(claim, "comparisons.margin", told, found.margin)
         if ratio and found.against < 0:
             raise wrong(claim, "comparisons.against", "positive, being of a ratio", found.against)
+        if not (isfinite(found.spread) and found.spread >= 0):
+            raise wrong(claim, "comparisons.spread", "at least 0", found.spread)
         if found.expects == "equal" and found.margin == least:
             raise UserError(f"{where}: nothing is known to be equal to a margin of {least:g}")
 

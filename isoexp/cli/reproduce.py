@@ -11,10 +11,11 @@ from ..claims import SCALES, Claim
 from ..errors import UserError, did_you_mean
 from ..output import say
 from .options import FLAG, command
-from .table import plural, say_unsent
+from .table import plural, say_unsent, table
 
 if TYPE_CHECKING:
     from ..claims.decision import Decision
+    from ..claims.study import ClaimStudy
 
 HELP = """\
 isoexp reproduce CLAIM … [scale=laptop] [key=value …]        isoexp reproduce all
@@ -26,7 +27,8 @@ is finished is not done again; what was interrupted goes on.
   scale=smoke         does it run? minutes; its verdicts mean nothing. Also --smoke
   scale=laptop        an answer from two cores (the default)
   scale=gpu           larger networks and data
-  --dry-run           prints the plan and trains nothing
+  --plan              prints arms, trials, runs, and how often effects will be found; trains nothing
+  --dry-run           prints what there is to be trained, and trains nothing
   --amend REASON      goes on with a claim that was changed after runs of it, with new seeds
   --confirm           repeats the study as it was planned, with seeds that were never used
   --config-dir DIR    claims and choices of your own: DIR/claim/mine.yaml
@@ -51,6 +53,7 @@ FREE = ("name", "out", "device", "compile", "logger", "sweep", "figures", "force
     HELP,
     {
         "--smoke": FLAG,
+        "--plan": FLAG,
         "--dry-run": FLAG,
         "--confirm": FLAG,
         "--amend": {"metavar": "REASON"},
@@ -98,7 +101,7 @@ def _reproduce(
     from ..sweep import chosen_launcher, of_hydra, planned
     from .sweep import CLUSTER, carry_out
 
-    dry_run = options.dry_run
+    dry_run = options.dry_run or options.plan
     launcher = chosen_launcher(overrides, folders)
     cluster = CLUSTER if launcher else None
     own = [each for each in overrides if not of_hydra(each)]
@@ -110,6 +113,9 @@ def _reproduce(
         study.check()
     told = f"scale {claims[0].scale}, expected to take {minutes:g} min"
     say(f"{plural(len(claims), 'claim')}, {told}")
+    if options.plan:
+        for study in studies:
+            _say_prospects(study)
     if not dry_run:
         studies = [study.registered() for study in studies]
 
@@ -147,6 +153,45 @@ def _reproduce(
         say(f"\n{plural(left, 'run')} not completed; the same command goes on with them")
 
     return 1 if left else 0
+
+
+def _say_prospects(study: "ClaimStudy") -> None:
+    """Prints what a claim trains, and how often its comparisons will be decided."""
+
+    from ..claims.prospect import prospects
+
+    claim = study.claim
+    rows = []
+    for arm in claim.arms:
+        trials = len(study.tuning_jobs.get(arm, ()))
+        tuned = trials * (claim.tuning.seeds if claim.tuning else 0)
+        rows.append([arm, str(trials), str(tuned), str(claim.seeds)])
+    say(f"\n{claim.name}: {claim.title}, about {claim.cost:g} min\n")
+    say(table(["arm", "trials", "runs that tune it", "runs compared"], rows))
+
+    found = prospects(claim, study.earlier)
+    if not found:
+        return
+    rows = []
+    for each in found:
+        known = each.spread is not None
+        rows.append(
+            [
+                each.comparison.contrast,
+                each.comparison.metric,
+                f"{each.comparison.margin:g}",
+                f"{each.spread:.2g} ({each.known})" if known else "not known",
+                *("" if p is None else f"{p:.0%}" for p in (each.at_margin, each.at_twice)),
+                "" if each.seeds is None else str(each.seeds),
+            ]
+        )
+    heads = ["contrast", "of", "margin", "spread", "found at it", "at twice it", "seeds for 90%"]
+    say(f"\n{table(heads, rows)}")
+    if any(each.spread is None for each in found):
+        say(
+            "where a spread is not known a pilot comes first: put `spread:` into the comparison, "
+            "or do the claim; margins of ratios, and spreads, are of logarithms then"
+        )
 
 
 def _say(decision: "Decision") -> None:

@@ -1,4 +1,4 @@
-"""Power: the least number of seeds n with which a test finds an effect as often as asked.
+"""Power: how often n seeds find an effect, and the least n that finds it as often as asked.
 
     difference     P(T > t(½ + level/2)),          T ~ t(n − 1; δ),    δ = √n margin / s
     equivalence    at least 2 P(T > t(level)) − 1, of the same T, if there is no effect
@@ -10,11 +10,11 @@ Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988); Ph
 Two One-Sided Tests Procedure in Bioequivalence (1990).
 """
 
-__all__ = ["seeds_for_difference", "seeds_for_equivalence"]
+__all__ = ["power_of_difference", "seeds_for_difference", "seeds_for_equivalence"]
 
 from bisect import bisect_left
 from collections.abc import Callable
-from math import isfinite, sqrt
+from math import copysign, isfinite, sqrt
 
 from scipy.special import nctdtr, stdtrit
 
@@ -25,6 +25,20 @@ LARGEST_DF = 1e9
 
 LARGEST_SHIFT = 1e4
 """A δ from where on every test passes."""
+
+
+def power_of_difference(n: int, spread: float, shift: float, level: float = 0.95) -> float:
+    """Returns how often the two-sided interval of a mean that is off by a shift lies above.
+
+    With a shift of effect − margin that is how often an effect clears its margin.
+
+    Arguments:
+        n: The number of seeds, 2 or more.
+        spread: The standard deviation of the values.
+        level: The level of the interval.
+    """
+
+    return _passes(n, spread, shift, (1 + level) / 2)
 
 
 def seeds_for_difference(
@@ -77,9 +91,7 @@ def _least(
         raise ValueError(f"the power must be between 0 and 1, got {power:g}")
 
     def found(n: int) -> float:
-        df = min(n - 1, LARGEST_DF)
-        shift = min(sqrt(n) * margin / spread, LARGEST_SHIFT) if spread else LARGEST_SHIFT
-        return power_of(1 - float(nctdtr(df, shift, stdtrit(df, quantile))))
+        return power_of(_passes(n, spread, margin, quantile))
 
     enough = 2  # one value has no power, ever
     while found(enough) < power:
@@ -87,3 +99,13 @@ def _least(
     n = bisect_left(range(enough), power, lo=enough // 2 + 1, key=found)
 
     return SampleSize(n, found(n), method)
+
+
+def _passes(n: int, spread: float, shift: float, quantile: float) -> float:
+    """Returns P(T > t(quantile))."""
+
+    df = min(n - 1, LARGEST_DF)
+    delta = sqrt(n) * shift / spread if spread else copysign(LARGEST_SHIFT, shift) if shift else 0.0
+    delta = max(-LARGEST_SHIFT, min(delta, LARGEST_SHIFT))
+
+    return 1 - float(nctdtr(df, delta, stdtrit(df, quantile)))
