@@ -1,4 +1,4 @@
-"""isoexp audit: the measured symmetry of every functional form."""
+"""isoexp audit: the measured symmetry of every functional form, and what of a model is idle."""
 
 __all__ = ["audit"]
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..experiment.audit import Finding
 
 HELP = """\
-isoexp audit [GROUP …] [group=choice …] [key=value …] [module:object …]
+isoexp audit [GROUP …] [group=choice …] [key=value …] [module:object …] [model=choice …]
 
 Measures which change of basis each functional form commutes with: O(n), signed permutations,
 permutations, positive diagonal matrices. Without arguments, every form of every group.
@@ -37,6 +37,12 @@ permutations, positive diagonal matrices. Without arguments, every form of every
   isoexp audit optimizer norm
   isoexp audit activation=quasi_isotropic activation.alpha=1,10,100
   isoexp audit torch.nn:Softsign mylab:MyActivation
+  isoexp audit model._target_=mylab.Net data=digits
+
+With a model, all settings are those of a training, and its idle parameters are named, a line each:
+the function in training cannot depend on them (a bias before a norm over the batch, the keys' bias
+under softmax). Their gradient is rounding, of which optimizers that normalise (muon, sign_sgd,
+normalized_sgd) make full steps.
 
 A row shows an error for each group, and up to which it is rounding or chance:
 
@@ -64,10 +70,14 @@ def audit(options: Namespace) -> int:
     if options.seed < 0:
         raise UserError(f"--seed must not be negative, got {options.seed}")
 
-    from ..experiment.audit import SCHEMA, forms, measure, rows
+    from ..experiment.audit import SCHEMA, forms, idle_parameters, measure, rows
     from ..store.tables import write_table
 
     chosen = list(forms(options.arguments, options.config_dir, options.kind))
+    for name, idle in idle_parameters(options.arguments, options.config_dir, options.seed):
+        lines = [["" if i else name, each.name, str(each)] for i, each in enumerate(idle)]
+        shown = table(("model", "idle", "what to do"), lines or [[name, "none", ""]])
+        print(f"{shown}\n", flush=True)
 
     findings: list[Finding] = []
     for kind, members in groupby(chosen, key=lambda form: form.kind):
@@ -79,12 +89,12 @@ def audit(options: Namespace) -> int:
             say(f"{table(header, lines)}\n")
 
     failed = [f"{f.form.kind} {f.form.name}: {f.failure}" for f in findings if f.failure]
-    if len(failed) == len(findings):
+    if failed and len(failed) == len(findings):
         raise UserError(f"cannot measure {failed[0]}")
     for line in failed:
         say(f"not measured: {line}", sys.stderr)
 
-    if options.out or not options.arguments:
+    if findings and (options.out or not options.arguments):
         path = Path(options.out or "runs").expanduser() / "audit.parquet"
         versions = {"isoexp_version": __version__, "torch_version": version("torch")}
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from ...models.tiny import MODELS, forms, identity
 
 pytestmark = pytest.mark.usefixtures("float64")
 
-SMALL = Connectivity(draws=1, points=5)
+SMALL = Connectivity(draws=1, points=3)
 
 NONE = ()
 
@@ -274,6 +274,7 @@ def test_a_permuted_twin_of_any_model(name: str, norm: str) -> None:
     check(it, twin_of(it.model, SPACES[name](it.model), permutation), "permutation")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", OTHERS)
 @pytest.mark.parametrize("name", ["cnn", "transformer"])
 def test_a_permuted_twin_with_any_norm(name: str, norm: str) -> None:
@@ -290,7 +291,7 @@ def test_a_twin_with_signs_changed(name: str, norm: str) -> None:
     check(it, twin_of(it.model, SPACES[name](it.model), signed), "signed")
 
 
-@pytest.mark.parametrize("norm", ["none", "zca", "l2"])
+@pytest.mark.parametrize("norm", ["none", pytest.param("zca", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_rotated_twin_of_any_isotropic_model(name: str, norm: str) -> None:
     it = subject(name, IsoTanh, (NORMS | OTHERS)[norm])
