@@ -6,11 +6,11 @@ import sys
 from argparse import Namespace
 from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import UserError
+from ..paths import folder_of
 from .options import command
 from .table import table
 
@@ -68,6 +68,7 @@ def audit(options: Namespace) -> int:
 
     chosen = list(forms(options.arguments, options.config_dir, options.kind))
 
+    folder = folder_of(options.out or "runs", "--out")
     findings: list[Finding] = []
     for kind, members in groupby(chosen, key=lambda form: form.kind):
         found = [measure(form, options.width, options.seed) for form in members]
@@ -84,9 +85,9 @@ def audit(options: Namespace) -> int:
         print(f"not measured: {line}", file=sys.stderr)
 
     if options.out or not options.arguments:
-        path = Path(options.out or "runs").expanduser() / "audit.parquet"
         versions = {"isoexp_version": __version__, "torch_version": version("torch")}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = folder / "audit.parquet"
+        folder.mkdir(parents=True, exist_ok=True)
         write_table(path, rows(findings, options.width, options.seed), SCHEMA, versions, {})
         print(f"results  {path}")
 

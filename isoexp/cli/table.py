@@ -12,6 +12,7 @@ __all__ = [
     "table_of",
 ]
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,8 +100,8 @@ def conclude(done: Sequence[Run]) -> None:
         if any(any(folder.glob("probes/*.png")) for folder in folders):
             print(f"figures  {place}/probes/*.png")
         elif any(any(folder.glob("probes/*.parquet")) for folder in folders):
-            print(f"figures  isoexp figures {place.removesuffix('/*')}")
-        print(f"all      isoexp ls {folders[0].parent}")
+            print(f"figures  isoexp figures {shlex.quote(place.removesuffix('/*'))}")
+        print(f"all      isoexp ls {shlex.quote(str(folders[0].parent))}")
 
 
 def places(runs: Sequence[Run]) -> dict[str, list[Path]]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Unreadable, one_line
+from ..paths import path_of
 from .files import files_below, read_file, write_bytes
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
     import pyarrow.compute as pc
 
     name = "metrics.parquet" if table == "metrics" else f"probes/{table}.parquet"
-    paths = list(files_below(Path(root), name))
+    paths = list(files_below(path_of(root), name))
     if not paths:
         raise FileNotFoundError(f"no {name} below {root}: has a run been completed there?")
 
