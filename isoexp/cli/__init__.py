@@ -2,6 +2,7 @@
 
 __all__ = ["main"]
 
+import errno
 import io
 import os
 import sys
@@ -36,6 +37,12 @@ isoexp: the laboratory bench for isotropic deep learning
 Mistakes end with exit code 2, failed runs with 1. ISOEXP_DEBUG=1 shows tracebacks.
 """
 
+IMPOSSIBLE = (
+    errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT,
+    errno.ENOTDIR, errno.ENOTEMPTY, errno.EPERM, errno.EROFS,
+)  # fmt: skip
+"""What the system says of a path that was a mistake, and not of a full or broken disk."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code. Mistakes of the user end in one line and code 2."""
@@ -52,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known = isinstance(error, UserError | OSError) or out_of_memory(error)
         if os.environ.get("ISOEXP_DEBUG") or not known:
             raise
-        mistaken = isinstance(error, UserError)
+        mistaken = isinstance(error, UserError) or getattr(error, "errno", None) in IMPOSSIBLE
         if not mistaken or processes.local_rank() == 0:  # all processes are told of a mistake
             say(f"isoexp: {one_line(error)}", sys.stderr)
         return 2 if mistaken else 1

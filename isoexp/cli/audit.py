@@ -6,12 +6,12 @@ import sys
 from argparse import Namespace
 from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import UserError
 from ..output import say
+from ..paths import folder_of
 from .options import command
 from .table import table
 
@@ -77,8 +77,9 @@ def audit(options: Namespace) -> int:
     for name, idle in idle_parameters(options.arguments, options.config_dir, options.seed):
         lines = [["" if i else name, each.name, str(each)] for i, each in enumerate(idle)]
         shown = table(("model", "idle", "what to do"), lines or [[name, "none", ""]])
-        print(f"{shown}\n", flush=True)
+        say(f"{shown}\n")
 
+    folder = folder_of(options.out or "runs", "--out")
     findings: list[Finding] = []
     for kind, members in groupby(chosen, key=lambda form: form.kind):
         found = [measure(form, options.width, options.seed) for form in members]
@@ -95,9 +96,9 @@ def audit(options: Namespace) -> int:
         say(f"not measured: {line}", sys.stderr)
 
     if findings and (options.out or not options.arguments):
-        path = Path(options.out or "runs").expanduser() / "audit.parquet"
         versions = {"isoexp_version": __version__, "torch_version": version("torch")}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = folder / "audit.parquet"
+        folder.mkdir(parents=True, exist_ok=True)
         write_table(path, rows(findings, options.width, options.seed), SCHEMA, versions, {})
         say(f"results  {path}")
 

@@ -42,7 +42,17 @@ complete -c isoexp -f -a '(__isoexp)'""",
 }
 
 
-@command("completion", "isoexp completion bash|zsh|fish: a script for your shell to source")
+HELP = """\
+isoexp completion bash|zsh|fish
+
+Prints a script for your shell, which completes commands, groups, choices and
+settings.
+
+  source <(isoexp completion bash)       in ~/.bashrc
+  isoexp completion fish > ~/.config/fish/completions/isoexp.fish"""
+
+
+@command("completion", HELP)
 def completion(options: Namespace) -> int:
     given = " ".join(options.arguments)
     if given not in SCRIPTS:

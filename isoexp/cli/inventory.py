@@ -12,16 +12,44 @@ from typing import Any
 from ..config.groups import choices, describe
 from ..errors import UserError, did_you_mean
 from ..output import say
+from ..paths import path_of
 from ..store.history import starts
 from ..store.run import Run, status
 from ..store.study import find_run, runs_below
 from .options import command
 from .table import aligned, final_numbers, number, table_of
 
+LIST = """\
+isoexp list [GROUP]
 
-@command(
-    "list", "isoexp list [GROUP] [--config-dir DIR]: every choice, with its equation or a line"
-)
+Shows the choices of a group, each with its equation or a line; of all groups
+unless one is named.
+
+  --config-dir DIR    with choices of your own, laid out like conf/
+
+  isoexp list activation
+  isoexp train activation=iso_tanh       how one is chosen"""
+
+LS = """\
+isoexp ls [DIR]
+
+Shows a table of the runs below a folder, runs/ unless one is named: state,
+choices, settings, final numbers, and the reasons of failures.
+
+  isoexp ls runs/first
+  isoexp show first/66da9a41             one of them, as the table names it"""
+
+SHOW = """\
+isoexp show RUN
+
+Shows all of one run: state, command, history, numbers, configuration, files.
+RUN is its folder, STUDY/HASH as isoexp ls prints it, or the 8 characters that
+end its name.
+
+  isoexp show first/66da9a41"""
+
+
+@command("list", LIST)
 def list_choices(options: Namespace) -> int:
     known = choices(options.config_dir)
     if len(options.arguments) > 1:
@@ -39,11 +67,11 @@ def list_choices(options: Namespace) -> int:
     return 0
 
 
-@command("ls", "isoexp ls [DIR]: a table of the runs below a folder, runs/ unless named")
+@command("ls", LS)
 def ls(options: Namespace) -> int:
     if len(options.arguments) > 1:
         raise UserError(f"isoexp ls takes one folder, got {' '.join(options.arguments)}")
-    root = Path(*options.arguments or ["runs"])
+    root = path_of(*options.arguments or ["runs"])
     if root.is_dir():
         rows = [_row(run, root) for run in runs_below(root)]
         say(table_of(rows) if rows else f"no runs below {root}")
@@ -55,9 +83,7 @@ def ls(options: Namespace) -> int:
     return 0
 
 
-@command(
-    "show", "isoexp show RUN: all of one run, its folder or the 8 characters that end its name"
-)
+@command("show", SHOW)
 def show(options: Namespace) -> int:
     if len(options.arguments) != 1:
         raise UserError(

@@ -6,18 +6,18 @@ import argparse
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, did_you_mean
 from ..output import say
+from ..paths import path_of
 from ..store.run import Run
 from ..store.study import find_runs
 
 FLAG = {"action": "store_true"}
 
 COMMON: Mapping[str, Mapping[str, Any]] = {
-    "--config-dir": {"action": "append", "default": [], "type": Path, "metavar": "DIR"},
+    "--config-dir": {"action": "append", "default": [], "type": path_of, "metavar": "DIR"},
     "--allow": {"action": "append", "default": [], "metavar": "PACKAGE"},
     "-h --help": FLAG,
 }

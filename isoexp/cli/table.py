@@ -104,8 +104,8 @@ def conclude(done: Sequence[Run]) -> None:
         if any(any(folder.glob("probes/*.png")) for folder in folders):
             say(f"figures  {place}/probes/*.png")
         elif any(any(folder.glob("probes/*.parquet")) for folder in folders):
-            say(f"figures  isoexp figures {place.removesuffix('/*')}")
-        say(f"all      isoexp ls {folders[0].parent}")
+            say(f"figures  isoexp figures {shlex.quote(place.removesuffix('/*'))}")
+        say(f"all      isoexp ls {shlex.quote(str(folders[0].parent))}")
     say_unsent(run.folder for run in done)
 
 

@@ -15,6 +15,7 @@ __all__ = [
 ]
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -35,11 +36,13 @@ from .settings import check_runs
 TEXTS = ("name", "out", "device", "data.root", "logger.project", "logger.entity")
 """The settings that are texts, whatever they look like."""
 
-PLAIN = re.compile(r"[\w.+/-]+(,[\w.+/-]+)*")
+PLAIN = re.compile(r"[\w.+/~-]+(,[\w.+/~-]+)*")
 """One value, or several, without quotes and brackets."""
 
-NUMBER = re.compile(r"[-+]?(\d|\.\d|(inf|nan|true|false|on|off|yes|no)$)", re.IGNORECASE)
-"""What begins like a number, or is a word that stands for a value; null stays nothing."""
+TYPED = re.compile(
+    r"^[-+]?(\d|\.\d|(inf|nan|true|false|on|off|yes|no)$)|[^\x21-\x7d]", re.IGNORECASE
+)
+"""What Hydra takes for a number or a value, or not at all, as ~ and é; null stays nothing."""
 
 Setting = tuple[tuple[str, ...], Any]
 """The path of a value, and the value."""
@@ -96,7 +99,7 @@ def as_texts(overrides: Iterable[str]) -> list[str]:
     for text in overrides:
         key, equals, value = text.partition("=")
         if equals and key.lstrip("+") in TEXTS and PLAIN.fullmatch(value):
-            parts = (f"'{part}'" if NUMBER.match(part) else part for part in value.split(","))
+            parts = (f"'{each}'" if TYPED.search(each) else each for each in value.split(","))
             text = f"{key}={','.join(parts)}"
         found.append(text)
 
@@ -118,11 +121,13 @@ def _check_place(override: Override, root: str, sweep: bool) -> None:
 
     text, key = override.input_line or "", override.key_or_group
     if not sweep and override.is_sweep_override():
-        raise UserError(f"{text} lists several values: sweep with isoexp train -m {text}")
+        raise UserError(
+            f"{text} lists several values: sweep with isoexp train -m {shlex.quote(text)}"
+        )
     if not sweep and (root == "sweep" or key in ("hydra/launcher", "hydra/sweeper")):
-        raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
+        raise UserError(f"{key} is for sweeps: isoexp train -m {shlex.quote(text)}")
     if not sweep and root == "search":
-        raise UserError(f"{key} is for searches: isoexp search {text}")
+        raise UserError(f"{key} is for searches: isoexp search {shlex.quote(text)}")
     if root == "claim":
         name = text.partition("=")[2]
         raise UserError(f"a claim has runs of its own: isoexp reproduce {name}")
@@ -148,9 +153,29 @@ def parsed(text: str) -> Override:
         (override,) = OverridesParser.create().parse_overrides([text])
     except (HydraException, OmegaConfBaseException) as error:
         first = str(error).splitlines()[0]
-        raise UserError(f"cannot read {text}: {first}; quote special characters") from error
+        first = "" if "Exception" in first or text in first else f" {first};"
+        like = _quoted(text)
+        told = f", for the shell too: {like}" if like else ""
+        raise UserError(f"cannot read {text}:{first} quote special characters{told}") from error
 
     return override
+
+
+def _quoted(text: str) -> str | None:
+    """Returns an override as it is to be typed, if quotes are all that it lacks."""
+
+    key, equals, value = text.partition("=")
+    listed = value.startswith("[") and value.endswith("]")
+    inner = (value[1:-1] if listed else value).replace('"', '\\"')
+    if not equals or not inner or (not listed and any(c in value for c in "[](){}'\"")):
+        return None
+    whole = f'{key}=["{inner}"]' if listed else f'{key}="{inner}"'
+    try:
+        OverridesParser.create().parse_overrides([whole])
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+    return shlex.quote(whole)
 
 
 def options(override: Override, choices: Iterable[str] = ()) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from ..errors import UserError
 from ..names import check_name
+from ..paths import folder_of, path_of
 from .fields import checked
 from .groups import GROUPS
 
@@ -113,13 +114,7 @@ class Settings:
         check_name("name", self.name, nested=True)
         if not self.out or "\0" in self.out:
             raise UserError(f"out must be a folder, got {self.out or 'nothing'}")
-        try:
-            out = Path(self.out).expanduser()
-        except RuntimeError as error:
-            raise UserError(f"out must be a folder, got {self.out}: {error}") from error
-        first = next((p for p in (out, *out.parents) if p.exists()), None)
-        if first is not None and not first.is_dir():
-            raise UserError(f"out must be a folder, got {self.out}: {first} is a file")
+        folder_of(self.study, "out")
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -136,7 +131,7 @@ class Settings:
     def study(self) -> Path:
         """The folder of the study."""
 
-        return Path(self.out).expanduser() / self.name
+        return path_of(self.out) / self.name
 
     def total_steps(self, samples: int) -> int:
         """Returns the number of updates that train on so many samples."""

@@ -279,7 +279,10 @@ def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
 
     compositions = list(compositions)
     runs = sum(count_seeds(composed.config.get("seeds")) for composed in compositions)
-    check_runs(runs, f"seeds= of {len(compositions)} jobs" if len(compositions) > 1 else "seeds=")
+    of = (
+        f"={compositions[0].config['seeds']}" if len(compositions) == 1 else " of all jobs together"
+    )
+    check_runs(runs, f"seeds{of}")
 
     return [one(composed) for composed in compositions]
 

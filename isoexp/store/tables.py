@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Unreadable, one_line
 from ..names import check_name
+from ..paths import path_of
 from .files import files_below, read_file, write_bytes
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
 
     check_name("a table", table)
     name = "metrics.parquet" if table == "metrics" else f"probes/{table}.parquet"
-    paths = list(files_below(Path(root), name))
+    paths = list(files_below(path_of(root), name))
     if not paths:
         raise FileNotFoundError(f"no {name} below {root}: has a run been completed there?")
 

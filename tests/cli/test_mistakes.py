@@ -111,7 +111,7 @@ MISTAKES = {
     "train model=autoencoder model.code=0": "code must be at least 1",
     "train model=linear data=teacher data.values=0": "at least 1",
     "train out=": "got nothing",
-    "train out=~nobodyatall/x": "cannot read out=~nobodyatall/x",
+    "train out=~nobodyatall/x": "must begin with a home folder that there is",
     "train name=.": "name must be made of",
     "train -m seed=range(0,0)": "no jobs",
     "train hydra/launcher=basic": "for sweeps",

@@ -36,9 +36,9 @@ SWEEPS = {
     "seed=0 sweep.union=['seed=range(0,60000)','seed=range(0,60000)']": "asks for 120,000 runs",
     "seed=0 sweep.union=['seed=range(0,1000000)']": "seed=range(0,1000000) asks for 1,000,000 runs",
     "seed=0,1 sweep.exclude=['seed=range(0,1000000)']": "asks for 1,000,000 runs",
-    "seeds=1000000": "seeds= asks for 1,000,000 runs",
+    "seeds=1000000": "seeds=1000000 asks for 1,000,000 runs",
     "seeds=1000000000000": "asks for 1,000,000,000,000 runs",
-    "seeds=50000 epochs=1,2,3": "seeds= of 3 jobs asks for 150,000 runs",
+    "seeds=50000 epochs=1,2,3": "seeds of all jobs together asks for 150,000 runs",
     "snapshots=1000000000": "snapshots must be from 0 to 1000, got 1000000000",
 }  # fmt: skip
 
@@ -61,9 +61,9 @@ def test_a_sweep_too_large_is_counted_and_refused(
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("train seeds=1000000", "seeds= asks for 1,000,000 runs"),
+        ("train seeds=1000000", "seeds=1000000 asks for 1,000,000 runs"),
         ("train seeds=1000000000000", "asks for 1,000,000,000,000 runs"),
-        ("search optimizer.lr=1e-3,1e-2 search.trials=1000000", "search.trials=1000000 asks for"),
+        ("search optimizer.lr=1,2 search.trials=1000000", "search.trials=1000000 asks for 1,"),
         ("search optimizer.lr=1e-3,1e-2 search.trials=500 seeds=1000", "asks for 500,000 runs"),
         ("search batch_size=range(1,1000000000)", "asks for 999,999,999 runs"),
         (

@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar
 
 from ... import processes
 from ...errors import UserError
+from ...paths import path_of
 from ..unit import Outcome, Unit
 from .cluster import Cluster, attempted_elsewhere, environment
 
@@ -80,7 +80,7 @@ class Submitit(Cluster):
 
         super().__post_init__()
         start = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}"
-        self._folder = Path(self.submitit_folder or self.out / ".submitit").resolve() / start
+        self._folder = path_of(self.submitit_folder or self.out / ".submitit").resolve() / start
         self._executor = submitit.AutoExecutor(self._folder, self.cluster, **self._limits())
         self._executor.update_parameters(**self._parameters())
         self._errands: list[Unit] = []
