@@ -194,6 +194,7 @@ def test_a_figure_is_drawn_again_without_torch() -> None:
 
 def test_a_table_without_rows_lacks_no_figure(tmp_path: Path) -> None:
     probes = tmp_path / "probes"
+    probes.mkdir()
     for name, rows in {"refraction": 2, "spectrum": 0, "mine": 2}.items():
         path = probes / f"{name}.parquet"
         write_table(path, {"n": [1] * rows}, {"n": int}, {}, {})

@@ -112,6 +112,7 @@ def test_tables_are_read_by_name(table: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../outside.parquet", "/etc/passwd.json", "probes/../../x.json"])
 def test_a_run_tells_of_no_file_of_others(name: str, tmp_path: Path) -> None:
     run = Run(tmp_path / "run")
+    run.folder.mkdir()
     write_json(run.folder / "state.json", {"state": "completed", "files": {name: [1, 2]}})
 
     assert run.damage == f"state.json tells of {name}, which is no file of the run"

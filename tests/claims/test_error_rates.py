@@ -14,7 +14,7 @@ import pytest
 from isoexp.claims.verdict import NULL, Question, decide
 from isoexp.statistics import mean
 
-STUDIES, ARMS, SEEDS, TUNING = 2_000, 4, 10, 3
+STUDIES, ARMS, SEEDS, TUNING = 800, 4, 10, 3
 
 RATES = np.linspace(-1, 1, 5)
 
@@ -109,7 +109,7 @@ def test_an_effect_of_three_margins_is_found() -> None:
 # --- effects in margins ---------------------------------------------------------------------
 
 
-def studies(effects: Sequence[float], count: int = 600, spread: float = 0.8) -> np.ndarray:
+def studies(effects: Sequence[float], count: int = 300, spread: float = 0.8) -> np.ndarray:
     """Draws contrasts with these true effects, the margin being 1: studies × comparisons × 10."""
 
     generator = np.random.default_rng(0)
@@ -161,7 +161,7 @@ def test_claims_of_several_effects(effects: Sequence[float], all_: str, any_: st
     """They are decided so in four of five studies, and otherwise in at most 5 % (6.5 % seen)."""
 
     for decides, verdict in (("all", all_), ("any", any_)):
-        wholes = [whole for whole, *_ in verdicts(studies(effects, 400, 0.6), 1, decides)]
+        wholes = [whole for whole, *_ in verdicts(studies(effects, 200, 0.6), 1, decides)]
         assert np.mean([each == verdict for each in wholes]) > 0.8, decides
         assert np.mean([each not in (verdict, "inconclusive") for each in wholes]) < 0.065, decides
 
