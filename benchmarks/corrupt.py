@@ -42,7 +42,9 @@ common: data=spheres data.train=64 data.valid=16 data.test=16 batch_size=24 step
 arms: {a: activation=tanh, b: activation=relu}
 seeds: 2
 metrics: {loss: test/loss}
-comparisons: [{contrast: a - b, metric: loss, expects: less, margin: 0.1}]
+comparisons:
+  - {contrast: a - b, metric: loss, expects: less, margin: 0.1}
+  - {contrast: a, metric: loss, expects: greater, margin: 0.1, role: control}
 scales: {smoke: {}}
 """
 """A claim that takes moments."""
