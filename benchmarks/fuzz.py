@@ -63,7 +63,7 @@ ELSEWHERE = {
     "probe": ("runs", "probe=none", "probe=[spectrum]", "nowhere"),
     "report": ("runs", "nowhere"),
     "audit": ("activation=tanh", "nowhere", "math:sqrt", "activation=iso_tanh"),
-    "reproduce": ("accuracy", "nowhere", "--dry-run", "--smoke --dry-run"),
+    "reproduce": ("accuracy", "nowhere", "--plan", "--smoke", "--confirm", "--amend why"),
     "search": ("optimizer.lr=interval(1e-3,1e-1)", "search.trials=1", "seed=0"),
     "completion": ("bash", "zsh", "fish", "cmd"),
 }
@@ -101,7 +101,8 @@ def drawn(seed: str, defaults: Mapping[str, object]) -> list[str]:
         words = [command, *" ".join(given).split(" ")] if given else [command]
         if command == "search":
             words += [f"{k}={v}" for k, v in SMALL.items()] + ["search.trials=1"]
-        return _slip(draw, words) if draw.random() < 0.2 else words
+        words = _slip(draw, words) if draw.random() < 0.2 else words
+        return [*words, "--dry-run"] if command == "reproduce" else words  # a claim is no update
 
     said = [_assignment(draw, defaults) for _ in range(draw.randrange(1, 5))]
     own = {word.partition("=")[0].lstrip("+~") for word in said}

@@ -131,7 +131,7 @@ class Claim:
         found |= {
             "common": overrides(found["common"], name),
             "arms": arms,
-            "tuning": tuning and Tuning.read(tuning, name),
+            "tuning": tuning and Tuning.read(tuning, name, arms),
             "metrics": metrics,
             "comparisons": comparisons,
             "curve": None if curve is None else Plot.read(curve, name, list(arms)),
@@ -147,9 +147,12 @@ class Claim:
         """The number of runs of all arms, those that tune them included."""
 
         count = len(self.arms) * self.seeds
-        for arm in self.arms.values() if self.tuning else ():
+        for arm, own in self.arms.items() if self.tuning else ():
             assert self.tuning is not None
-            tried = prod(map(len, self.tuning.left_to([*self.common, *arm]).values()))
+            left = self.tuning.left_to([*self.common, *own], arm)
+            tried = (
+                self.tuning.trials if left and self.tuning.space else prod(map(len, left.values()))
+            )
             count += self.tuning.seeds * tried * (tried > 1)
 
         return count

@@ -27,6 +27,7 @@ class Answered:
     values: np.ndarray
     metric: Metric
     missing: Sequence[Missing]
+    unsettled: str = ""
 
     @property
     def interval(self) -> tuple[float, float, float]:
@@ -70,8 +71,9 @@ class Answered:
 
         estimate, low, high = (f"{each:.4g}" for each in self.interval)
         told = f"{self.question}: {estimate} [{low}, {high}], n = {self.answer.n}"
+        unsettled = f"; {self.unsettled}" if self.unsettled else ""
 
-        return f"{told}; asked was {self.expected}"
+        return f"{told}; asked was {self.expected}{unsettled}"
 
     @property
     def written(self) -> dict[str, Any]:
@@ -141,6 +143,7 @@ def decided(evidence: Evidence) -> Decision:
             comparison.role,
             scale,
             missing=f"{told}: {missing[0].reason}" if missing else "",
+            unsettled=_at_an_end(evidence, comparison),
         )
         asked.append(each)
         gaps.append(missing)
@@ -148,8 +151,26 @@ def decided(evidence: Evidence) -> Decision:
 
     parts = zip(claim.comparisons, answers, asked, gaps, strict=True)
     answered = [
-        Answered(comparison, answer, each.values, claim.metrics[comparison.metric], missing)
+        Answered(
+            comparison,
+            answer,
+            each.values,
+            claim.metrics[comparison.metric],
+            missing,
+            each.unsettled,
+        )
         for comparison, answer, each, missing in parts
     ]
 
     return Decision(evidence, answered, verdict)
+
+
+def _at_an_end(evidence: Evidence, comparison: Comparison) -> str:
+    """Says which arms of a comparison are best at an end of what was tried, if any is."""
+
+    ends = {arm: (evidence.tuned.get(arm) or {}).get("edges") for arm in comparison.weights}
+    found = [f"{' and '.join(keys)} of {arm}" for arm, keys in ends.items() if keys]
+    if not found:
+        return ""
+
+    return f"the best {', '.join(found)} is at the end of what was tried: it may be better beyond"

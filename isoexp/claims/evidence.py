@@ -57,6 +57,7 @@ REGISTRATION: Shape = {
 
 RUNS: Shape = {
     "tuned": {str: {"chosen": {str: Any}, "edges": [str], "tried": [_is_candidate]}},
+    "longer": [[str]],
     "trials": {str: [str]},
     "arms": {str: {"words": [str], "runs": {str: str}}},
 }

@@ -28,7 +28,7 @@ from .claim import Claim
 from .decision import Decision, decided
 from .evidence import Evidence, find_evidence, register, registered
 from .prospect import check_answerable
-from .tuning import Selection, choose, combinations
+from .tuning import LONGER, End, Selection, Space, choose
 
 ANALYSIS = 2
 """Raised when the same values are decided otherwise: a plan is of the analysis, too.
@@ -72,6 +72,8 @@ class ClaimStudy:
         line: Its line in the chain of the study, or the one that it will have.
         plan: The hashes of what the plan is of.
         shared: Parts of folders' names that its runs have in common.
+        longer: The ends at which grids and spaces have been made longer.
+        rounds: How often.
     """
 
     claim: Claim
@@ -81,6 +83,8 @@ class ClaimStudy:
     line: Line
     plan: Mapping[str, str]
     shared: frozenset[str] = frozenset()
+    longer: tuple[End, ...] = ()
+    rounds: int = 0
 
     @classmethod
     def of(
@@ -124,8 +128,7 @@ class ClaimStudy:
         if not (registered(self.folder, self.line).folder / "verdict.json").exists():
             check_answerable(self.claim)
             for arm in self.claim.arms:
-                tuned = len(combinations(self.claim.tuning, self._written(arm))) > 1
-                check_asked(self.claim, arm, self._jobs(arm, {}, [0])[0], tuned)
+                check_asked(self.claim, arm, self._jobs(arm, {}, [0])[0], self._is_tuned(arm))
 
     def registered(self) -> Self:
         """Writes the plan down, unless it was before.
@@ -151,7 +154,7 @@ class ClaimStudy:
 
     @cached_property
     def tuning_jobs(self) -> dict[str, list[tuple[dict[str, Any], list[Job]]]]:
-        """The combinations that are trained to tune each arm, with their jobs."""
+        """The trials that tune each arm, with their jobs."""
 
         tuning = self.claim.tuning
         if tuning is None:
@@ -159,9 +162,12 @@ class ClaimStudy:
         seeds = range(self.line.tuning_seed, self.line.tuning_seed + tuning.seeds)
 
         return {
-            arm: [(values, self._jobs(arm, values, seeds, probed=False)) for values in found]
+            arm: [
+                (values, self._jobs(arm, values, seeds, probed=False))
+                for values in self._space(arm).candidates
+            ]
             for arm in self.claim.arms
-            if len(found := combinations(tuning, self._written(arm))) > 1
+            if self._is_tuned(arm)
         }
 
     @property
@@ -212,16 +218,28 @@ class ClaimStudy:
                 ended.append(
                     (values, [run.summary if run and completed(run) else None for run in runs])
                 )
-            selection = choose(tuning, ended)
+            selection = choose(tuning, self._space(arm), ended)
             if selection is None:
                 raise UserError(
                     f"claim {self.claim.name}: networks of the arm {arm} must train with some "
-                    f"values of {', '.join(tuning.grid)}, got failures with all of them: "
+                    f"values of {', '.join(tried[0][0])}, got failures with all of them: "
                     "isoexp ls shows why"
                 )
             found[arm] = selection
 
         return found
+
+    def extended(self, tuned: Mapping[str, Selection]) -> Self:
+        """Returns the study with longer grids and spaces where the best of an arm is at an end.
+
+        It is the same if none is, or if they have been made longer as often as may be.
+        """
+
+        ends = [end for arm, each in tuned.items() for end in self._space(arm).ends(each.chosen)]
+        if not ends or self.rounds == LONGER:
+            return self
+
+        return replace(self, longer=(*self.longer, *dict.fromkeys(ends)), rounds=self.rounds + 1)
 
     def jobs(self, tuned: Mapping[str, Selection]) -> dict[str, list[Job]]:
         """Returns the jobs that are compared, by arm."""
@@ -235,6 +253,7 @@ class ClaimStudy:
 
         content = {
             "tuned": {arm: asdict(each) for arm, each in tuned.items()},
+            "longer": [list(end) for end in self.longer],
             "trials": {
                 arm: [each for _, own in found for job in own for each in job.identities.values()]
                 for arm, found in self.tuning_jobs.items()
@@ -269,9 +288,13 @@ class ClaimStudy:
     def _chosen(self, arm: str, tuned: Mapping[str, Selection]) -> Mapping[str, Any]:
         """Returns the settings of an arm beside its overrides: the tuned, or the only ones."""
 
-        only = combinations(self.claim.tuning, self._written(arm))[0]
+        return tuned[arm].chosen if arm in tuned else self._space(arm).candidates[0]
 
-        return tuned[arm].chosen if arm in tuned else only
+    def _space(self, arm: str) -> Space:
+        return Space.of(self.claim.tuning, arm, self._written(arm), self.longer)
+
+    def _is_tuned(self, arm: str) -> bool:
+        return len(self._space(arm).candidates) > 1
 
     def _jobs(
         self, arm: str, values: Mapping[str, Any], seeds: Sequence[int], probed: bool = True

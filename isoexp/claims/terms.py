@@ -218,38 +218,67 @@ class Tuning:
     """The search for settings of each arm, by seeds that are not looked at again.
 
     Arguments:
-        grid: The values of each setting; all combinations are trained. An arm that sets one of
-            them itself keeps it.
+        grid: The values of each setting; all combinations are tried. An arm that sets one of them
+            itself keeps it.
+        space: Instead, the range of each setting, (low, high), even in its logarithm if above 0.
+        arms: Settings that only some arms have, beside those of all, by arm.
+        trials: The number of points of a space that each arm tries.
         metric: The key of the summary that is best on the validation split.
-        seeds: The number of networks for each combination.
+        seeds: The number of networks for each trial.
     """
 
     grid: Mapping[str, Sequence[Any]]
+    space: Mapping[str, Sequence[Any]]
+    arms: Mapping[str, Mapping[str, Sequence[Any]]]
+    trials: int
     metric: str
     seeds: int
 
     @classmethod
-    def read(cls, node: Any, claim: str) -> Self:
-        """Reads the tuning of a claim."""
+    def read(cls, node: Any, claim: str, arms: Collection[str] = ()) -> Self:
+        """Reads the tuning of a claim that has some arms."""
 
-        tuning = cls(**checked(cls, node, {}, f"claim {claim}: tuning"))
+        defaults = {"grid": {}, "space": {}, "arms": {}, "trials": 0}
+        tuning = cls(**checked(cls, node, defaults, f"claim {claim}: tuning"))
         if not tuning.metric.startswith("valid/"):
             told = "on the validation split, like valid/accuracy"
             raise wrong(claim, "tuning.metric", told, tuning.metric)
         if tuning.seeds < 1:
             raise wrong(claim, "tuning.seeds", "at least 1", tuning.seeds)
-        for key, values in tuning.grid.items():
-            if not isinstance(values, Sequence) or isinstance(values, str) or not values:
-                raise wrong(claim, f"tuning.grid.{key}", "a list of values", values)
+        if tuning.grid and tuning.space:
+            raise wrong(claim, "tuning", "a grid or a space", "both")
+        if tuning.space and tuning.trials < 2:
+            raise wrong(claim, "tuning.trials", "at least 2, of a space", tuning.trials)
+        if tuning.trials and not tuning.space:
+            raise wrong(claim, "tuning.trials", "left out without a space", tuning.trials)
+        for arm, own in tuning.arms.items():
+            if arms and arm not in arms:
+                near = did_you_mean(arm, arms)
+                raise UserError(f"claim {claim}: tuning.arms: there is no arm {arm}{near}")
+            if not isinstance(own, Mapping):
+                raise wrong(claim, f"tuning.arms.{arm}", "settings of its own", own)
+        for settings in (tuning.grid, tuning.space, *tuning.arms.values()):
+            for key, values in settings.items():
+                if not isinstance(values, Sequence) or isinstance(values, str) or not values:
+                    raise wrong(claim, f"tuning: {key}", "a list of values", values)
+                if tuning.space and not _is_range(values):
+                    raise wrong(claim, f"tuning: {key}", "a range, [low, high]", values)
 
         return tuning
 
-    def left_to(self, overrides: Sequence[str]) -> dict[str, Sequence[Any]]:
-        """Returns the values of the settings that an arm's overrides leave open."""
+    def left_to(self, overrides: Sequence[str], arm: str = "") -> dict[str, Sequence[Any]]:
+        """Returns the values, or the ranges, of the settings that an arm's overrides leave open."""
 
         set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
+        offered = {**(self.grid or self.space), **self.arms.get(arm, {})}
 
-        return {key: values for key, values in self.grid.items() if key not in set_by_arm}
+        return {key: values for key, values in offered.items() if key not in set_by_arm}
+
+
+def _is_range(values: Sequence[Any]) -> bool:
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+
+    return len(values) == len(numbers) == 2 and isfinite(sum(numbers)) and numbers[0] < numbers[1]
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class Question:
         scale: The size of the numbers that values are differences of, if they are.
         student: Their mean, if its error is more than that of values which have only seeds.
         missing: The reason why values are missing, which leaves it inconclusive.
+        unsettled: The reason why it is inconclusive whatever its values are.
     """
 
     values: Float[np.ndarray, " n"]
@@ -78,6 +79,7 @@ class Question:
     scale: float = 0.0
     student: Student | None = None
     missing: str = ""
+    unsettled: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,13 +189,18 @@ def _answer(asked: Question, level: float) -> Answer:
         value, end = (float(values[0]), inf) if n else (nan, nan)
         return Answer(asked.margin, n, "inconclusive", words, value, -end, end, -end, end)
     if asked.expects in EVERY:
-        return _of_every(values, asked.expects, asked.margin)
+        found = _of_every(values, asked.expects, asked.margin)
+        told = f"{asked.unsettled}; {found.words}"
+        return replace(found, verdict="inconclusive", words=told) if asked.unsettled else found
 
     student = asked.student or mean(values, asked.scale)
     own, all_ = student.interval(LEVEL), student.interval(level)
     outcome, told = _read(all_.low, all_.high, asked.expects, asked.margin)
+    if asked.unsettled:
+        outcome, told = "inconclusive", asked.unsettled
     flips, p = sign_flips(values), student.test().p
-    seeds = _needed(student, asked.margin, level) if outcome == "inconclusive" else None
+    open_ = outcome == "inconclusive" and not asked.unsettled
+    seeds = _needed(student, asked.margin, level) if open_ else None
     together = "" if level == LEVEL else f" ({all_.low:.3g} to {all_.high:.3g} with all)"
     words = (
         f"mean {student.estimate:.3g}, {100 * LEVEL:g} % interval {own.low:.3g} to {own.high:.3g}"
@@ -218,7 +225,7 @@ def _answer(asked: Question, level: float) -> Answer:
 def _alone(asked: Question, answer: Answer) -> Answer:
     """Answers by the interval of a comparison by itself, where there is one."""
 
-    if asked.missing or asked.expects in EVERY or answer.n < 2:
+    if asked.missing or asked.unsettled or asked.expects in EVERY or answer.n < 2:
         return answer
     outcome, _ = _read(answer.low, answer.high, asked.expects, asked.margin)
 

@@ -119,18 +119,24 @@ def _reproduce(
     if not dry_run:
         studies = [study.registered() for study in studies]
 
-    tuning = [job for study in studies for job in study.untuned]
-    if tuning:
-        say("\ntuning, on seeds of its own")
-        carry_out(planned(tuning, cluster), launcher, dry_run, each=False)
-    if dry_run and tuning:
-        say("\nthe comparisons follow, once it is known at which rates")
-        return 0
-    left = sum(len(study.untuned) for study in studies)
-    if left:
-        runs = plural(left, "run")
-        say(f"\n{runs} of the tuning not completed; the same command goes on with them")
-        return 1
+    while True:
+        tuning = [job for study in studies for job in study.untuned]
+        if tuning:
+            longer = " longer" if any(study.longer for study in studies) else ""
+            say(f"\ntuning{longer}, on seeds of its own")
+            carry_out(planned(tuning, cluster), launcher, dry_run, each=False)
+        if dry_run and tuning:
+            say("\nthe comparisons follow, once it is known at which rates")
+            return 0
+        left = sum(len(study.untuned) for study in studies)
+        if left:
+            runs = plural(left, "run")
+            say(f"\n{runs} of the tuning not completed; the same command goes on with them")
+            return 1
+        extended = [study.extended(study.tune()) for study in studies]
+        if extended == studies:
+            break
+        studies = extended
 
     say("\ncomparing")
     compared = []

@@ -20,7 +20,9 @@ from typing import Any
 
 from ..errors import Unreadable
 from ..names import is_name
-from .files import Shape, fault, fits, is_time, load_json, read_json, read_lines, stamp, write_json
+from .files import (
+    Shape, fault, fits, is_time, load_json, read_json, read_lines, remove, stamp, write_json,
+)  # fmt: skip
 
 HEARTBEAT_DEAD_S = 60.0
 """A run on another host that has not written its state for so long is taken for dead."""
@@ -193,10 +195,10 @@ class Run:
     def write_state(self, status: str, **facts: Any) -> None:
         """Writes state.json, keeping what it said of other things."""
 
-        write_json(
-            self.folder / "state.json",
-            {**self.state, "state": status, "heartbeat": time.time(), **facts},
-        )
+        path, known = self.folder / "state.json", self.state
+        if path.is_dir():  # damaged, and made again as any other file of the run
+            remove(path)
+        write_json(path, {**known, "state": status, "heartbeat": time.time(), **facts})
 
     def stamps(self, *names: str) -> dict[str, Any]:
         """Returns the stamps of files that state.json is to tell of, as far as they are there."""

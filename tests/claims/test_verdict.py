@@ -282,6 +282,20 @@ def test_what_is_missing_leaves_it_open() -> None:
     assert "4 numbers are missing" in decide([lost])[1].words
 
 
+def test_what_is_at_an_end_decides_nothing() -> None:
+    """Whatever its values are; its interval is told all the same."""
+
+    at_end = replace(YES, unsettled="the best optimizer.lr of a is at the end")
+    (found,), verdict = decide([at_end])
+    every = decide([replace(asked([1e-7], "within", 1e-6), unsettled="at the end")])[0][0]
+
+    assert (found.verdict, verdict.verdict, every.verdict) == ("inconclusive",) * 3
+    assert found.low == decide([YES])[0][0].low
+    assert "at the end" in found.words
+    assert found.seeds_needed is None
+    assert decide([at_end, NO])[1].verdict == "contradicted"
+
+
 def test_conclusion_says_why() -> None:
     _, failed = decide([YES, replace(NO, role="control")])
     _, null = decide([YES, NONE])

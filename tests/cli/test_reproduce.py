@@ -29,7 +29,7 @@ arms:
   trained: steps=60 epochs=null
   longer: steps=61 epochs=null
   untrained: [steps=1, epochs=null]
-tuning: {grid: {optimizer.lr: [1e-5, 1e-2, 3e-2]}, metric: valid/accuracy, seeds: 2}
+tuning: {grid: {optimizer.lr: [1e-5, 3e-2, 3.0]}, metric: valid/accuracy, seeds: 2}
 seeds: 7
 metrics:
   accuracy: test/accuracy
@@ -107,7 +107,7 @@ def test_arms_are_tuned_on_seeds_that_are_not_compared(study: Path) -> None:
     assert len(compared) == 21
     assert len(others) == 3 * 3 * 2
     assert {r.state["columns"]["seed"] for r in others} == {1_000_000, 1_000_001}
-    assert found["tuned"]["trained"]["chosen"]["optimizer.lr"] in (0.01, 0.03)
+    assert found["tuned"]["trained"]["chosen"]["optimizer.lr"] == 0.03
     assert any(w.startswith("optimizer.lr=") for w in found["arms"]["trained"]["words"])
     assert len(found["tuned"]["trained"]["tried"]) == 3
 
@@ -158,6 +158,28 @@ def test_a_tuning_run_that_diverged_is_not_done_again_and_one_that_is_gone_is(
     assert {name for name in after if after[name] != before.get(name)} == {gone.folder.name}
     tried = read_json(registered(copy) / "runs.json")["tuned"]["trained"]["tried"]
     assert [each["failed"] for each in tried] == [1, 0, 0]
+
+
+@pytest.mark.slow
+def test_a_grid_grows_where_the_best_is_at_its_end(tmp_path: Path, isoexp: Command) -> None:
+    """At first all rates are far too low: three times a higher one is tried, and it is too low."""
+
+    (tmp_path / "mine" / "claim").mkdir(parents=True)
+    path = tmp_path / "mine" / "claim" / "training.yaml"
+    path.write_text(CLAIM.replace("[1e-5, 3e-2, 3.0]", "[1e-4, 2e-4, 4e-4]"))
+
+    done = isoexp(*command(tmp_path))
+
+    assert done.code == 0, done.err
+    assert done.out.count("tuning longer") == 3
+    found = read_json(registered(tmp_path) / "runs.json")
+    rates = [e["values"]["optimizer.lr"] for e in found["tuned"]["trained"]["tried"]]
+    assert rates[-1] == 3.2e-3
+    assert len({len(each["tried"]) for each in found["tuned"].values()}) == 1, "as many for all"
+    decision = decided(Evidence(registered(tmp_path)))
+    assert decision.verdict.verdict == "inconclusive"
+    assert "is at the end of what was tried" in done.out
+    assert isoexp(*command(tmp_path)).out.count("tuning") == 0, "nothing is done again"
 
 
 def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: Path) -> None:
