@@ -333,10 +333,10 @@ class Record:
     def _evaluate(self, network: nn.Module) -> dict[str, float]:
         """Returns loss and score on the splits that the network was not trained on."""
 
-        found = {}
+        found, lab = {}, self.lab.at(self.seed)
         for split in ("valid", "test"):
-            objective = self.lab.objective(split)
-            losses, scores = evaluate(Ensemble([network]), *self.lab.splits[split], objective)
+            objective = lab.objective(split)
+            losses, scores = evaluate(Ensemble([network]), *lab.splits[split], objective)
             found |= {f"{split}/loss": losses.item(), f"{split}/{objective.score}": scores.item()}
 
         return found
