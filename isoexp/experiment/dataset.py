@@ -51,7 +51,7 @@ class Dataset:
     shape: Shapes
     factors: Mapping[str, Factor] = field(default_factory=dict)
     units: tuple[float, ...] = ()
-    items: Int[np.ndarray, " test"] | None = None
+    items: Int[np.ndarray, " test"] = field(default_factory=lambda: np.arange(0))
     anew: "Callable[[int], Dataset] | None" = None
 
     def at(self, seed: int) -> "Dataset":

@@ -192,9 +192,27 @@ class Job:
         return {seed: each for seed, each in self.identities.items() if not self.done(found(each))}
 
     def done(self, run: Run | None) -> bool:
-        """Whether a run is completed, and all probes have been put to it."""
+        """Whether a run is completed, and all that is asked of it has been measured."""
 
-        return run is not None and completed(run) and not self.missing(run)
+        if run is None or not completed(run):
+            return False
+
+        return not self.missing(run) and not self.lacks_items(run)
+
+    @property
+    def items(self) -> bool:
+        """Whether the outcome of each test sample is kept."""
+
+        own = own_settings(self.config, "data")
+
+        return own["split"] == "seed" if own["items"] is None else own["items"]
+
+    def lacks_items(self, run: Run) -> bool:
+        """Whether the outcomes of its test samples are asked for, and are not there."""
+
+        name = "items.parquet"
+
+        return self.items and (not (run.folder / name).exists() or bool(run.fault(name.__eq__)))
 
     def missing(self, run: Run) -> list[str]:
         """Returns the probes that have not been put to a run with these settings."""

@@ -2,13 +2,13 @@
 
     <out>/<study>/<label>-<hash8>/
         config.yaml  provenance.json  state.json  summary.json
-        metrics.parquet  probes/*.parquet  probes/*.png  checkpoint.pt  wandb/
+        metrics.parquet  items.parquet  probes/*.parquet  probes/*.png  checkpoint.pt  wandb/
 
 A run is pending, running, completed, failed or interrupted. One process at a time works on it: it
 holds a lock that the kernel frees when the process is killed.
 """
 
-__all__ = ["END", "HEARTBEAT_DEAD_S", "MADE", "PROVENANCE", "Run", "damaged", "status"]
+__all__ = ["END", "HEARTBEAT_DEAD_S", "MADE", "MORE", "PROVENANCE", "Run", "damaged", "status"]
 
 import os
 import socket
@@ -60,7 +60,9 @@ PROVENANCE: Shape = {
 """What provenance.json may say, of what is read back."""
 
 MADE = ("config.yaml", "provenance.json", "summary.json", "metrics.parquet", "checkpoint.pt")
-"""The files of every completed run; it may have snapshots.pt and tables of probes, too."""
+"""The files of every completed run; it may have some of MORE and tables of probes, too."""
+
+MORE = ("snapshots.pt", "items.parquet")
 
 
 def status(state: Mapping[str, Any]) -> str:
@@ -204,7 +206,9 @@ class Run:
 def damaged(run: Run | None) -> str | None:
     """Says why a run that says it is completed must be trained again; None if it need not be."""
 
-    return None if run is None else run.fault(lambda name: not name.startswith("probes/"))
+    again = ("probes/", "items.")  # which its weights suffice for
+
+    return None if run is None else run.fault(lambda name: not name.startswith(again))
 
 
 def _alive(state: Mapping[str, Any]) -> bool:

@@ -2,8 +2,9 @@
 
 import gc
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,7 @@ def sources(monkeypatch: pytest.MonkeyPatch, folder: Path, undrawn: None) -> Non
     monkeypatch.setenv("ISOEXP_ALLOW", "sources")
 
 
-def lab(*words: str) -> Lab:
+def lab(*words: str) -> Any:
     return prepare(compose((*SHORT, *words))).lab()
 
 
@@ -93,15 +94,16 @@ def test_members_hold_places_in_one_pool() -> None:
     """No copy of it is made for a seed, nor for them all; and the class counts are kept."""
 
     training = Training([lab(*OWN)] * 3, [0, 1, 5])
-    x, y = training.data("train")
-    pools = {own.splits[name][0].pool.data_ptr() for own in training.labs for name in own.splits}
+    x, y = cast("tuple[Subset, Subset]", training.data("train"))
+    labs: Any = training.labs
+    pools = {own.splits[name][0].pool.data_ptr() for own in labs for name in own.splits}
 
     assert isinstance(x, Subset)
     assert pools == {x.pool.data_ptr()}
     assert x.pool.shape == (240, 4)
     assert x.rows.shape == (3, 120)
     assert y.taken(y.rows).eq(0).sum(dim=1).tolist() == [40, 40, 40]
-    for own in training.labs:
+    for own in labs:
         parts = [own.splits[name][0].rows.flatten() for name in ("train", "valid", "test")]
         assert torch.cat(parts).sort().values.tolist() == list(range(240))
         assert parts[2].tolist() == own.dataset.items.tolist()
@@ -137,8 +139,7 @@ def test_each_is_standardised_by_its_own_training_part(more: Sequence[str], prec
 
 
 def _loaded(**settings: Any) -> tuple[Any, Any, Any]:
-    import sources as own  # pyright: ignore[reportMissingImports]
-
+    own: Any = import_module("sources")
     made = own.Own(**settings).load()
 
     return made.train, made.valid, made.test
@@ -262,6 +263,8 @@ def test_probes_see_the_splits_of_the_run_and_a_twin_the_same_test_samples() -> 
     noise = torch.Generator()
     a, b = subject.subject(subject.network, noise), twin.subject(twin.network, noise, tested=0)
     assert torch.equal(a.x, b.x)
+    assert a.train is not None
+    assert b.train is not None
     assert not torch.equal(a.train[0], b.train[0])
     assert not torch.equal(b.x, twin.subject(twin.network, noise).x)
 
