@@ -94,7 +94,7 @@ def test_targets_that_are_no_class_a_sample_are_dealt_at_random(y: np.ndarray) -
     assert np.array_equal(np.sort(np.concatenate(list(at.values()))), np.arange(40))
 
 
-SIZES = {"train": 30, "valid": 8, "test": 8}
+SIZES: Any = {"train": 30, "valid": 8, "test": 8}
 
 
 @pytest.mark.parametrize(

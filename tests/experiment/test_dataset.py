@@ -69,7 +69,7 @@ class Taken(Source):
     split: str = "mine"
 """
 
-OWN = ("data._target_=sources.Own", "data.split=seed")
+OWN = ("data._target_=dealers.Own", "data.split=seed")
 
 SHORT = (
     "batch_size=40", "epochs=3", "probe=none", "precision=float64", "model.widths=[6]",
@@ -81,9 +81,9 @@ SHORT = (
 def sources(monkeypatch: pytest.MonkeyPatch, folder: Path, undrawn: None) -> None:
     own = folder / "own"
     own.mkdir()
-    (own / "sources.py").write_text(SOURCES)
+    (own / "dealers.py").write_text(SOURCES)
     monkeypatch.syspath_prepend(str(own))
-    monkeypatch.setenv("ISOEXP_ALLOW", "sources")
+    monkeypatch.setenv("ISOEXP_ALLOW", "dealers")
 
 
 def lab(*words: str) -> Any:
@@ -139,7 +139,7 @@ def test_each_is_standardised_by_its_own_training_part(more: Sequence[str], prec
 
 
 def _loaded(**settings: Any) -> tuple[Any, Any, Any]:
-    own: Any = import_module("sources")
+    own: Any = import_module("dealers")
     made = own.Own(**settings).load()
 
     return made.train, made.valid, made.test
@@ -157,7 +157,7 @@ def test_a_feature_that_is_constant_in_training_keeps_its_scale() -> None:
 
 def test_a_published_test_part_and_one_drawn_anew() -> None:
     kept = lab(*OWN, "+data.published=true", "+data.factors=true")
-    anew = lab("data._target_=sources.Anew", "data.split=seed")
+    anew = lab("data._target_=dealers.Anew", "data.split=seed")
 
     for seed in (0, 1):
         assert kept.at(seed).dataset.items.tolist() == list(range(160, 240))
@@ -173,7 +173,7 @@ def test_a_published_test_part_and_one_drawn_anew() -> None:
 
 
 def test_a_fixed_split_is_that_of_all_seeds_and_tells_its_items() -> None:
-    found = lab("data._target_=sources.Own")
+    found = lab("data._target_=dealers.Own")
 
     assert found.at(3) is found
     assert found.dataset.items.tolist() == list(range(160, 240))
@@ -282,7 +282,7 @@ MISTAKES = {
     "data.split=null": "data.split must be fixed or seed, got None",
     "data.items=1": "data.items must be null or true or false, got 1",
     "data.spilt=seed": "there is no setting data.spilt; did you mean data.split",
-    "data._target_=sources.Taken": "data.split is isoexp's own: sources.Taken must call its",
+    "data._target_=dealers.Taken": "data.split is isoexp's own: dealers.Taken must call its",
 }
 
 
