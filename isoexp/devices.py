@@ -1,10 +1,14 @@
 """Devices: which ones there are, how many cores, and how time is told on them."""
 
-__all__ = ["clock", "cuda_devices", "device_named", "memory_bytes", "set_threads", "wait"]
+__all__ = [
+    "bound_memory", "clock", "cuda_devices", "device_named", "memory_bytes", "set_threads", "wait",
+]  # fmt: skip
 
 import os
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -81,6 +85,28 @@ def memory_bytes(device: torch.device) -> float:
         return torch.cuda.mem_get_info(device)[1]
 
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def bound_memory(device: torch.device) -> None:
+    """Has this process refused more memory than the machine has left, not killed unheard.
+
+    Not beside an accelerator, whose driver counts its own memory in; and on Linux alone.
+    """
+
+    if sys.platform != "linux":
+        return
+
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = hard
+    if device.type == "cpu":
+        lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+        left = sum(int(kb) for name, kb, *_ in lines if name in ("MemAvailable:", "SwapFree:"))
+        own = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+        most = own + 1024 * left
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def clock(device: torch.device) -> Callable[[], float]:

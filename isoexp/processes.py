@@ -4,10 +4,14 @@ Process 0 decides, evaluates and writes, and tells the others; they take their s
 (isoexp.parallel). torch is imported by the first message, not before.
 """
 
-__all__ = ["connected", "cores", "hear", "local_rank", "local_size", "rank", "size", "tell"]
+__all__ = [
+    "connected", "cores", "hear", "leave", "leaving", "local_rank", "local_size", "rank", "size",
+    "tell",
+]  # fmt: skip
 
 import atexit
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -61,6 +65,21 @@ def hear() -> Any:
     _broadcast(heard)
 
     return heard[0]
+
+
+_leaving = threading.Event()
+
+
+def leave() -> None:
+    """Says that the next exit of this process is a word to the queue that called it away."""
+
+    _leaving.set()
+
+
+def leaving() -> bool:
+    """Whether an exit is a word to a queue; else it is of code that a user brought."""
+
+    return _leaving.is_set()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Tests for isoexp.figures: what all share. That each shows its numbers is tested beside it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,13 +8,14 @@ from typing import Any
 
 import matplotlib
 import matplotlib.image as plt
+import numpy as np
 import pandas as pd
 import pytest
 
 from isoexp import figures
 from isoexp.config.groups import choices
 from isoexp.errors import UserError
-from isoexp.figures import equivariance, refraction
+from isoexp.figures import arms, equivariance, refraction
 from isoexp.figures.style import short, title, trained
 from isoexp.probes import Equivariance, probe
 from isoexp.store.tables import write_table
@@ -97,6 +99,81 @@ def test_a_caption_stands_below_all_else(tmp_path: Path) -> None:
     figures.save(how, table, tmp_path / "with.png", command)
     without, with_caption = (plt.imread(tmp_path / f"{n}.png") for n in ("without", "with"))
     assert with_caption.shape[0] > without.shape[0]
+
+
+OWN = {
+    "text.usetex": "True", "savefig.format": "pdf", "savefig.dpi": "17", "figure.dpi": "33",
+    "savefig.transparent": "True", "figure.figsize": "1, 1", "font.family": "Nowhere Sans",
+    "font.size": "30", "axes.prop_cycle": "cycler('color', ['r', 'g'])", "axes.facecolor": "black",
+    "axes.unicode_minus": "False", "lines.linewidth": "9", "svg.fonttype": "path",
+    "svg.hashsalt": "mine", "text.parse_math": "False", "image.cmap": "gray",
+    "interactive": "True", "timezone": "Nowhere/Nowhere",
+}  # fmt: skip
+"""The settings of a user of matplotlib, which would change a figure or draw none."""
+
+ARMS = ("acc", True, [("a", np.array([0.1, 0.2, 0.3])), ("b", np.array([1.0, 2.0, 3.0]))])
+
+NAMES = "model.0", "model.$\\frac{$", "model._x"
+
+
+def layers() -> pd.DataFrame:
+    """A table of layers that are called as formulas begin."""
+
+    it = subject()
+    table = probe(it.model, it.x, Equivariance(draws=1))
+    names = dict(zip(table["layer"].unique(), NAMES, strict=False))
+
+    return table.replace({"layer": names})
+
+
+def drawn(folder: Path) -> list[bytes]:
+    """Draws a probe's figure, and one of a report."""
+
+    figures.save(equivariance.draw, layers(), folder / "a.png", "isoexp train a=$x$")
+    drawing = arms.dots([ARMS])
+
+    return [(folder / "a.png").read_bytes(), drawing or b""]
+
+
+def test_settings_of_the_users_change_no_figure_and_stay(tmp_path: Path) -> None:
+    plain = drawn(tmp_path)
+    own: Any = {key: value for key, value in OWN.items() if key != "axes.prop_cycle"}
+    with matplotlib.rc_context():
+        matplotlib.rcParams.update(own)
+        before = dict.copy(matplotlib.rcParams)
+        assert drawn(tmp_path) == plain
+        assert dict.copy(matplotlib.rcParams) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "backend"),
+    [
+        ("\n".join(f"{key}: {value}" for key, value in OWN.items()).encode(), "module://no.such"),
+        (b"\xff\xfe\x00", "nonsense"),
+    ],
+)
+def test_files_of_the_users_change_no_figure(
+    content: bytes, backend: str, folder: Path, tmp_path: Path
+) -> None:
+    """Not one by which matplotlib cannot be imported, either."""
+
+    layers().to_parquet("table.parquet")
+    plain = drawn(tmp_path)
+    Path("matplotlibrc").write_bytes(content)
+    code = (
+        "import os, pandas as pd; from pathlib import Path; from isoexp import figures\n"
+        "from isoexp.figures import arms; from numpy import array\n"
+        f"Path('b.svg').write_bytes(arms.dots([{ARMS!r}]))\n"
+        "how = figures.find('isoexp.figures.equivariance:draw')\n"
+        "table = pd.read_parquet('table.parquet')\n"
+        "figures.save(how, table, Path('a.png'), 'isoexp train a=$x$')\n"
+        f"assert os.environ['MPLBACKEND'] == {backend!r}; assert Path('matplotlibrc').exists()\n"
+    )
+    environment = {**os.environ, "MPLBACKEND": backend, "MATPLOTLIBRC": str(folder)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+    assert [Path("a.png").read_bytes(), Path("b.svg").read_bytes()] == plain
 
 
 @pytest.mark.slow

@@ -36,3 +36,16 @@ def test_the_map_of_a_room_names_all_its_files() -> None:
         text = (PACKAGE / room / "__init__.py").read_text(encoding="utf-8")
         files = {path.stem for path in (PACKAGE / room).glob("*.py")} - {"__init__"}
         assert {name for name in files if name not in text} == set(), room
+
+
+def test_only_output_prints() -> None:
+    """So that whatever is printed is printable."""
+
+    def prints(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Call):
+            return False
+        called = ast.unparse(node.func)
+        return called == "print" or called.startswith(("sys.stdout.write", "sys.stderr.write"))
+
+    trees = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+    assert [name for name, tree in trees.items() if any(map(prints, ast.walk(tree)))] == []

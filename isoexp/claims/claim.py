@@ -12,8 +12,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any, Self
 
+from ..config.settings import check_runs
 from ..errors import UserError
 from .terms import (
     DECIDES,
@@ -135,7 +137,22 @@ class Claim:
             "curve": None if curve is None else Plot.read(curve, name, list(arms)),
         }
 
-        return cls(**found)
+        claim = cls(**found)
+        check_runs(claim.runs, f"claim {name} at scale {claim.scale}")
+
+        return claim
+
+    @property
+    def runs(self) -> int:
+        """The number of runs of all arms, those that tune them included."""
+
+        count = len(self.arms) * self.seeds
+        for arm in self.arms.values() if self.tuning else ():
+            assert self.tuning is not None
+            tried = prod(map(len, self.tuning.left_to([*self.common, *arm]).values()))
+            count += self.tuning.seeds * tried * (tried > 1)
+
+        return count
 
     @property
     def written(self) -> dict[str, Any]:
@@ -151,6 +168,7 @@ class Claim:
         decisive = {key: value for key, value in self.written.items() if key not in prose}
         for each in (*decisive["metrics"].values(), *decisive["comparisons"]):
             each.pop("words")
+            each.pop("spread", None)
         text = json.dumps(decisive, sort_keys=True)
 
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

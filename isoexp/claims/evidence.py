@@ -1,24 +1,25 @@
 """Evidence: a claim as it was registered, and the numbers that its runs measured.
 
+    <study>/claims/chain.jsonl    a line for each plan, amendment and confirmation
     <study>/claims/<claim>-<hash8>/
         claim.json    the claim as registered, when, and by which code, before its first run
         runs.json     how its arms were tuned, and the runs of each arm by seed
         verdict.json  the verdict, with all its comparisons
 
-A claim that is changed is another one, and is registered beside the first.
+A folder goes by the hash of its line in the chain. A claim that is changed is registered beside the
+first.
 """
 
 __all__ = [
-    "CONDITION", "Evidence", "Missing", "damaged_claims", "earlier", "find_evidence", "matching",
-    "number_of", "register", "registered", "results", "tables",
+    "CONDITION", "Evidence", "Missing", "confirmations", "damaged_claims", "earlier",
+    "find_evidence", "matching", "number_of", "register", "registered", "results", "tables",
 ]  # fmt: skip
 
 import operator
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ from ..store.files import Shape, files_below, fits, is_time, load_json, read_jso
 from ..store.run import PROVENANCE, Run, status
 from ..store.study import Study
 from ..store.tables import read_table
+from . import chain
+from .chain import SHAPE, Line
 from .claim import Claim
 from .terms import Comparison, Metric
 
@@ -48,7 +51,7 @@ def _is_candidate(value: Any) -> bool:
 
 REGISTRATION: Shape = {
     "registered": (is_time, None), "claim": {str: Any}, "code": PROVENANCE["code"],
-    "versions": PROVENANCE["versions"],
+    "versions": PROVENANCE["versions"], "plan": {str: str}, "line": SHAPE,
 }  # fmt: skip
 """What claim.json may say."""
 
@@ -192,6 +195,55 @@ class Evidence:
         return float(self.registration.get("registered") or 0.0)
 
     @cached_property
+    def line(self) -> Line | None:
+        """Its line in the chain, as it was written; None of what was registered without one."""
+
+        written = self.registration.get("line")
+
+        return Line(**{k: v for k, v in written.items() if k != "hash"}) if written else None
+
+    @property
+    def kind(self) -> str:
+        """plan | amendment | confirmation"""
+
+        return self.line.kind if self.line else "plan"
+
+    @property
+    def seeds(self) -> range:
+        """The seeds that are compared."""
+
+        first = self.line.seed if self.line else 0
+
+        return range(first, first + self.claim.seeds)
+
+    @cached_property
+    def faults(self) -> list[str]:
+        """Says, a sentence each, in what it is not what was planned before its runs."""
+
+        if self.line is None:
+            return ["it was registered without a line in a chain"]
+        there = {each.hash: each for each in chain.lines(self.study)}
+        found = [f"of {chain.CHAIN}, {fault}" for fault in chain.faults(self.study)]
+        if self.line.hash not in there:
+            found.append(f"its line, {self.line.number}, is not in {chain.CHAIN}")
+        if self.claim.identity != self.registration.get("plan", {}).get("claim"):
+            found.append("its claim.json was changed after it was written")
+
+        compared = [run for own in self.runs.values() for run in own.values() if run]
+        every = [*compared, *self.tuning_runs]
+        plans = [run.provenance.get("plan") for run in every]
+        unplanned = plans.count(None)
+        foreign = sum(plan is not None and plan.get("hash") not in there for plan in plans)
+        for count, what in (
+            (unplanned, "were made by no plan"),
+            (foreign, "carry the line of a plan that is not in the chain"),
+        ):
+            if count:
+                found.append(f"{count} of its {len(every)} runs {what}")
+
+        return found
+
+    @cached_property
     def found(self) -> dict[str, Any]:
         """The tuning of the arms and the identities of their runs; {} before there are any."""
 
@@ -218,20 +270,49 @@ class Evidence:
         return self.folder.parent.parent
 
     @property
+    def standing(self) -> str:
+        """Says whether it is what was planned before its runs, in a few words."""
+
+        if self.faults:
+            return "not as planned"
+        if self.line and self.line.kind == "amendment":
+            return f"amended after {self.line.runs} run" + "s" * (self.line.runs != 1)
+
+        return "as planned"
+
+    @property
+    def plan(self) -> dict[str, str]:
+        """The hashes of what was planned, by name."""
+
+        return self.registration.get("plan") or {}
+
+    @property
+    def ended(self) -> list[Run]:
+        """The runs that have ended, those that tuned its arms included."""
+
+        compared = [run for own in self.runs.values() for run in own.values() if run]
+
+        return [r for r in [*compared, *self.tuning_runs] if r.status in ("completed", "failed")]
+
+    @property
     def tuned(self) -> dict[str, dict[str, Any]]:
         """The settings chosen for each tuned arm, with the score of every combination."""
 
         return self.found.get("tuned") or {}
 
     @cached_property
+    def _listed(self) -> Study:
+        return Study.of(self.study)
+
+    @cached_property
     def runs(self) -> dict[str, dict[int, Run | None]]:
         """The run of each seed of each arm; None where there is none yet."""
 
-        study = Study.of(self.study)
+        study = self._listed
         arms = self.found.get("arms") or {}
 
         return {
-            arm: {seed: study.find(_identity(arms, arm, seed)) for seed in range(self.claim.seeds)}
+            arm: {seed: study.find(_identity(arms, arm, seed)) for seed in self.seeds}
             for arm in self.claim.arms
         }
 
@@ -239,7 +320,7 @@ class Evidence:
     def tuning_runs(self) -> list[Run]:
         """The runs that tuned the arms, as far as they exist."""
 
-        study = Study.of(self.study)
+        study = self._listed
         arms = (self.found.get("trials") or {}).values()
 
         return [run for own in arms for identity in own if (run := study.find(identity))]
@@ -284,7 +365,10 @@ class Evidence:
         metric = self.claim.metrics[name]
         values, missing = {}, []
         for arm, runs in self.runs.items():
-            found = {seed: self._number(metric, run) for seed, run in runs.items()}
+            found = {
+                seed: self._number(metric, run) if run else self._absent(arm, seed)
+                for seed, run in runs.items()
+            }
             values[arm] = np.array([np.nan if isinstance(v, str) else v for v in found.values()])
             missing += [Missing(arm, seed, v) for seed, v in found.items() if isinstance(v, str)]
 
@@ -312,11 +396,17 @@ class Evidence:
 
         return *difference(terms), missing
 
-    def _number(self, metric: Metric, run: Run | None) -> float | str:
+    def _absent(self, arm: str, seed: int) -> str:
+        """Says why there is no run of a seed."""
+
+        identity = _identity(self.found.get("arms") or {}, arm, seed)
+        others = self._listed.names.get(identity[:8], ()) if identity else ()
+
+        return f"{others[0]} holds another run" if others else "not run yet"
+
+    def _number(self, metric: Metric, run: Run) -> float | str:
         """Returns a metric of a run, or the reason why it has none."""
 
-        if run is None:
-            return "not run yet"
         state = run.state
         found = status(state)
         if found != "completed":
@@ -345,47 +435,75 @@ class Evidence:
         return float(value)
 
 
-def register(study: Path, claim: Claim, facts: Mapping[str, Any]) -> Evidence:
-    """Writes a claim down in its study, unless it was before, with facts of code and versions."""
+def register(
+    study: Path, claim: Claim, line: Line, plan: Mapping[str, str], facts: Mapping[str, Any]
+) -> Evidence:
+    """Writes a claim down in its study, unless it was before.
 
-    evidence = registered(study, claim)
+    Arguments:
+        line: Its line in the chain.
+        plan: The hashes of what the plan is of, by name.
+        facts: The versions and the code.
+    """
+
+    evidence = registered(study, line)
     try:
         known = evidence.claim.identity == claim.identity
     except Unreadable:  # or not there yet
         known = False
     if not known:
-        content = {"registered": time.time(), "claim": claim.written, **facts}
+        written = {"line": {**asdict(line), "hash": line.hash}, "plan": dict(plan)}
+        content = {"registered": line.registered, "claim": claim.written, **written, **facts}
+        evidence.folder.mkdir(parents=True, exist_ok=True)
         write_json(evidence.folder / "claim.json", content)
 
     return Evidence(evidence.folder)
 
 
-def registered(study: Path, claim: Claim) -> Evidence:
-    """Returns the evidence of a claim as it is, registered or not."""
+def registered(study: Path, line: Line) -> Evidence:
+    """Returns the evidence of a line of the chain as it is, registered or not."""
 
-    return Evidence(study / "claims" / f"{claim.name}-{claim.identity[:8]}")
+    return Evidence(study / "claims" / line.folder)
 
 
 def find_evidence(root: Path) -> list[Evidence]:
-    """Returns the last registration of each claim below a folder, in the order of their names.
+    """Returns the last plan of each claim below a folder, in the order of their names.
 
     Those whose file cannot be read are left out; `damaged_claims` tells of them.
     """
 
     last: dict[tuple[Path, str], Evidence] = {}
     for evidence in sorted(_readable(root), key=lambda e: e.registered, reverse=True):
-        last.setdefault((evidence.study, evidence.claim.name), evidence)
+        if evidence.kind != "confirmation":
+            last.setdefault((evidence.study, evidence.claim.name), evidence)
 
     return [last[key] for key in sorted(last)]
 
 
 def earlier(root: Path, evidence: Evidence) -> list[Evidence]:
-    """Returns the other registrations of a claim."""
+    """Returns the other plans of a claim, in the order of their registration."""
 
+    found = _others(root, evidence)
+
+    return [each for each in found if each.kind != "confirmation"]
+
+
+def confirmations(root: Path, evidence: Evidence) -> list[Evidence]:
+    """Returns the confirmations of a plan, in the order of their registration."""
+
+    plan = evidence.line and evidence.line.plan
+    found = _others(root, evidence)
+
+    return [e for e in found if e.kind == "confirmation" and e.line and e.line.plan == plan]
+
+
+def _others(root: Path, evidence: Evidence) -> list[Evidence]:
     own = evidence.study, evidence.claim.name
     same = [each for each in _readable(root) if (each.study, each.claim.name) == own]
 
-    return [each for each in same if each.folder != evidence.folder]
+    return sorted(
+        (each for each in same if each.folder != evidence.folder), key=lambda e: e.registered
+    )
 
 
 def damaged_claims(root: Path) -> list[str]:

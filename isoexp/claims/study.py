@@ -2,6 +2,9 @@
 
 __all__ = ["ClaimStudy", "claim_files", "read_claim"]
 
+import hashlib
+import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -18,11 +21,20 @@ from ..store.provenance import provenance
 from ..store.study import Study
 from ..sweep import FINAL
 from ..sweep.plan import labelled
+from . import chain
 from .asked import check_asked
+from .chain import Line
 from .claim import Claim
 from .decision import Decision, decided
-from .evidence import Evidence, register, registered
-from .tuning import TUNING_SEED, Selection, choose, combinations
+from .evidence import Evidence, find_evidence, register, registered
+from .prospect import check_answerable
+from .tuning import Selection, choose, combinations
+
+ANALYSIS = 2
+"""Raised when the same values are decided otherwise: a plan is of the analysis, too.
+
+2: margins are tested by intervals that hold together.
+"""
 
 
 def claim_files(folders: Sequence[Path] = ()) -> dict[str, Path]:
@@ -57,6 +69,8 @@ class ClaimStudy:
     Arguments:
         overrides: Overrides of all runs: where they are put, and how they are done.
         folders: Folders of the user's own choices.
+        line: Its line in the chain of the study, or the one that it will have.
+        plan: The hashes of what the plan is of.
         shared: Parts of folders' names that its runs have in common.
     """
 
@@ -64,40 +78,76 @@ class ClaimStudy:
     folder: Path
     overrides: Sequence[str]
     folders: Sequence[Path]
+    line: Line
+    plan: Mapping[str, str]
     shared: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, claim: Claim, overrides: Sequence[str], folders: Sequence[Path]) -> Self:
+    def of(
+        cls,
+        claim: Claim,
+        overrides: Sequence[str],
+        folders: Sequence[Path],
+        amend: str | None = None,
+        confirm: bool = False,
+    ) -> Self:
         """Plans the study of a claim; nothing is written.
 
+        Arguments:
+            amend: The reason why the plan was changed after runs of it.
+            confirm: Whether the plan is repeated, with seeds of its own.
+
         Raises:
-            UserError: If the overrides of an arm do not fit.
+            UserError: If the overrides of an arm do not fit, or the plan was changed and no reason
+                is given.
         """
 
-        study = cls(claim, Path(), overrides, folders)
-        first = [study._jobs(arm, {}, [0])[0] for arm in claim.arms]
+        study = cls(claim, Path(), overrides, folders, Line(0, claim.name, claim.scale, ""), {})
+        first = {arm: study._jobs(arm, {}, [0])[0] for arm in claim.arms}
+        jobs = list(first.values())
+        plan = {"analysis": str(ANALYSIS), "claim": claim.identity}
+        plan |= {f"arm {arm}": job.identities[0] for arm, job in first.items()}
+        folder = jobs[0].settings.study
+        line = replace(study.line, plan=_hash(plan))
+        line = following(folder, claim, line, plan, amend, confirm)
 
-        return replace(study, folder=first[0].settings.study, shared=labelled(first)[0].shared)
+        return replace(study, folder=folder, line=line, plan=plan, shared=labelled(jobs)[0].shared)
 
     def check(self) -> None:
-        """Checks that runs have what the claim asks of them, unless it was decided before.
+        """Checks that runs can answer what the claim asks of them, unless it was decided before.
 
         Raises:
-            UserError: If an arm has no such number, table or column; nothing has been trained then.
+            UserError: If no runs can, or an arm has no such number, table or column; nothing has
+                been trained then.
         """
 
-        if not (registered(self.folder, self.claim).folder / "verdict.json").exists():
+        if not (registered(self.folder, self.line).folder / "verdict.json").exists():
+            check_answerable(self.claim)
             for arm in self.claim.arms:
                 tuned = len(combinations(self.claim.tuning, self._written(arm))) > 1
                 check_asked(self.claim, arm, self._jobs(arm, {}, [0])[0], tuned)
 
-    def register(self) -> Evidence:
-        """Writes the claim down, unless it was before."""
+    def registered(self) -> Self:
+        """Writes the plan down, unless it was before.
 
+        Returns:
+            The study, with the line that it has in the chain now.
+        """
+
+        facts = provenance()
+        with chain.add(self.folder) as (there, append):
+            own = [each for each in there if each.number >= self.line.number]
+            line = next((each for each in own if each.same(self.line)), None)  # another process's
+            if line is None:
+                code = facts["code"] or {}
+                commit = code.get("commit") and code["commit"] + "+" * bool(code.get("diff"))
+                line = replace(self.line, registered=time.time(), commit=commit).follows(there)
+                append(line)
         told = ("command", "versions", "code", "platform", "cpus")
-        facts = {key: value for key, value in provenance().items() if key in told}
+        known = {key: value for key, value in facts.items() if key in told}
+        register(self.folder, self.claim, line, self.plan, known)
 
-        return register(self.folder, self.claim, facts)
+        return replace(self, line=line)
 
     @cached_property
     def tuning_jobs(self) -> dict[str, list[tuple[dict[str, Any], list[Job]]]]:
@@ -106,7 +156,7 @@ class ClaimStudy:
         tuning = self.claim.tuning
         if tuning is None:
             return {}
-        seeds = range(TUNING_SEED, TUNING_SEED + tuning.seeds)
+        seeds = range(self.line.tuning_seed, self.line.tuning_seed + tuning.seeds)
 
         return {
             arm: [(values, self._jobs(arm, values, seeds, probed=False)) for values in found]
@@ -129,6 +179,20 @@ class ClaimStudy:
         jobs = [job for found in self.tuning_jobs.values() for _, own in found for job in own]
 
         return [job for job in jobs if not all(map(ended, job.identities.values()))]
+
+    @property
+    def earlier(self) -> Evidence | None:
+        """The evidence of the last plan of the claim in this study, if there is any."""
+
+        found = [e for e in find_evidence(self.folder) if e.claim.name == self.claim.name]
+
+        return found[0] if found else None
+
+    @property
+    def evidence(self) -> Evidence:
+        """The evidence as it is registered."""
+
+        return registered(self.folder, self.line)
 
     def tune(self) -> dict[str, Selection]:
         """Selects the settings of each arm, by the scores of its candidates.
@@ -162,10 +226,9 @@ class ClaimStudy:
     def jobs(self, tuned: Mapping[str, Selection]) -> dict[str, list[Job]]:
         """Returns the jobs that are compared, by arm."""
 
-        return {
-            arm: self._jobs(arm, self._chosen(arm, tuned), range(self.claim.seeds))
-            for arm in self.claim.arms
-        }
+        seeds = range(self.line.seed, self.line.seed + self.claim.seeds)
+
+        return {arm: self._jobs(arm, self._chosen(arm, tuned), seeds) for arm in self.claim.arms}
 
     def keep(self, tuned: Mapping[str, Selection], jobs: Mapping[str, Sequence[Job]]) -> None:
         """Writes down how arms were tuned, and which runs are compared."""
@@ -184,7 +247,7 @@ class ClaimStudy:
                 for arm, own in jobs.items()
             },
         }
-        write_json(self.register().folder / "runs.json", content)
+        write_json(self.evidence.folder / "runs.json", content)
 
     def conclude(self) -> Decision:
         """Decides the claim by the runs that there are, and writes the decision down.
@@ -193,7 +256,7 @@ class ClaimStudy:
             UserError: If it asks for a number that none of them has.
         """
 
-        evidence = self.register()
+        evidence = self.evidence
         evidence.check()
         decision = decided(evidence)
         write_json(evidence.folder / "verdict.json", decision.written)
@@ -225,9 +288,60 @@ class ClaimStudy:
             jobs = expand([*last.values(), f"seed={','.join(map(str, seeds))}"], self.folders)
             prepared = prepare_all(jobs)
             refuse_idle(prepared)
-            return [replace(job, shared=self.shared) for job in prepared]
+            plan = self.line.carried if self.line.number else None
+            return [replace(job, shared=self.shared, plan=plan) for job in prepared]
         except UserError as error:
             raise UserError(f"claim {self.claim.name}: arm {arm}: {error}") from error
+
+
+def following(
+    folder: Path,
+    claim: Claim,
+    line: Line,
+    plan: Mapping[str, str],
+    amend: str | None,
+    confirm: bool,
+) -> Line:
+    """Returns the line of a plan in the chain of a study, or the one that it would have now.
+
+    Raises:
+        UserError: If the plan was changed after runs of it had ended, and there is no reason.
+    """
+
+    there = chain.lines(folder)
+    own = [e for e in there if (e.claim, e.scale) == (claim.name, claim.scale)]
+    plans = [each for each in own if each.kind != "confirmation"]
+    last = plans[-1] if plans else None
+    if confirm:
+        if last is None or last.plan != line.plan:
+            raise UserError(
+                f"claim {claim.name}: a confirmation repeats a plan that was decided as it is now: "
+                f"isoexp reproduce {claim.name} comes first"
+            )
+        same = [e for e in own if e.kind == "confirmation" and e.plan == line.plan]
+        return same[-1] if same else replace(line, kind="confirmation").follows(there)
+    if last is None:
+        return line.follows(there)
+    if last.plan == line.plan:
+        return last
+
+    before = registered(folder, last)
+    runs = len(before.ended)
+    if claim.scale == "smoke" or not runs:
+        return line.follows(there)
+    changed = [key for key, value in plan.items() if before.plan.get(key) != value]
+    if not amend:
+        raise UserError(
+            f"claim {claim.name} was changed ({', '.join(changed) or 'an arm was left out'}) after "
+            f"{runs} of its runs had ended: undo that, or say why, --amend 'REASON'. It is then "
+            "done with new seeds, and the verdict so far stays beside it"
+        )
+
+    return replace(line, kind="amendment", why=amend, runs=runs).follows(there)
+
+
+def _hash(plan: Mapping[str, str]) -> str:
+    return hashlib.blake2b(json.dumps(plan, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _overrides(values: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any, Self, get_origin
 
 from ..errors import UserError, did_you_mean
+from ..names import check_name
 
 TAKES = ("mean", "median", "min", "max", "sum", "first", "last")
 """The ways in which rows of a table become one number."""
@@ -133,6 +134,7 @@ class Metric:
         defaults["words"] = name
         metric = cls(**checked(cls, node, defaults, f"claim {claim}: metrics.{name}"))
         check_choice(claim, f"metrics.{name}.take", TAKES, metric.take)
+        check_name(f"claim {claim}: metrics.{name}.of", metric.of)
 
         return metric
 
@@ -148,6 +150,8 @@ class Comparison:
         role: decides | control | beside.
         against: The value under the null hypothesis, subtracted from the contrast.
         words: The question, for the reader.
+        spread: The standard deviation of the contrast by seed, of logarithms if it is of a ratio,
+            as far as it is known before: for the power. 0 if it is not.
     """
 
     contrast: str
@@ -157,6 +161,7 @@ class Comparison:
     role: str
     against: float
     words: str
+    spread: float
 
     @property
     def weights(self) -> dict[str, float]:
@@ -180,7 +185,7 @@ class Comparison:
         """Reads a comparison; its arms and its metric must be there."""
 
         where = f"claim {claim}: comparisons"
-        defaults = {"role": "decides", "against": 0.0, "words": ""}
+        defaults = {"role": "decides", "against": 0.0, "words": "", "spread": 0.0}
         found = cls(**checked(cls, node, defaults, where))
         if not found.weights:
             raise wrong(claim, "comparisons.contrast", "like iso_tanh - tanh", found.contrast)
@@ -200,6 +205,8 @@ class Comparison:
             raise wrong(claim, "comparisons.margin", told, found.margin)
         if ratio and found.against < 0:
             raise wrong(claim, "comparisons.against", "positive, being of a ratio", found.against)
+        if not (isfinite(found.spread) and found.spread >= 0):
+            raise wrong(claim, "comparisons.spread", "at least 0", found.spread)
         if found.expects == "equal" and found.margin == least:
             raise UserError(f"{where}: nothing is known to be equal to a margin of {least:g}")
 
@@ -237,6 +244,13 @@ class Tuning:
 
         return tuning
 
+    def left_to(self, overrides: Sequence[str]) -> dict[str, Sequence[Any]]:
+        """Returns the values of the settings that an arm's overrides leave open."""
+
+        set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
+
+        return {key: values for key, values in self.grid.items() if key not in set_by_arm}
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -260,6 +274,7 @@ class Plot:
 
         defaults = {"where": {}, "log_x": False, "arms": list(arms)}
         plot = cls(**checked(cls, node, defaults, f"claim {claim}: curve"))
+        check_name(f"claim {claim}: curve.of", plot.of)
         for arm in plot.arms:
             if arm not in arms:
                 raise wrong(claim, "curve.arms", f"of {', '.join(arms)}", arm)

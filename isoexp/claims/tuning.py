@@ -4,7 +4,7 @@ The grid is the same for all arms, and so is the number of networks. They have s
 so that what was lucky in the choice is not met again in the comparison.
 """
 
-__all__ = ["TUNING_SEED", "Candidate", "Selection", "choose", "combinations"]
+__all__ = ["Candidate", "Selection", "choose", "combinations"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +13,6 @@ from statistics import fmean
 from typing import Any
 
 from .terms import Tuning
-
-TUNING_SEED = 1_000_000
-"""The first seed of networks that are trained to tune; claims themselves begin at 0."""
-
 
 Tried = tuple[Mapping[str, Any], Sequence[Mapping[str, Any] | None]]
 """A combination, and the summaries of its networks; None of those that failed."""
@@ -44,9 +40,7 @@ class Selection:
 def combinations(tuning: Tuning | None, overrides: Sequence[str]) -> list[dict[str, Any]]:
     """Returns all combinations of the settings that an arm's overrides leave open."""
 
-    set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
-    grid = tuning.grid if tuning else {}
-    grid = {key: values for key, values in grid.items() if key not in set_by_arm}
+    grid = tuning.left_to(overrides) if tuning else {}
 
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 

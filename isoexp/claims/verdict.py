@@ -141,13 +141,18 @@ def decide(asked: Sequence[Question], decides: str = "all") -> tuple[list[Answer
         raise ValueError("a claim must have a comparison that decides, got none")
 
     k = sum(asked[place].expects not in EVERY for place in deciding)
-    adjusted = 1 - (1 - LEVEL) / max(k, 1)
-    found = [_answer(each, adjusted if each.role == "decides" else LEVEL) for each in asked]
+    found = [_answer(each, adjusted(k) if each.role == "decides" else LEVEL) for each in asked]
     alone = {place: _alone(asked[place], found[place]) for place in deciding}
     if {each.verdict for each in alone.values()} in AGREED[decides]:
         found = [alone.get(place, each) for place, each in enumerate(found)]
 
     return found, _conclude(list(zip(asked, found, strict=True)), decides)
+
+
+def adjusted(k: int) -> float:
+    """Returns the level of each of k intervals that hold together."""
+
+    return 1 - (1 - LEVEL) / max(k, 1)
 
 
 def _check(place: int, asked: Question) -> None:

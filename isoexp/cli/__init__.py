@@ -2,15 +2,16 @@
 
 __all__ = ["main"]
 
+import errno
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .. import __version__, processes
-from ..errors import UserError, did_you_mean, one_line
+from ..errors import UserError, did_you_mean, failure, one_line, out_of_memory
+from ..output import say
 
 if TYPE_CHECKING:
     from .options import Command
@@ -36,6 +37,12 @@ isoexp: the laboratory bench for isotropic deep learning
 Mistakes end with exit code 2, failed runs with 1. ISOEXP_DEBUG=1 shows tracebacks.
 """
 
+IMPOSSIBLE = (
+    errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT,
+    errno.ENOTDIR, errno.ENOTEMPTY, errno.EPERM, errno.EROFS,
+)  # fmt: skip
+"""What the system says of a path that was a mistake, and not of a full or broken disk."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code. Mistakes of the user end in one line and code 2."""
@@ -48,20 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (UserError, OSError) as error:
-        if os.environ.get("ISOEXP_DEBUG"):
+    except (UserError, OSError, MemoryError, RuntimeError) as error:
+        known = isinstance(error, UserError | OSError) or out_of_memory(error)
+        if os.environ.get("ISOEXP_DEBUG") or not known:
             raise
-        mistaken = isinstance(error, UserError)
+        mistaken = isinstance(error, UserError) or getattr(error, "errno", None) in IMPOSSIBLE
         if not mistaken or processes.local_rank() == 0:  # all processes are told of a mistake
-            print(f"isoexp: {one_line(error)}", file=sys.stderr)
+            say(f"isoexp: {one_line(error)}", sys.stderr)
         return 2 if mistaken else 1
     except SystemExit as error:  # of code that a user brought: isoexp's own does not exit
-        frames = traceback.extract_tb(error.__traceback__)
-        *_, last = (each for each in frames if each.filename[0] != "<")
-        print(f"isoexp: {last.filename}, line {last.lineno}: {one_line(error)}", file=sys.stderr)
+        say(f"isoexp: {failure(error)}", sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("isoexp: interrupted; the same command goes on from here", file=sys.stderr)
+        say("isoexp: interrupted; the same command goes on from here", sys.stderr)
         return 130
 
 
@@ -78,10 +84,10 @@ def _be_printable() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        say(HELP, end="")
         return 0
     if arguments[0] in ("-V", "--version"):
-        print(f"isoexp {__version__}")
+        say(f"isoexp {__version__}")
         return 0
 
     name, *rest = arguments

@@ -1,4 +1,4 @@
-"""isoexp audit: the measured symmetry of every functional form."""
+"""isoexp audit: the measured symmetry of every functional form, and what of a model is idle."""
 
 __all__ = ["audit"]
 
@@ -6,11 +6,12 @@ import sys
 from argparse import Namespace
 from importlib.metadata import version
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..errors import UserError
+from ..output import say
+from ..paths import folder_of
 from .options import command
 from .table import table
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..experiment.audit import Finding
 
 HELP = """\
-isoexp audit [GROUP …] [group=choice …] [key=value …] [module:object …]
+isoexp audit [GROUP …] [group=choice …] [key=value …] [module:object …] [model=choice …]
 
 Measures which change of basis each functional form commutes with: O(n), signed permutations,
 permutations, positive diagonal matrices. Without arguments, every form of every group.
@@ -36,6 +37,12 @@ permutations, positive diagonal matrices. Without arguments, every form of every
   isoexp audit optimizer norm
   isoexp audit activation=quasi_isotropic activation.alpha=1,10,100
   isoexp audit torch.nn:Softsign mylab:MyActivation
+  isoexp audit model._target_=mylab.Net data=digits
+
+With a model, all settings are those of a training, and its idle parameters are named, a line each:
+the function in training cannot depend on them (a bias before a norm over the batch, the keys' bias
+under softmax). Their gradient is rounding, of which optimizers that normalise (muon, sign_sgd,
+normalized_sgd) make full steps.
 
 A row shows an error for each group, and up to which it is rounding or chance:
 
@@ -63,11 +70,16 @@ def audit(options: Namespace) -> int:
     if options.seed < 0:
         raise UserError(f"--seed must not be negative, got {options.seed}")
 
-    from ..experiment.audit import SCHEMA, forms, measure, rows
+    from ..experiment.audit import SCHEMA, forms, idle_parameters, measure, rows
     from ..store.tables import write_table
 
     chosen = list(forms(options.arguments, options.config_dir, options.kind))
+    for name, idle in idle_parameters(options.arguments, options.config_dir, options.seed):
+        lines = [["" if i else name, each.name, str(each)] for i, each in enumerate(idle)]
+        shown = table(("model", "idle", "what to do"), lines or [[name, "none", ""]])
+        say(f"{shown}\n")
 
+    folder = folder_of(options.out or "runs", "--out")
     findings: list[Finding] = []
     for kind, members in groupby(chosen, key=lambda form: form.kind):
         found = [measure(form, options.width, options.seed) for form in members]
@@ -75,19 +87,20 @@ def audit(options: Namespace) -> int:
         lines = [line for finding in found for line in _lines(finding)]
         if lines:
             header = (kind, "", "commutes with", "O(n)", "signed", "permut.", "diagonal", "up to")
-            print(f"{table(header, lines)}\n", flush=True)
+            say(f"{table(header, lines)}\n")
 
     failed = [f"{f.form.kind} {f.form.name}: {f.failure}" for f in findings if f.failure]
-    if len(failed) == len(findings):
+    if failed and len(failed) == len(findings):
         raise UserError(f"cannot measure {failed[0]}")
     for line in failed:
-        print(f"not measured: {line}", file=sys.stderr)
+        say(f"not measured: {line}", sys.stderr)
 
-    if options.out or not options.arguments:
-        path = Path(options.out or "runs").expanduser() / "audit.parquet"
+    if findings and (options.out or not options.arguments):
         versions = {"isoexp_version": __version__, "torch_version": version("torch")}
+        path = folder / "audit.parquet"
+        folder.mkdir(parents=True, exist_ok=True)
         write_table(path, rows(findings, options.width, options.seed), SCHEMA, versions, {})
-        print(f"results  {path}")
+        say(f"results  {path}")
 
     return 1 if failed else 0
 

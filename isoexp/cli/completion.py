@@ -9,6 +9,7 @@ from pathlib import Path
 from ..claims import SCALES
 from ..config.groups import COMMANDS, CONF, GROUPS, choices, defaults, keys, root_keys
 from ..errors import UserError, did_you_mean
+from ..output import say
 from .options import Command, command
 from .reproduce import FREE
 
@@ -41,14 +42,24 @@ complete -c isoexp -f -a '(__isoexp)'""",
 }
 
 
-@command("completion", "isoexp completion bash|zsh|fish: a script for your shell to source")
+HELP = """\
+isoexp completion bash|zsh|fish
+
+Prints a script for your shell, which completes commands, groups, choices and
+settings.
+
+  source <(isoexp completion bash)       in ~/.bashrc
+  isoexp completion fish > ~/.config/fish/completions/isoexp.fish"""
+
+
+@command("completion", HELP)
 def completion(options: Namespace) -> int:
     given = " ".join(options.arguments)
     if given not in SCRIPTS:
         said = f"got {given or 'nothing'}{did_you_mean(given, SCRIPTS)}"
         raise UserError(f"isoexp completion takes one of bash, zsh, fish, {said}")
 
-    print(SCRIPTS[given])
+    say(SCRIPTS[given])
 
     return 0
 
@@ -67,7 +78,7 @@ def complete(words: Sequence[str], commands: Mapping[str, Command]) -> int:
 
     for candidate in found:
         if candidate.startswith(word):
-            print(candidate)
+            say(candidate)
 
     return 0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..config.groups import choices
 from ..errors import UserError
+from ..output import say
 from ..store.lock import Busy, hold
 from ..store.run import Run
 from .options import FLAG, command, runs_of
@@ -64,7 +65,7 @@ def _draw(runs: Sequence[Run], again: bool, folders: Sequence[Path]) -> int:
             continue
         if told := run.fault(lambda name: False):
             failed += len(ready)
-            print(f"not drawn: {run.folder}: {told}", file=sys.stderr)
+            say(f"not drawn: {run.folder}: {told}", sys.stderr)
             continue
         trained = command(run.state.get("columns") or {}, run.state.get("words") or ())
         try:
@@ -73,23 +74,23 @@ def _draw(runs: Sequence[Run], again: bool, folders: Sequence[Path]) -> int:
                     reason = draw_beside(path, f"{trained} probe={path.stem}", drawer)
                     if reason is not None:
                         failed += 1
-                        print(f"failed: {path}: {reason}", file=sys.stderr)
+                        say(f"failed: {path}: {reason}", sys.stderr)
                     elif drawer is None:
                         unknown[path.stem] += 1
                     else:
                         drawn += 1
-                        print(path.with_suffix(".png"), flush=True)
+                        say(path.with_suffix(".png"))
         except Busy as busy:
             failed += len(ready)
-            print(f"not drawn: {busy}", file=sys.stderr)
+            say(f"not drawn: {busy}", sys.stderr)
 
     for name in sorted(unknown):
         advice = "its class names none; add figure = 'module:function'"
-        print(f"no figure is known of {name}: {advice}")
+        say(f"no figure is known of {name}: {advice}")
     counts = {"drawn": drawn, "failed": failed, "without figure": unknown.total()}
-    print(", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "drawn"))
+    say(", ".join(f"{n} {what}" for what, n in counts.items() if n or what == "drawn"))
     if not any(counts.values()) and not again:
-        print("all were drawn before: --again draws them anew")
+        say("all were drawn before: --again draws them anew")
 
     return failed
 
@@ -123,6 +124,6 @@ def _refuse(tables: Iterable[tuple[str, str | None]]) -> set[str]:
                 find(drawer)
         except UserError as error:
             refused.add(drawer)
-            print(f"not drawn: {probe} of {n} run{'s' * (n > 1)}: {error}", file=sys.stderr)
+            say(f"not drawn: {probe} of {n} run{'s' * (n > 1)}: {error}", sys.stderr)
 
     return refused

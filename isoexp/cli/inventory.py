@@ -11,16 +11,45 @@ from typing import Any
 
 from ..config.groups import choices, describe
 from ..errors import UserError, did_you_mean
+from ..output import say
+from ..paths import path_of
 from ..store.history import starts
 from ..store.run import Run, status
 from ..store.study import find_run, runs_below
 from .options import command
 from .table import aligned, final_numbers, number, table_of
 
+LIST = """\
+isoexp list [GROUP]
 
-@command(
-    "list", "isoexp list [GROUP] [--config-dir DIR]: every choice, with its equation or a line"
-)
+Shows the choices of a group, each with its equation or a line; of all groups
+unless one is named.
+
+  --config-dir DIR    with choices of your own, laid out like conf/
+
+  isoexp list activation
+  isoexp train activation=iso_tanh       how one is chosen"""
+
+LS = """\
+isoexp ls [DIR]
+
+Shows a table of the runs below a folder, runs/ unless one is named: state,
+choices, settings, final numbers, and the reasons of failures.
+
+  isoexp ls runs/first
+  isoexp show first/66da9a41             one of them, as the table names it"""
+
+SHOW = """\
+isoexp show RUN
+
+Shows all of one run: state, command, history, numbers, configuration, files.
+RUN is its folder, STUDY/HASH as isoexp ls prints it, or the 8 characters that
+end its name.
+
+  isoexp show first/66da9a41"""
+
+
+@command("list", LIST)
 def list_choices(options: Namespace) -> int:
     known = choices(options.config_dir)
     if len(options.arguments) > 1:
@@ -33,30 +62,28 @@ def list_choices(options: Namespace) -> int:
         width = max(map(len, known[group]))
         lines = [f"{name:<{width}}  {describe(path)}" for name, path in known[group].items()]
         described = "\n".join(line.rstrip() for line in lines)
-        print(described if options.arguments else f"{group}\n{indent(described, '  ')}\n")
+        say(described if options.arguments else f"{group}\n{indent(described, '  ')}\n")
 
     return 0
 
 
-@command("ls", "isoexp ls [DIR]: a table of the runs below a folder, runs/ unless named")
+@command("ls", LS)
 def ls(options: Namespace) -> int:
     if len(options.arguments) > 1:
         raise UserError(f"isoexp ls takes one folder, got {' '.join(options.arguments)}")
-    root = Path(*options.arguments or ["runs"])
+    root = path_of(*options.arguments or ["runs"])
     if root.is_dir():
         rows = [_row(run, root) for run in runs_below(root)]
-        print(table_of(rows) if rows else f"no runs below {root}")
+        say(table_of(rows) if rows else f"no runs below {root}")
     elif options.arguments:
         raise UserError(f"isoexp ls needs a folder, got {root}")
     else:
-        print("no runs here yet: isoexp train makes the first, in runs/")
+        say("no runs here yet: isoexp train makes the first, in runs/")
 
     return 0
 
 
-@command(
-    "show", "isoexp show RUN: all of one run, its folder or the 8 characters that end its name"
-)
+@command("show", SHOW)
 def show(options: Namespace) -> int:
     if len(options.arguments) != 1:
         raise UserError(
@@ -69,7 +96,7 @@ def show(options: Namespace) -> int:
     code = facts.get("code") or {}
     changed = code.get("diff") or code.get("withheld")
 
-    print(run.folder)
+    say(run.folder)
     lines = {
         "state": f"damaged: {run.damage}" if run.damage else f"{run.status}{_because(state)}",
         "update": f"{state.get('step', 0)} of {state.get('steps', '?')}",
@@ -80,10 +107,10 @@ def show(options: Namespace) -> int:
         "probes": ", ".join(state.get("probes") or {}),
         "code": f"{code.get('commit', '')}{' and uncommitted changes' if changed else ''}",
     }
-    print(aligned({key: value for key, value in lines.items() if value}))
+    say(aligned({key: value for key, value in lines.items() if value}))
     tables = _without_figures(run)
     if tables:
-        print(f"\nno figures yet of {', '.join(tables)}: isoexp figures {name} draws them")
+        say(f"\nno figures yet of {', '.join(tables)}: isoexp figures {name} draws them")
 
     config = run.folder / "config.yaml"
     inside = [path.relative_to(run.folder) for path in run.folder.rglob("*") if path.is_file()]
@@ -97,7 +124,7 @@ def show(options: Namespace) -> int:
     }
     for heading, text in sections.items():
         if text:
-            print(f"\n{heading}\n{indent(text, '  ')}")
+            say(f"\n{heading}\n{indent(text, '  ')}")
 
     return 0
 

@@ -6,17 +6,18 @@ import argparse
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import UserError, did_you_mean
+from ..output import say
+from ..paths import path_of
 from ..store.run import Run
 from ..store.study import find_runs
 
 FLAG = {"action": "store_true"}
 
 COMMON: Mapping[str, Mapping[str, Any]] = {
-    "--config-dir": {"action": "append", "default": [], "type": Path, "metavar": "DIR"},
+    "--config-dir": {"action": "append", "default": [], "type": path_of, "metavar": "DIR"},
     "--allow": {"action": "append", "default": [], "metavar": "PACKAGE"},
     "-h --help": FLAG,
 }
@@ -61,7 +62,7 @@ class Command:
             near = did_you_mean(unknown[0], self.flags) or f"; {prog} --help shows them"
             raise UserError(f"{prog} has no option {unknown[0]}{near}")
         if options.help:
-            print(self.help)
+            say(self.help)
             return 0
         for folder in options.config_dir:
             if not folder.is_dir():

@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..errors import Unreadable, UserError, did_you_mean
+from ..output import say
 from ..store.lock import Busy
 from ..store.study import find_runs
 from .options import command, runs_of
@@ -74,10 +75,10 @@ def probe(options: Namespace) -> int:
             jobs.append((stored(run, **changes), run))
         except Unreadable as damage:
             failed += 1
-            print(f"not probed: {damage}", file=sys.stderr)
+            say(f"not probed: {damage}", sys.stderr)
     for job, run in jobs:
         progress = RunProgress(probing=True)
-        print(run.folder)
+        say(run.folder)
         try:
             progress.follow(probe_stored(job, run, twin))
         except Busy as busy:
@@ -89,8 +90,8 @@ def probe(options: Namespace) -> int:
             progress.say(f"  asked before: {', '.join(before)}")
         failed += len(progress.failed)
     for place in places(runs):
-        print(f"results  {place}/probes/*.parquet, *.png")
+        say(f"results  {place}/probes/*.parquet, *.png")
     if failed:
-        print(f"{failed} not measured", file=sys.stderr)
+        say(f"{failed} not measured", sys.stderr)
 
     return 1 if failed else 0

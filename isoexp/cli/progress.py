@@ -15,6 +15,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ..experiment import job
+from ..output import printable, say
 from ..store.run import Run
 from .table import number, plural
 
@@ -76,9 +77,10 @@ class Display(ABC):
         """Prints a line that stays, above the bars if there are any."""
 
         if self._live is not None:
-            self._live.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            told = printable(line)
+            self._live.console.print(told, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(line, file=stream or sys.stdout, flush=True)
+            say(line, stream)
 
     def fail(self, run: Run, reason: str) -> None:
         """Says that a run has failed, and where the exception is kept if there was one."""
@@ -109,14 +111,14 @@ class Display(ABC):
         grid = Table.grid(*columns, padding=(0, 1), expand=True)
         for name, made, whole in self._bars[:BARS]:
             grid.add_row(
-                Text(name, no_wrap=True, overflow="ellipsis"),
+                Text(printable(name), no_wrap=True, overflow="ellipsis"),
                 ProgressBar(total=whole or 1, completed=made, width=BAR),
                 f"{made}/{whole}" if whole else "starting",
             )
         if len(self._bars) > BARS:
             grid.add_row(f"… and {len(self._bars) - BARS} more")
 
-        return Group(grid, Text(self._footer, no_wrap=True, overflow="ellipsis"))
+        return Group(grid, Text(printable(self._footer), no_wrap=True, overflow="ellipsis"))
 
 
 class RunProgress(Display):
@@ -207,7 +209,7 @@ class SearchProgress(Display):
 
         self._all, self._trials = found.settings.trials, trials
         self._going, self._waiting = "", 0
-        print(f"{plural(self._all, 'trial')}, {len(trials.told())} done before", flush=True)
+        say(f"{plural(self._all, 'trial')}, {len(trials.told())} done before")
 
     def show(self, event: "search.Event") -> None:
         from ..search import Begun, Told, Waiting

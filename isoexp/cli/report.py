@@ -8,6 +8,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from ..errors import UserError
+from ..output import say
+from ..paths import folder_of, path_of
+from ..store.study import ends, find_run
 from .options import command
 from .table import table
 
@@ -47,31 +50,40 @@ def report(options: Namespace) -> int:
 
     if options.compare and (options.arguments or options.readme):
         raise UserError("isoexp report --compare takes two folders, and --out, alone")
-    roots = [Path(each) for each in options.compare or options.arguments or ["runs"]]
-    for root in roots:
-        if not root.is_dir():
-            raise UserError(f"isoexp report needs a folder of runs, got {root}: there is none")
+    out = options.out and folder_of(options.out, "--out")
+    roots = [_root(each) for each in options.compare or options.arguments or ["runs"]]
     if options.compare:
-        folder = options.out or roots[1] / "report" / "compare"
-        print(write(compare(*roots), Path(folder)))
+        say(write(compare(*roots), out or roots[1] / "report" / "compare"))
         return 0
 
     found = page(roots)
     if options.readme:
-        rewrite(Path(options.readme), found.chapters)
+        rewrite(path_of(options.readme), found.chapters)
     common = roots[0]
     if len(roots) > 1:
         common = Path(os.path.relpath(os.path.commonpath([root.resolve() for root in roots])))
-    written = write(found.document, Path(options.out or common / "report"))
+    written = write(found.document, out or common / "report", found.chains)
 
-    for line in found.damaged:
-        print(f"damaged: {line}", file=sys.stderr)
+    for told in found.damaged:
+        say(f"damaged: {told}", sys.stderr)
     told = [[each.decision.evidence.claim.name, outcome(each.decision)] for each in found.chapters]
     if told:
-        print(table(["claim", "verdict"], told) + "\n")
-    print(written)
-    print(written.with_name("report.md"))
+        say(table(["claim", "verdict"], told) + "\n")
+    say(written)
+    say(written.with_name("report.md"))
     if options.readme:
-        print(options.readme)
+        say(options.readme)
 
     return 0
+
+
+def _root(text: str) -> Path:
+    """Returns a folder of runs, or that of one run, as `isoexp ls` prints it."""
+
+    folder = path_of(text)
+    if folder.is_dir():
+        return folder
+    if not ends(text):
+        raise UserError(f"isoexp report needs a folder of runs, got {text}: there is none")
+
+    return find_run(text).folder

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..claims import SCALES, Claim
 from ..errors import UserError, did_you_mean
+from ..output import say
 from .options import FLAG, command
-from .table import plural
+from .table import plural, say_unsent, table
 
 if TYPE_CHECKING:
     from ..claims.decision import Decision
+    from ..claims.study import ClaimStudy
 
 HELP = """\
 isoexp reproduce CLAIM … [scale=laptop] [key=value …]        isoexp reproduce all
@@ -25,7 +27,10 @@ is finished is not done again; what was interrupted goes on.
   scale=smoke         does it run? minutes; its verdicts mean nothing. Also --smoke
   scale=laptop        an answer from two cores (the default)
   scale=gpu           larger networks and data
-  --dry-run           prints the plan and trains nothing
+  --plan              prints arms, trials, runs, and how often effects will be found; trains nothing
+  --dry-run           prints what there is to be trained, and trains nothing
+  --amend REASON      goes on with a claim that was changed after runs of it, with new seeds
+  --confirm           repeats the study as it was planned, with seeds that were never used
   --config-dir DIR    claims and choices of your own: DIR/claim/mine.yaml
   --allow PACKAGE     lets _target_ name classes of a package that you trust
 
@@ -43,7 +48,17 @@ FREE = ("name", "out", "device", "compile", "logger", "sweep", "figures", "force
 """Keys that a claim leaves open: they do not change its numbers."""
 
 
-@command("reproduce", HELP, {"--smoke": FLAG, "--dry-run": FLAG})
+@command(
+    "reproduce",
+    HELP,
+    {
+        "--smoke": FLAG,
+        "--plan": FLAG,
+        "--dry-run": FLAG,
+        "--confirm": FLAG,
+        "--amend": {"metavar": "REASON"},
+    },
+)
 def reproduce(options: Namespace) -> int:
     from ..claims.study import claim_files, read_claim
 
@@ -76,43 +91,48 @@ def reproduce(options: Namespace) -> int:
     if not any(each.startswith("name=") for each in overrides):
         overrides.append(f"name=reproduce-{scale}")
 
-    return _reproduce(claims, overrides, folders, options.dry_run)
+    return _reproduce(claims, overrides, folders, options)
 
 
 def _reproduce(
-    claims: Sequence[Claim], overrides: Sequence[str], folders: Sequence[Path], dry_run: bool
+    claims: Sequence[Claim], overrides: Sequence[str], folders: Sequence[Path], options: Namespace
 ) -> int:
     from ..claims.study import ClaimStudy
     from ..sweep import chosen_launcher, of_hydra, planned
     from .sweep import CLUSTER, carry_out
 
+    dry_run = options.dry_run or options.plan
     launcher = chosen_launcher(overrides, folders)
     cluster = CLUSTER if launcher else None
     own = [each for each in overrides if not of_hydra(each)]
-    studies = [ClaimStudy.of(claim, own, folders) for claim in claims]
+    studies = [
+        ClaimStudy.of(claim, own, folders, options.amend, options.confirm) for claim in claims
+    ]
     minutes = sum(claim.cost for claim in claims)
     for study in studies:
         study.check()
     told = f"scale {claims[0].scale}, expected to take {minutes:g} min"
-    print(f"{plural(len(claims), 'claim')}, {told}")
-    if not dry_run:
+    say(f"{plural(len(claims), 'claim')}, {told}")
+    if options.plan:
         for study in studies:
-            study.register()
+            _say_prospects(study)
+    if not dry_run:
+        studies = [study.registered() for study in studies]
 
     tuning = [job for study in studies for job in study.untuned]
     if tuning:
-        print("\ntuning, on seeds of its own")
+        say("\ntuning, on seeds of its own")
         carry_out(planned(tuning, cluster), launcher, dry_run, each=False)
     if dry_run and tuning:
-        print("\nthe comparisons follow, once it is known at which rates")
+        say("\nthe comparisons follow, once it is known at which rates")
         return 0
     left = sum(len(study.untuned) for study in studies)
     if left:
         runs = plural(left, "run")
-        print(f"\n{runs} of the tuning not completed; the same command goes on with them")
+        say(f"\n{runs} of the tuning not completed; the same command goes on with them")
         return 1
 
-    print("\ncomparing")
+    say("\ncomparing")
     compared = []
     for study in studies:
         tuned = study.tune()
@@ -124,14 +144,54 @@ def _reproduce(
     if dry_run:
         return 0
 
-    print()
+    say()
     for study in studies:
         _say(study.conclude())
-    print(f"isoexp report {studies[0].folder} makes a page of it")
+    say(f"isoexp report {studies[0].folder} makes a page of it")
+    say_unsent(path.parent.parent for path in studies[0].folder.glob("*/wandb/offline-run-*"))
     if left:
-        print(f"\n{plural(left, 'run')} not completed; the same command goes on with them")
+        say(f"\n{plural(left, 'run')} not completed; the same command goes on with them")
 
     return 1 if left else 0
+
+
+def _say_prospects(study: "ClaimStudy") -> None:
+    """Prints what a claim trains, and how often its comparisons will be decided."""
+
+    from ..claims.prospect import prospects
+
+    claim = study.claim
+    rows = []
+    for arm in claim.arms:
+        trials = len(study.tuning_jobs.get(arm, ()))
+        tuned = trials * (claim.tuning.seeds if claim.tuning else 0)
+        rows.append([arm, str(trials), str(tuned), str(claim.seeds)])
+    say(f"\n{claim.name}: {claim.title}, about {claim.cost:g} min\n")
+    say(table(["arm", "trials", "runs that tune it", "runs compared"], rows))
+
+    found = prospects(claim, study.earlier)
+    if not found:
+        return
+    rows = []
+    for each in found:
+        known = each.spread is not None
+        rows.append(
+            [
+                each.comparison.contrast,
+                each.comparison.metric,
+                f"{each.comparison.margin:g}",
+                f"{each.spread:.2g} ({each.known})" if known else "not known",
+                *("" if p is None else f"{p:.0%}" for p in (each.at_margin, each.at_twice)),
+                "" if each.seeds is None else str(each.seeds),
+            ]
+        )
+    heads = ["contrast", "of", "margin", "spread", "found at it", "at twice it", "seeds for 90%"]
+    say(f"\n{table(heads, rows)}")
+    if any(each.spread is None for each in found):
+        say(
+            "where a spread is not known a pilot comes first: put `spread:` into the comparison, "
+            "or do the claim; margins of ratios, and spreads, are of logarithms then"
+        )
 
 
 def _say(decision: "Decision") -> None:
@@ -139,10 +199,15 @@ def _say(decision: "Decision") -> None:
 
     claim = decision.evidence.claim
     smoke = " (a smoke run: it means nothing)" if claim.scale == "smoke" else ""
-    print(f"{claim.name}: {decision.verdict.verdict}{smoke}")
-    print(f"  {claim.title} ({claim.section})")
+    standing, line = decision.evidence.standing, decision.evidence.line
+    kind = "confirmation, " if line and line.kind == "confirmation" else ""
+    plan = f" ({kind}{standing})" if kind or standing != "as planned" else ""
+    say(f"{claim.name}: {decision.verdict.verdict}{plan}{smoke}")
+    say(f"  {claim.title} ({claim.section})")
     for answered in decision.answers:
         comparison = answered.comparison
         role = "" if comparison.role == "decides" else f" [{comparison.role}]"
-        print(f"  {answered.answer.verdict}{role}: {answered.line}")
-    print()
+        say(f"  {answered.answer.verdict}{role}: {answered.line}")
+    for fault in decision.evidence.faults:
+        say(f"  not as planned: {fault}")
+    say()

@@ -11,8 +11,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..output import say
 from .options import FLAG, command
-from .table import number, plural, table
+from .table import number, plural, say_unsent, table
 
 if TYPE_CHECKING:
     from ..search import Search
@@ -79,7 +80,7 @@ def search(options: Namespace) -> int:
     given += [f"--allow={package}" for package in options.allow]
     with Trials.opened(found) as trials:
         if trials.damage:
-            print(f"damaged: {trials.damage}; its trials are asked for anew", file=sys.stderr)
+            say(f"damaged: {trials.damage}; its trials are asked for anew", sys.stderr)
         if trials.missing and not new:
             found.validate()
         progress = SearchProgress(found, trials)
@@ -92,11 +93,11 @@ def search(options: Namespace) -> int:
 
 def _say_space(search: "Search") -> None:
     settings, seeds = search.settings, len(search.first.identities)
-    print(f"{table(['parameter', 'values'], [[p.key, str(p)] for p in search.space])}\n")
+    say(f"{table(['parameter', 'values'], [[p.key, str(p)] for p in search.space])}\n")
     each = "" if seeds == 1 else f" of {seeds} networks each"
     metric, asked = settings.metric or "the validation score", f"{settings.ask} asked for at once"
-    print(f"{plural(settings.trials, 'trial')}{each}, {asked}, to {settings.direction}")
-    print(f"{metric}; sampler {settings.sampler}, pruner {settings.prune}; {search.folder}")
+    say(f"{plural(settings.trials, 'trial')}{each}, {asked}, to {settings.direction}")
+    say(f"{metric}; sampler {settings.sampler}, pruner {settings.prune}; {search.folder}")
 
 
 def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int:
@@ -108,9 +109,9 @@ def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int
     stopped = len(told) - len(done) - failed
     counts = {"completed": len(done), "stopped": stopped, "failed": failed}
     ends = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
-    print(f"\n{ends} of {plural(len(told), 'trial')}")
+    say(f"\n{ends} of {plural(len(told), 'trial')}")
     if not done:
-        print(f"no trial was completed; see the runs below {search.folder}")
+        say(f"no trial was completed; see the runs below {search.folder}")
         return 1
 
     metric = search.settings.metric or "score"
@@ -118,13 +119,14 @@ def _conclude(search: "Search", trials: "Trials", options: Sequence[str]) -> int
         [str(t.number), number(t.value), *(text.partition("=")[2] for text in t.overrides)]
         for t in done[:BEST]
     ]
-    print(f"\n{table(['trial', metric, *[p.key for p in search.space]], rows)}")
+    say(f"\n{table(['trial', metric, *[p.key for p in search.space]], rows)}")
 
     shares = trials.importances()
     if shares:
-        print(f"\nwhat counts: {', '.join(f'{key} {share:.0%}' for key, share in shares.items())}")
+        say(f"\nwhat counts: {', '.join(f'{key} {share:.0%}' for key, share in shares.items())}")
     best = [*options, *search.command(done[0].overrides)]
-    print(f"\nbest     isoexp train {shlex.join(best)}")
-    print(f"all      isoexp ls {search.folder}")
+    say(f"\nbest     isoexp train {shlex.join(best)}")
+    say(f"all      isoexp ls {search.folder}")
+    say_unsent(path.parent.parent for path in search.folder.glob("*/wandb/offline-run-*"))
 
     return 0

@@ -5,12 +5,16 @@ __all__ = ["CLUSTER", "SweepProgress", "backend_of", "carry_out", "sweep"]
 import sys
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..config.overrides import names_probe
+from ..errors import UserError
 from ..experiment.job import completed
 from ..experiment.run import damages, terminable
+from ..output import say
+from ..paths import path_of
 from ..store.run import Run
 from ..store.study import Study
 from ..sweep import Backend, Launcher, Plan, Unit, Workers, events, launch, plan, run
@@ -20,6 +24,9 @@ from .table import conclude, duration, plural
 
 CLUSTER = 8
 """Units that a cluster is taken to do at once, unless sweep.workers says how many."""
+
+LISTED = 40
+"""The runs that a dry run lists, at most."""
 
 PARTS = 20
 """How often a sweep says how many runs are completed, where it does not say it of each."""
@@ -107,9 +114,13 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     """Runs a sweep; returns the exit code: 0, or 1 if a run failed."""
 
     if wants_hydra(overrides, folders):
+        if dry_run:
+            raise UserError(
+                "--dry-run shows a plan, and a launcher of Hydra's has none: leave it out"
+            )
         failures = launch(overrides, folders)
         for failure in failures:
-            print(f"failed: {failure}", file=sys.stderr)
+            say(f"failed: {failure}", sys.stderr)
         return 1 if failures else 0
 
     launcher = chosen_launcher(overrides, folders)
@@ -117,7 +128,7 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     found = plan(own, folders, CLUSTER if launcher else None)
     if not any(job.probes for job in found.jobs) and not any(map(names_probe, own)):
         study = found.jobs[0].settings.study
-        print(f"no probes: name some (probe=[alignment]), or put them later: isoexp probe {study}")
+        say(f"no probes: name some (probe=[alignment]), or put them later: isoexp probe {study}")
     left = carry_out(found, launcher, dry_run)
     if dry_run:
         return 0
@@ -125,7 +136,7 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
     conclude(_completed(found))
     if left:
         runs = plural(found.runs, "run")
-        print(f"\n{left} of {runs} not completed; the same command goes on with them")
+        say(f"\n{left} of {runs} not completed; the same command goes on with them")
 
     return 1 if left else 0
 
@@ -139,9 +150,13 @@ def carry_out(plan: Plan, launcher: Launcher | None, dry_run: bool, each: bool =
     """
 
     _say_plan(plan, launcher)
+    if dry_run:
+        _list(plan)
     if dry_run or not plan.units:
         return 0
 
+    for folder in dict.fromkeys(job.settings.study for job in plan.jobs):
+        folder.mkdir(parents=True, exist_ok=True)  # what cannot be written is found out now
     progress = SweepProgress(plan, each)
     with terminable():
         progress.follow(run(plan.units, backend_of(plan, launcher), plan.settings))
@@ -153,7 +168,7 @@ def backend_of(plan: Plan, launcher: Launcher | None) -> Backend:
     """Builds the backend of a plan: of a launcher, or processes of this machine."""
 
     if launcher is not None:
-        return launcher.backend(Path(plan.jobs[0].settings.out).expanduser())
+        return launcher.backend(path_of(plan.jobs[0].settings.out))
 
     return Workers(plan.workers, plan.threads, plan.devices)
 
@@ -163,15 +178,15 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
 
     for found in damages([job for unit in plan.units for job in unit.jobs]):
         damaged = f"damaged: {found.run.folder}: {found.reason}: it is made again"
-        print(damaged, file=sys.stderr, flush=True)
+        say(damaged, sys.stderr)
     before = plan.runs - plan.todo
     jobs, runs = plural(len(plan.jobs), "job"), plural(plan.runs, "run")
-    print(f"{jobs}, {runs}, {before} done before", flush=True)
+    say(f"{jobs}, {runs}, {before} done before")
     if plan.idle:
         texts = ", ".join(dict.fromkeys(plan.idle))
-        print(f"done once, for their models have no part of it: {texts}", flush=True)
+        say(f"done once, for their models have no part of it: {texts}")
     for flaw in plan.flaws:
-        print(f"warning: {flaw}", file=sys.stderr, flush=True)
+        say(f"warning: {flaw}", sys.stderr)
     if not plan.units:
         return
 
@@ -184,7 +199,22 @@ def _say_plan(plan: Plan, launcher: Launcher | None) -> None:
         parts.append(f"{len(batches)} × {of} networks as one{compiled}")
     where = f"by {launcher.name}" if launcher else f"by {plural(plan.workers, 'worker')}"
     time_s = f"; training takes {duration(plan.training_s)}" if plan.training_s else ""
-    print(f"to be trained: {', '.join(parts)}, {where}{time_s}", flush=True)
+    say(f"to be trained: {', '.join(parts)}, {where}{time_s}")
+
+
+def _list(plan: Plan) -> None:
+    """Prints the names of the runs of a plan, and which are done."""
+
+    todo = {i for unit in plan.units for job in unit.jobs for i in job.identities.values()}
+    runs = (
+        (f"{job.settings.name}/{job.label(seed)}-{identity[:8]}", identity in todo)
+        for job in plan.jobs
+        for seed, identity in job.identities.items()
+    )
+    for name, pending in islice(runs, LISTED):
+        say(f"  {'pending' if pending else 'done':<7}  {name}")
+    if plan.runs > LISTED:
+        say(f"  … and {plan.runs - LISTED} more")
 
 
 def _completed(plan: Plan) -> list[Run]:

@@ -8,14 +8,17 @@ __all__ = [
     "number",
     "places",
     "plural",
+    "say_unsent",
     "table",
     "table_of",
 ]
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..output import line, say
 from ..store.run import Run
 
 SHOWN = 40
@@ -26,20 +29,22 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Returns rows under a header, columns two spaces apart, numbers to the right."""
 
     columns = []
-    for name, *cells in zip(header, *rows, strict=True):
+    for texts in zip(header, *rows, strict=True):
+        name, *cells = map(line, texts)
         justify = str.rjust if cells and all(map(_is_numeric, cells)) else str.ljust
         width = max(map(len, (name, *cells)))
         columns.append([justify(cell, width) for cell in (name, *cells)])
 
-    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
+    return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
 
 
 def aligned(values: Mapping[str, Any]) -> str:
     """Returns a line for each value, indented, its name before it."""
 
-    width = max(map(len, values), default=0)
+    told = {line(name): line(str(value)) for name, value in values.items()}
+    width = max(map(len, told), default=0)
 
-    return "\n".join(f"  {name:<{width}}  {value}" for name, value in values.items())
+    return "\n".join(f"  {name:<{width}}  {value}" for name, value in told.items())
 
 
 def number(value: Any) -> str:
@@ -90,17 +95,32 @@ def conclude(done: Sequence[Run]) -> None:
     if not done:
         return
 
-    print(f"\n{table_of([{'run': run.folder.name, **final_numbers(run)} for run in done[:SHOWN]])}")
+    say(f"\n{table_of([{'run': run.folder.name, **final_numbers(run)} for run in done[:SHOWN]])}")
     if len(done) > SHOWN:
-        print(f"… and {len(done) - SHOWN} more")
+        say(f"… and {len(done) - SHOWN} more")
 
     for place, folders in places(done).items():
-        print(f"\nresults  {place}/  summary.json, metrics.parquet, probes/*.parquet")
+        say(f"\nresults  {place}/  summary.json, metrics.parquet, probes/*.parquet")
         if any(any(folder.glob("probes/*.png")) for folder in folders):
-            print(f"figures  {place}/probes/*.png")
+            say(f"figures  {place}/probes/*.png")
         elif any(any(folder.glob("probes/*.parquet")) for folder in folders):
-            print(f"figures  isoexp figures {place.removesuffix('/*')}")
-        print(f"all      isoexp ls {folders[0].parent}")
+            say(f"figures  isoexp figures {shlex.quote(place.removesuffix('/*'))}")
+        say(f"all      isoexp ls {shlex.quote(str(folders[0].parent))}")
+    say_unsent(run.folder for run in done)
+
+
+def say_unsent(folders: Iterable[Path]) -> None:
+    """Prints the command that sends W&B the runs of these folders that it only has offline."""
+
+    left = [
+        Run(folder)
+        for folder in dict.fromkeys(folders)
+        if any(not any(own.glob("*.synced")) for own in folder.glob("wandb/offline-run-*"))
+    ]
+    stars = [(place.removesuffix("/*"), "/*" * place.endswith("/*")) for place in places(left)]
+    if stars:
+        paths = (f"{shlex.quote(place)}{star}/wandb/offline-run-*" for place, star in stars)
+        say(f"W&B      wandb sync {' '.join(paths)}")
 
 
 def places(runs: Sequence[Run]) -> dict[str, list[Path]]:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from .. import processes
 from ..config.groups import root_keys
 from ..errors import UserError
+from ..output import say
 from .options import FLAG, command
 
 HELP = f"""\
@@ -51,7 +52,7 @@ def train(options: Namespace) -> int:
     if options.cfg:
         config = with_targets(composed.config, overrides)
         check(config)
-        print(to_yaml(config), end="")
+        say(to_yaml(config), end="")
         return 0
 
     job = prepare(composed)

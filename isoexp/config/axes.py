@@ -11,6 +11,7 @@ import itertools
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,14 @@ from .document import value_at
 from .fields import checked
 from .groups import choices
 from .overrides import as_texts, check_overrides, options, parsed
+from .settings import check_runs
 
 if TYPE_CHECKING:
     from .composition import Composition
+
+
+Step = tuple[tuple[int, str], ...]
+"""Overrides that are set together, each with its place among all."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,9 @@ def product(
             raise UserError(f"sweep.zip: {key} has no values to walk through: {key}=a,b")
 
     known = choices(folders)
-    jobs = [line for part in parts for line in _product(part, walks, known)]
+    combined = [_axes(part, walks, known) for part in parts]
+    check_runs(sum(prod(map(len, axes)) for axes in combined), "the sweep")
+    jobs = [line for axes in combined for line in _product(axes)]
     if not jobs:
         raise UserError("the sweep has no jobs: a range or glob in it is empty")
 
@@ -157,10 +165,10 @@ def _overrides(text: str, key: str) -> list[str]:
     return found
 
 
-def _product(
+def _axes(
     texts: Sequence[str], walks: Sequence[Sequence[str]], known: Mapping[str, Collection[str]]
-) -> Iterator[list[str]]:
-    """Yields the overrides of each combination; the keys of a walk step together."""
+) -> list[list[Step]]:
+    """Returns the steps along each axis; the keys of a walk step together, along one."""
 
     overrides = [parsed(text) for text in texts]
     values = [options(each, known.get(each.key_or_group, ())) for each in overrides]
@@ -181,9 +189,15 @@ def _product(
         for place in range(len(texts))
         if (places := together.get(place, [place]))
     ]
-    for steps in itertools.product(*(list(zip(*axis, strict=True)) for axis in axes)):
-        line = dict(step for each in steps for step in each)
-        yield [line[place] for place in range(len(texts))]
+
+    return [list(zip(*axis, strict=True)) for axis in axes]
+
+
+def _product(axes: Sequence[Sequence[Step]]) -> Iterator[list[str]]:
+    """Yields the overrides of each combination, in the order in which they were typed."""
+
+    for steps in itertools.product(*axes):
+        yield [text for _, text in sorted(part for step in steps for part in step)]
 
 
 def _condition(text: str, known: Mapping[str, Collection[str]]) -> tuple[str, list[Any]]:

@@ -2,10 +2,12 @@
 
 __all__ = ["choice", "compose", "expand"]
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -15,7 +17,7 @@ from ..errors import UserError, one_line
 from .axes import SweepSettings, kept, product
 from .composition import Composition, Files, composition, explained, mixed, plain, template
 from .groups import choices
-from .overrides import as_texts, check_overrides, options, split
+from .overrides import as_texts, check_overrides, options, parsed, split
 
 
 def compose(overrides: Sequence[str], folders: Sequence[Path] = ()) -> Composition:
@@ -55,7 +57,42 @@ def expand(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[Compo
     singly = {text for line in chosen for text in line}
     composed = mixed if len(singly) < len(chosen) else template
 
-    return kept([composition(line, files, composed) for line in every], sweep, known)
+    try:
+        jobs = [composition(line, files, composed) for line in every]
+    except UserError as error:
+        apart = _apart(found, known, files)
+        first = str(error).partition(";")[0]
+        raise UserError(f"{first} for some: {apart}" if apart else str(error)) from error
+
+    return kept(jobs, sweep, known)
+
+
+def _apart(
+    overrides: Sequence[Override], known: Mapping[str, Collection[str]], files: Files
+) -> str:
+    """Tells of sweep.union, if a setting fits some of the choices that are swept, and not all."""
+
+    texts = [override.input_line or "" for override in overrides]
+    for override in overrides:
+        group = override.key_or_group
+        own = [text for text in texts if text.startswith(f"{group}.")]
+        if group not in known or not override.is_sweep_override() or not own:
+            continue
+        first = [options(parsed(text))[0] for text in own]
+        fits: dict[bool, list[str]] = {True: [], False: []}
+        for text in options(override, known[group]):
+            try:
+                composition([text, *first], files)
+            except UserError:
+                fits[False].append(text.partition("=")[2])
+            else:
+                fits[True].append(text.partition("=")[2])
+        if all(fits.values()):
+            some = " ".join([f"{group}={','.join(fits[True])}", *own])
+            union = f'sweep.union=["{some}","{group}={",".join(fits[False])}"]'
+            return f"sweep each with settings of its own, {shlex.quote(union)}"
+
+    return ""
 
 
 def choice(group: str, path: Path) -> dict[str, Any]:

@@ -3,31 +3,46 @@
 Hydra parses them; its messages are for those who know its inside, so mistakes are found here first.
 """
 
-__all__ = ["Setting", "as_texts", "check_overrides", "names_probe", "options", "parsed", "split"]
+__all__ = [
+    "Setting",
+    "as_texts",
+    "check_overrides",
+    "length",
+    "names_probe",
+    "options",
+    "parsed",
+    "split",
+]
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Sequence
+from fractions import Fraction
 from functools import lru_cache
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType, RangeSweep
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ..errors import UserError, did_you_mean
 from .document import DEEPEST
 from .groups import COMMANDS, GROUPS, choices, root_keys
+from .settings import check_runs
 
 TEXTS = ("name", "out", "device", "data.root", "logger.project", "logger.entity")
 """The settings that are texts, whatever they look like."""
 
-PLAIN = re.compile(r"[\w.+/-]+(,[\w.+/-]+)*")
+PLAIN = re.compile(r"[\w.+/~-]+(,[\w.+/~-]+)*")
 """One value, or several, without quotes and brackets."""
 
-NUMBER = re.compile(r"[-+]?(\d|\.\d|(inf|nan|true|false|on|off|yes|no)$)", re.IGNORECASE)
-"""What begins like a number, or is a word that stands for a value; null stays nothing."""
+TYPED = re.compile(
+    r"^[-+]?(\d|\.\d|(inf|nan|true|false|on|off|yes|no)$)|[^\x21-\x7d]", re.IGNORECASE
+)
+"""What Hydra takes for a number or a value, or not at all, as ~ and é; null stays nothing."""
 
 Setting = tuple[tuple[str, ...], Any]
 """The path of a value, and the value."""
@@ -65,6 +80,7 @@ def check_overrides(
         key = override.key_or_group
         root = key.partition(".")[0].partition("/")[0]
         _check_place(override, root, sweep)
+        length(override)
         if key in known:
             _check_choice(override, sorted(known[key]), sweep)
         elif root not in [*top, "hydra"]:
@@ -83,7 +99,7 @@ def as_texts(overrides: Iterable[str]) -> list[str]:
     for text in overrides:
         key, equals, value = text.partition("=")
         if equals and key.lstrip("+") in TEXTS and PLAIN.fullmatch(value):
-            parts = (f"'{part}'" if NUMBER.match(part) else part for part in value.split(","))
+            parts = (f"'{each}'" if TYPED.search(each) else each for each in value.split(","))
             text = f"{key}={','.join(parts)}"
         found.append(text)
 
@@ -105,11 +121,13 @@ def _check_place(override: Override, root: str, sweep: bool) -> None:
 
     text, key = override.input_line or "", override.key_or_group
     if not sweep and override.is_sweep_override():
-        raise UserError(f"{text} lists several values: sweep with isoexp train -m {text}")
+        raise UserError(
+            f"{text} lists several values: sweep with isoexp train -m {shlex.quote(text)}"
+        )
     if not sweep and (root == "sweep" or key in ("hydra/launcher", "hydra/sweeper")):
-        raise UserError(f"{key} is for sweeps: isoexp train -m {text}")
+        raise UserError(f"{key} is for sweeps: isoexp train -m {shlex.quote(text)}")
     if not sweep and root == "search":
-        raise UserError(f"{key} is for searches: isoexp search {text}")
+        raise UserError(f"{key} is for searches: isoexp search {shlex.quote(text)}")
     if root == "claim":
         name = text.partition("=")[2]
         raise UserError(f"a claim has runs of its own: isoexp reproduce {name}")
@@ -135,9 +153,29 @@ def parsed(text: str) -> Override:
         (override,) = OverridesParser.create().parse_overrides([text])
     except (HydraException, OmegaConfBaseException) as error:
         first = str(error).splitlines()[0]
-        raise UserError(f"cannot read {text}: {first}; quote special characters") from error
+        first = "" if "Exception" in first or text in first else f" {first};"
+        like = _quoted(text)
+        told = f", for the shell too: {like}" if like else ""
+        raise UserError(f"cannot read {text}:{first} quote special characters{told}") from error
 
     return override
+
+
+def _quoted(text: str) -> str | None:
+    """Returns an override as it is to be typed, if quotes are all that it lacks."""
+
+    key, equals, value = text.partition("=")
+    listed = value.startswith("[") and value.endswith("]")
+    inner = (value[1:-1] if listed else value).replace('"', '\\"')
+    if not equals or not inner or (not listed and any(c in value for c in "[](){}'\"")):
+        return None
+    whole = f'{key}=["{inner}"]' if listed else f'{key}="{inner}"'
+    try:
+        OverridesParser.create().parse_overrides([whole])
+    except (HydraException, OmegaConfBaseException):
+        return None
+
+    return shlex.quote(whole)
 
 
 def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
@@ -155,6 +193,7 @@ def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
     if not override.is_sweep_override():
         return [text]
 
+    length(override)
     value: Any = override.value()
     if isinstance(value, Glob):
         values = value.filter(list(choices))
@@ -164,6 +203,28 @@ def options(override: Override, choices: Iterable[str] = ()) -> list[str]:
         raise UserError(f"{text} is for isoexp search, not a sweep; list values: key=a,b")
 
     return [f"{text.partition('=')[0]}={value}" for value in values]
+
+
+def length(override: Override) -> int:
+    """Returns how many values an override has, none of which is listed for that; 1 of a glob.
+
+    Raises:
+        UserError: If a range has no end, or more values than can be planned.
+    """
+
+    value, text = override.value(), override.input_line or ""
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if not isinstance(value, RangeSweep):
+        return 1
+    ends = value.start, value.stop, value.step
+    if not value.step or not all(n is not None and -inf < n < inf for n in ends):
+        raise UserError(f"{text} must be a range of numbers, with a step that is not 0")
+    start, stop, step = (Fraction(n or 0) for n in ends)
+    count = max(0, ceil((stop - start) / step))
+    check_runs(count, text)
+
+    return count
 
 
 @lru_cache(maxsize=2**16)

@@ -1,6 +1,6 @@
 """The root keys of a configuration, checked."""
 
-__all__ = ["Settings"]
+__all__ = ["MOST_RUNS", "Settings", "check_runs", "count_seeds"]
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,40 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UserError
+from ..names import check_name
+from ..paths import folder_of, path_of
 from .fields import checked
 from .groups import GROUPS
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+MOST_RUNS = 100_000
+"""The runs that are planned at once, at most: to plan one takes a millisecond and 2.5 kB."""
+
+MOST_SNAPSHOTS = 1000
+"""The snapshots of a run, at most: with each the file of all of them is written anew."""
+
+
+def check_runs(count: int, what: str) -> None:
+    """Checks that so many runs can be planned; before any of them is made.
+
+    Raises:
+        UserError: If they are too many.
+    """
+
+    if count > MOST_RUNS:
+        told = f"{count:,}" if count < 10**18 else "10^18 or more"
+        raise UserError(
+            f"{what[:100]} asks for {told} runs, and {MOST_RUNS:,} are planned at once at most: "
+            "take fewer, or do them in parts, one after the other"
+        )
+
+
+def count_seeds(seeds: Any) -> int:
+    """Returns the number of networks that a setting of seeds asks for."""
+
+    return seeds if isinstance(seeds, int) else len(seeds) if isinstance(seeds, Sequence) else 1
 
 
 @dataclass(frozen=True)
@@ -68,10 +98,12 @@ class Settings:
             if value is not None and value < 1:
                 raise UserError(f"{key} must be at least 1, got {value}")
 
-        if self.snapshots < 0:
-            raise UserError(f"snapshots must not be negative, got {self.snapshots}")
+        if not 0 <= self.snapshots <= MOST_SNAPSHOTS:
+            told = f"from 0 to {MOST_SNAPSHOTS}, got {self.snapshots}"
+            raise UserError(f"snapshots must be {told}")
         if isinstance(self.seeds, int) and self.seeds < 1:
             raise UserError(f"seeds must be at least 1, got {self.seeds}")
+        check_runs(count_seeds(self.seeds), f"seeds={self.seeds}")
         if min(self.members, default=-1) < 0 or max(self.members) >= 2**63:
             raise UserError("seeds must be numbers from 0 up to 2^63 − 1, and at least one of them")
         if len(set(self.members)) < len(self.members):
@@ -79,21 +111,10 @@ class Settings:
 
         if not DEVICE.fullmatch(self.device):
             raise UserError(f"device must be auto, cpu, cuda, cuda:N or mps, got {self.device}")
-        if not re.fullmatch(r"\w[\w.,+-]*(/\w[\w.,+-]*)*", self.name):
-            raise UserError(
-                f"name must be made of letters, digits and _.,+- (and / between), got {self.name!r}"
-            )
-        if len(self.name.encode()) > 100:
-            raise UserError(f"name must have at most 100 characters, got {len(self.name)}")
-        if not self.out:
-            raise UserError("out must be a folder, got nothing")
-        try:
-            out = Path(self.out).expanduser()
-        except RuntimeError as error:
-            raise UserError(f"out must be a folder, got {self.out}: {error}") from error
-        first = next((p for p in (out, *out.parents) if p.exists()), None)
-        if first is not None and not first.is_dir():
-            raise UserError(f"out must be a folder, got {self.out}: {first} is a file")
+        check_name("name", self.name, nested=True)
+        if not self.out or "\0" in self.out:
+            raise UserError(f"out must be a folder, got {self.out or 'nothing'}")
+        folder_of(self.study, "out")
 
     @property
     def members(self) -> tuple[int, ...]:
@@ -110,7 +131,7 @@ class Settings:
     def study(self) -> Path:
         """The folder of the study."""
 
-        return Path(self.out).expanduser() / self.name
+        return path_of(self.out) / self.name
 
     def total_steps(self, samples: int) -> int:
         """Returns the number of updates that train on so many samples."""

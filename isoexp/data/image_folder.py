@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from ..errors import UserError, one_line
+from ..paths import path_of
 from .base import Source, Split, Splits, carve_classes, digest_files
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ImageFolder(Source):
     background: float = 1.0
 
     def __post_init__(self) -> None:
-        if not Path(self.root).is_dir():
+        if not path_of(self.root).is_dir():
             raise UserError(f"data.root must be a folder of pictures, got {self.root}")
         self.require_at_least(1, "size")
         self.require_choice("channels", (1, 3))
@@ -87,7 +88,7 @@ class ImageFolder(Source):
             if empty:
                 raise UserError(f"data.root: the class {empty[0]} holds no pictures; {LOOKED_FOR}")
 
-        everywhere = _pictures(Path(self.root), "**/*")
+        everywhere = _pictures(path_of(self.root), "**/*")
         strays = set(everywhere).difference(*map(_pictures, parts.values()))
         if strays:
             raise UserError(
@@ -98,7 +99,7 @@ class ImageFolder(Source):
     def _parts(self) -> dict[str, Path]:
         """Returns the folders that hold the classes by split; one as "train" if it holds all."""
 
-        root = Path(self.root)
+        root = path_of(self.root)
         folders = _folders(root)
         while not _pictures(root) and len(folders) == 1 and folders[0].name.lower() not in SPLITS:
             root = folders[0]  # NAME/NAME, as archives are unpacked
@@ -120,7 +121,7 @@ class ImageFolder(Source):
         return found if "train" in found else {"train": root}
 
     def fingerprint(self) -> str:
-        root = Path(self.root)
+        root = path_of(self.root)
         pictures = [p for part in self._parts().values() for p in _pictures(part)]
 
         # The class of a picture is its folder, so where it lies below the root counts too; and how

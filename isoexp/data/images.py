@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..errors import UserError, one_line
+from ..paths import path_of
 from .base import Source, Split, Splits, carve, digest_files
 
 NETWORK_TIMEOUT_S = 15.0
@@ -47,7 +48,7 @@ class StandardImages(Source):
 
     def __post_init__(self) -> None:
         self.require_at_least(1, "valid")
-        if self.root is not None and not Path(self.root).is_dir():
+        if self.root is not None and not path_of(self.root).is_dir():
             raise UserError(f"data.root must be a folder, got {self.root}")
 
     @abstractmethod
@@ -77,7 +78,7 @@ class StandardImages(Source):
         cache = Path(os.environ.get("ISOEXP_DATA", Path.home() / ".cache" / "isoexp" / "data"))
         system = [Path(self.system)] if self.system else []
 
-        for place in [Path(self.root)] if self.root else [cache, *system]:
+        for place in [path_of(self.root)] if self.root else [cache, *system]:
             if self.files(place):
                 return place
 
@@ -85,7 +86,7 @@ class StandardImages(Source):
             name = type(self).__name__
             raise UserError(
                 f"data.root={self.root} holds no {name} files: looked for "
-                f"{self.lacking(Path(self.root))}"
+                f"{self.lacking(path_of(self.root))}"
             )
         self.download(cache)
 

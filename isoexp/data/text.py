@@ -16,11 +16,11 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import UserError
+from ..paths import path_of
 from .base import Source, Split, Splits, one_hot
 
 OTHER = "\N{REPLACEMENT CHARACTER}"
@@ -49,7 +49,7 @@ class Text(Source):
         self.require_at_least(1, "length", "characters")
         self.require_at_least(2, "vocabulary")
 
-        if self.root is not None and not Path(self.root).is_file():
+        if self.root is not None and not path_of(self.root).is_file():
             raise UserError(f"data.root must be a text file, got {self.root}")
 
     def text(self) -> str:
@@ -115,7 +115,7 @@ def _cuts(text: str) -> list[int]:
 
 def _read(root: str, characters: int) -> str:
     try:
-        with Path(root).open(encoding="utf-8-sig") as file:
+        with path_of(root).open(encoding="utf-8-sig") as file:
             return file.read(characters)
     except UnicodeDecodeError as error:
         raise UserError(

@@ -1,9 +1,13 @@
 """The audit: every functional form, and the largest symmetry that it is measured to have.
 
-It is the taxonomy that the paper leaves unfinished (App. E).
+It is the taxonomy that the paper leaves unfinished (App. E). Of models it tells the parameters that
+are idle: normalising optimizers move them by rounding.
 """
 
-__all__ = ["MEASURES", "SCHEMA", "Finding", "Form", "audited", "forms", "measure", "rows"]
+__all__ = [
+    "MEASURES", "SCHEMA", "Finding", "Form", "audited", "forms", "idle_parameters", "measure",
+    "rows",
+]  # fmt: skip
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,8 +27,10 @@ from ..config.groups import GROUPS, choices
 from ..devices import set_threads
 from ..errors import UserError, did_you_mean, one_line
 from ..models import WEIGHTS
+from ..models.flaws import Idle, idle
 from ..store.tables import Rows, Schema
 from ..symmetry import Measured, largest
+from .job import prepare
 
 MEASURES: dict[str, Callable[[Any, int, int], list[Measured]]] = {
     "map": symmetry.measure_map,
@@ -66,6 +72,10 @@ SCHEMA: Schema = {
     "seed": int,
 }
 """The columns of audit.parquet: a row for each form, group, and thing that the group acts on."""
+
+
+SAMPLES = 64
+"""The samples by which gradients are judged."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,9 @@ def forms(overrides: Sequence[str], folders: Sequence[Path] = (), kind: str = ""
         raise UserError(f"--as={kind} says what an object is: name one as module:object")
 
     settings = [word for word in overrides if "=" in word]
-    asked = [word for word in overrides if word not in named and word not in settings]
+    if _of_a_model(settings):
+        settings = []
+    asked = [word for word in overrides if word not in named and "=" not in word]
     for word in asked:
         if word not in audited():
             hint = did_you_mean(word, audited())
@@ -138,6 +150,29 @@ def measure(form: Form, n: int = 8, seed: int = 0) -> Finding:
         return Finding(form, measure(form.built, n, seed))
     except (Exception, SystemExit) as error:  # of anybody's class
         return Finding(form, [], one_line(error))
+
+
+def idle_parameters(
+    overrides: Sequence[str], folders: Sequence[Path] = (), seed: int = 0
+) -> Iterator[tuple[str, list[Idle]]]:
+    """Yields models, as isoexp train takes them with data and forms, and what is idle of each; none
+    unless a model is chosen or set.
+
+    Raises:
+        UserError: If a model cannot be built, or measured.
+    """
+
+    settings = [word for word in overrides if "=" in word]
+    for composition in expand(settings, folders) if _of_a_model(settings) else ():
+        job = prepare(composition)
+        check(job.config)
+        lab = job.lab()
+        name = " ".join(composition.overrides)
+        x, _ = lab.splits["train"]
+        try:
+            yield name, list(idle(lab.network(seed), x[:SAMPLES], seed))
+        except (Exception, SystemExit) as error:  # of anybody's class
+            raise UserError(f"cannot measure {name}: {one_line(error)}") from error
 
 
 def rows(findings: Iterable[Finding], n: int, seed: int) -> Rows:
@@ -176,6 +211,10 @@ def _of_group(group: str, folders: Sequence[Path]) -> Iterator[Form]:
         except UserError as error:
             built = partial(_refuse, error)
         yield Form(group, name, target, built)
+
+
+def _of_a_model(settings: Sequence[str]) -> bool:
+    return any(word.lstrip("+~").startswith(("model=", "model.")) for word in settings)
 
 
 def _composed(overrides: Sequence[str], folders: Sequence[Path]) -> Iterator[Form]:

@@ -21,9 +21,10 @@ from ..config.build import build, check, own_settings, targets, with_targets
 from ..config.composition import Composition
 from ..config.document import Config
 from ..config.groups import GROUPS, handed
-from ..config.settings import Settings
+from ..config.settings import Settings, check_runs, count_seeds
 from ..config.targets import sources
 from ..errors import UserError, blamed
+from ..names import check_name
 from ..store.identity import identities, identity, label, likeness, probe_identity, structure
 from ..store.run import Run, damaged
 from ..store.study import Study, find, held
@@ -157,6 +158,7 @@ class Job:
         held: The groups that models are handed of which it has a part.
         idle: Overrides of groups of which the network has no part, which are left out.
         shared: Parts of a folder's name that all runs of a sweep would have.
+        plan: The line of the plan of a claim that it is done for.
     """
 
     config: Config
@@ -171,6 +173,7 @@ class Job:
     held: tuple[str, ...]
     idle: tuple[str, ...] = ()
     shared: frozenset[str] = frozenset()
+    plan: Mapping[str, Any] | None = None
 
     @cached_property
     def structure(self) -> str:
@@ -294,6 +297,13 @@ def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
             idle=tuple(idle),
         )
 
+    compositions = list(compositions)
+    runs = sum(count_seeds(composed.config.get("seeds")) for composed in compositions)
+    of = (
+        f"={compositions[0].config['seeds']}" if len(compositions) == 1 else " of all jobs together"
+    )
+    check_runs(runs, f"seeds{of}")
+
     return [one(composed) for composed in compositions]
 
 
@@ -386,6 +396,7 @@ def _once(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _probe_identity(named: tuple[str, Config]) -> str:
     name, node = named
+    check_name("a probe's name", name)
     if not isinstance(node, Mapping):
         raise UserError(f"probe.{name} must have settings, got {node!r}")
 

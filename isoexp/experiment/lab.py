@@ -16,7 +16,7 @@ from ..config.document import Config, to_yaml
 from ..config.groups import GROUPS, handed
 from ..config.settings import Settings
 from ..data import Factor
-from ..devices import device_named, set_threads
+from ..devices import bound_memory, device_named, set_threads
 from ..ensemble import BuildOptimizer, Ensemble
 from ..errors import UserError, one_line
 from ..models.blocks import Forms
@@ -86,6 +86,7 @@ class Lab:
         spare_the_compiler()
 
         device = device_named(settings.device)
+        bound_memory(device)
         dataset = load(to_yaml(config["data"]), device, settings.precision)
 
         lab = cls(
@@ -282,7 +283,9 @@ def held(config: Config) -> tuple[str, ...]:
 
         return make
 
-    shape = load(to_yaml(config["data"]), torch.device("cpu"), "float32")(0).shape
+    device = torch.device("cpu")
+    bound_memory(device)
+    shape = load(to_yaml(config["data"]), device, "float32")(0).shape
     model = _built(config, ["model"])["build_model"]
     given = {k: watched(k, form) for k, form in model.keywords.items() if k in made}
     if "forms" in model.keywords:

@@ -154,6 +154,8 @@ def put_probes(
     """
 
     for name in names:
+        if record.gone:
+            return
         probe = trained.lab.probes[name]
         try:
             if twin is None and "twin" in getattr(probe, "needs", ()):

@@ -7,6 +7,7 @@ import socket
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import isfinite
 from types import MappingProxyType
@@ -18,11 +19,11 @@ from torch import nn
 from .. import figures, processes
 from ..config.document import to_yaml
 from ..ensemble import Ensemble
-from ..errors import one_line
+from ..errors import failure, one_line
 from ..probes import Probe
 from ..samples import whole
 from ..store import checkpoint
-from ..store.files import append_line, remove, write_bytes, write_json, write_lines
+from ..store.files import append_line, clear, remove, write_bytes, write_json, write_lines
 from ..store.history import add_start, changes
 from ..store.identity import columns, command, flat, telling
 from ..store.provenance import provenance
@@ -74,6 +75,7 @@ class Record:
 
         run = self.run
         attempt = run.state.get("attempt", 0) + (start == 0)
+        self._clear()
 
         if start == 0:
             checkpoint.discard(run.folder, all=True)
@@ -133,6 +135,7 @@ class Record:
         return {
             "identity": self.identity,
             "data": self.job.fingerprint,
+            "plan": self.job.plan,
             "words": self.telling,
             "seed": self.seed,
             "seeds": list(self.job.settings.members),
@@ -174,20 +177,40 @@ class Record:
         self._write_metrics("failed")
         self._close_mirror(summary={"reason": reason}, failed=True)
 
-    def abort(self, error: Exception) -> str:
+    def abort(self, error: BaseException) -> str:
         """Closes the run as failed, unless it was completed; keeps the exception in error.txt."""
 
-        reason = describe_failure(error)
+        reason = failure(error)
         if self.run.status == "completed":
             self._close_mirror(summary=self.summary)
             return reason
+        if self.gone:
+            return self.drop()
 
         whole = "".join(traceback.format_exception(error))
         try:
-            (self.run.folder / "error.txt").write_text(whole, encoding="utf-8")
-            self.fail(reason)
-        except OSError as second:  # a full disk, or the folder is gone: the first is what counts
-            return f"{reason}; it cannot be written down: {one_line(second)}"
+            self.run.write_state("failed", reason=reason)
+            write_bytes(self.run.folder / "error.txt", whole.encode())
+            self._write_metrics("failed")
+        except OSError as second:  # a full disk: the first is what counts
+            reason = f"{reason}; it cannot be written down: {one_line(second)}"
+        self._close_mirror(summary={"reason": reason}, failed=True)
+
+        return reason
+
+    @property
+    def gone(self) -> bool:
+        """Whether the folder of the run was removed since it began."""
+
+        return not self.run.folder.is_dir()
+
+    def drop(self) -> str:
+        """Lets a run go whose folder was removed; returns the reason."""
+
+        reason = "its folder was removed while it was at work; the same command begins anew"
+        self._close_mirror(summary={"reason": reason}, failed=True)
+        if not self.run.state:  # a tracker may have made it again
+            remove(self.run.folder)
 
         return reason
 
@@ -198,7 +221,8 @@ class Record:
             self._close_mirror(summary=self.summary)
             return
 
-        self.run.write_state("interrupted", reason="interrupted")
+        with suppress(OSError):  # it can be told without: its process has gone
+            self.run.write_state("interrupted", reason="interrupted")
         self._close_mirror(summary={}, failed=True)
 
     def summarize(self, network: nn.Module, time_s: float) -> bool:
@@ -259,6 +283,7 @@ class Record:
     def reopen(self) -> None:
         """Goes on with a completed run, to which further probes are put."""
 
+        self._clear()
         state = self.run.state
         self.summary = self.run.summary
         self._probed = {key: dict(state.get(key) or {}) for key in self._probed}
@@ -305,9 +330,20 @@ class Record:
         """Keeps the exception that ended a probe in probes/<name>.error.txt; returns the reason."""
 
         whole = "".join(traceback.format_exception(error))
-        write_bytes(self.run.folder / "probes" / f"{name}.error.txt", whole.encode())
+        path, reason = self.run.folder / "probes" / f"{name}.error.txt", failure(error)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_bytes(path, whole.encode())
+        except OSError as second:
+            return f"{reason}; it cannot be written down: {one_line(second)}"
 
-        return describe_failure(error)
+        return reason
+
+    def _clear(self) -> None:
+        """Removes what an earlier start has left beside its files, when it was killed."""
+
+        clear(self.run.folder)
+        clear(self.run.folder / "probes")
 
     def _amend(self, name: str) -> None:
         """Writes down, last of all, that the rows of a probe are there."""
@@ -393,13 +429,5 @@ class Record:
     ) -> None:
         path, constants = self.run.folder / name, {**self.columns, "state": state}
         config = {**flat(self.job.config, self.seed), **own}
+        path.parent.mkdir(exist_ok=True)
         write_table(path, rows, schema, constants, config, metadata)
-
-
-def describe_failure(error: BaseException) -> str:
-    """Returns an exception in one line."""
-
-    if isinstance(error, torch.OutOfMemoryError):
-        return "out of memory: lower batch_size, seeds or model.widths"
-
-    return f"{type(error).__name__}: {one_line(error)}"[:500]

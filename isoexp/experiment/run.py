@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import processes
 from ..config.build import check
-from ..errors import Unreadable, UserError
+from ..errors import Unreadable, UserError, one_line
 from ..store.lock import Busy, acquire
 from ..store.run import Run
 from ..store.study import Study, find, remember
@@ -134,7 +134,7 @@ def put_again(
         if record.job.lacks_items(record.run):
             record.add_items(trained.network)
         yield from put_probes(trained, record, names, twin)
-    yield Ended(record.run)
+    yield Ended(record.run, record.drop() if record.gone else None)
 
 
 @contextmanager
@@ -197,12 +197,12 @@ def _acquired(
     for seed, identity in undone.items():
         try:
             run = stack.enter_context(acquire(study, job.label(seed), identity))
+            remember(study, job.network, job.held)
         except Busy as busy:
             yield HeldElsewhere(str(busy))
             continue
         except OSError as error:
-            raise UserError(f"cannot write to {study}: {error}") from error
-        remember(study, job.network, job.held)
+            raise UserError(f"cannot write to {study}: {one_line(error)}") from error
 
         if job.done(run) and not job.settings.force:  # by another process, just now
             yield AlreadyDone(run)
@@ -224,9 +224,12 @@ def _train(records: "Sequence[Record]") -> Generator[Event, None, None]:
                 if isinstance(event, Ended):
                     del left[event.run.folder]
                 yield event
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+    except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
         for record in left.values():
-            record.interrupt()
+            if isinstance(error, SystemExit) and not processes.leaving():  # code of the user's
+                record.abort(error)
+            else:
+                record.interrupt()
         raise
     except Exception as error:
         reasons = [record.abort(error) for record in left.values()]

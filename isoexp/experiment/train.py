@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from .. import processes
 from ..ensemble import Ensemble, rates
-from ..errors import Unreadable, UserError
+from ..errors import Unreadable, UserError, out_of_memory
 from ..store import checkpoint
 from ..training import Step, evaluate
 from .batching import Training, shared_alike
@@ -57,7 +57,7 @@ def train(records: Sequence[Record]) -> Iterator[Event]:
     try:
         ensemble, optimizers, meter = _restored(training, found)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        if not found or isinstance(error, torch.OutOfMemoryError):
+        if not found or out_of_memory(error):
             raise
         start, found = 0, []  # a checkpoint of another network, which could be read for all that
         ensemble, optimizers, meter = _restored(training, found)
@@ -82,16 +82,19 @@ def train(records: Sequence[Record]) -> Iterator[Event]:
                 return
 
         if step.index in snapshots:
+            yield from _dropped(alive)
             for k, record in alive.items():
                 checkpoint.snapshot(record.run.folder, step.index, ensemble.state(k))
 
         since = time.monotonic() - saved_at
         if time.monotonic() - beaten_at > BEAT_EVERY_S:
             beaten_at = time.monotonic()
+            yield from _dropped(alive)
             for record in alive.values():
                 record.beat(step.index)
         if step.index == steps or since > max(SAVE_EVERY_S, cost_s / SAVE_SHARE):
             saved_at = time.monotonic()
+            yield from _dropped(alive)
             for k, record in alive.items():
                 _save(ensemble, optimizers, meter, k, record, step.index)
             cost_s = time.monotonic() - saved_at
@@ -105,17 +108,19 @@ def train(records: Sequence[Record]) -> Iterator[Event]:
             if record.summarize(ensemble.member(k), time_s):
                 record.complete()
                 completed.append(k)
+                continue
+            reason = record.run.state["reason"]
         except Exception as error:  # of one network; the others are none the worse
-            record.abort(error)
-        if k not in completed:
-            yield Ended(record.run, record.run.state["reason"])
+            reason = record.abort(error)
+        yield Ended(record.run, reason)
 
     for k in completed:  # all are there before one is probed: they are each other's twins
         record, network = alive[k], ensemble.member(k)
         trained = Trained(record.lab, record.seed, network, record.run)
         yield from put_probes(trained, record, record.lab.probes)
-        record.finish(network)
-        yield Ended(record.run)
+        if not record.gone:
+            record.finish(network)
+        yield Ended(record.run, record.drop() if record.gone else None)
 
 
 def _restored(
@@ -148,6 +153,7 @@ def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> It
     """Writes a row of each network; those that have diverged, or are to stop, leave the living."""
 
     rows = meter.rows(step)
+    yield from _dropped(alive)
     for k, first in meter.diverged().items():
         if k in alive:
             record = alive.pop(k)
@@ -168,6 +174,15 @@ def _log(meter: "_Meter", alive: dict[int, Record], step: int, steps: int) -> It
             del alive[k]
             record.fail(reason)
             yield Ended(record.run, reason)
+
+
+def _dropped(alive: dict[int, Record]) -> Iterator[Event]:
+    """Yields the end of runs whose folders were removed; they leave the living."""
+
+    for k, record in list(alive.items()):
+        if record.gone:
+            del alive[k]
+            yield Ended(record.run, record.drop())
 
 
 class _Meter:

@@ -12,11 +12,12 @@ import textwrap
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.allowed import locate
-from ..errors import UserError, one_line
+from ..errors import UserError, failure
 from ..store.files import write_bytes
 from ..store.tables import read_table
 
@@ -32,19 +33,19 @@ Draw = Callable[["pd.DataFrame", "Figure"], None]
 def draw(how: Draw, table: "pd.DataFrame", caption: str = "") -> "Figure":
     """Draws a table, and below it a caption: the command that made the rows."""
 
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from .style import default_settings
+    from .style import default_settings, plain
 
     with default_settings():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
         # No pyplot: it takes longer to import, and looks for a display.
         figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)  # keeps its renderer, and with it the sizes of texts
         how(table, figure)
         if caption:  # below the figure as it is laid out
             _lay_out(figure)
-            wrapped = textwrap.fill(caption, width=int(18 * figure.get_figwidth()))
+            wrapped = textwrap.fill(plain(caption), width=int(18 * figure.get_figwidth()))
             look = {"fontsize": 6, "color": "0.4", "family": "monospace"}
             figure.text(0.5, -0.01, wrapped, ha="center", va="top", **look)
 
@@ -96,9 +97,12 @@ def find(name: str) -> Callable[..., Any]:
         UserError: If it is of a package that is not allowed, or cannot be imported.
     """
 
+    from .style import load_matplotlib
+
     module, colon, function = name.partition(":")
     if not (module and colon and function.isidentifier()):
         raise UserError(f"a figure must be named 'module:function', got {name!r}")
+    load_matplotlib()
     found = locate(name, f"drawing needs {name}", own=f"{__name__}.")
     if not callable(found):
         raise UserError(f"drawing needs a function, and {name} is none")
@@ -141,9 +145,9 @@ def draw_beside(path: Path, caption: str, named: str | None = None) -> str | Non
         if named and len(table):
             save(find(named), table, path.with_suffix(".png"), caption)
     except Exception as error:  # a broken matplotlib loses no numbers
-        said.write_text(traceback.format_exc(), encoding="utf-8")
-        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
-        return f"{kind}{one_line(error)}"
+        with suppress(OSError):  # a full disk, of which the first error tells
+            write_bytes(said, traceback.format_exc().encode())
+        return failure(error)
     said.unlink(missing_ok=True)
 
     return None

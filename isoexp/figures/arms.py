@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..statistics import mean_interval
-from .style import COLORS, STYLES, default_settings, legend
+from .style import COLORS, STYLES, default_settings, legend, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,14 +115,14 @@ def draw_dots(table: pd.DataFrame, figure: "Figure") -> None:
             axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
         if part["log"].any() and (part["value"] > 0).all():
             _be_logarithmic(axes)
-        axes.set_xlabel(_plain(metric), fontsize=8)
+        axes.set_xlabel(plain(metric), fontsize=8)
         axes.tick_params(which="both", labelsize=8)
         axes.grid(axis="x", color="0.92")
         axes.set_axisbelow(True)
     for axes in figure.axes[len(metrics) :]:
         axes.set_axis_off()
     first = figure.axes[0]
-    first.set_yticks(range(len(arms)), [_plain(arm) for arm in arms])
+    first.set_yticks(range(len(arms)), [plain(arm) for arm in arms])
     first.set_ylim(len(arms) - 0.5, -0.5)
 
 
@@ -141,12 +141,12 @@ def draw_curves(table: pd.DataFrame, figure: "Figure") -> None:
         for place, (arm, color) in enumerate(zip(arms, cycle(COLORS), strict=False)):
             own = part[part["arm"] == arm].sort_values("x")
             style = STYLES[place // len(COLORS) % len(STYLES)]
-            axes.plot(own["x"], own["mean"], style, color=color, label=_plain(arm), lw=1.4)
+            axes.plot(own["x"], own["mean"], style, color=color, label=plain(arm), lw=1.4)
             bounded = own[np.isfinite(own["low"]) & np.isfinite(own["high"])]
             band = (bounded[key] for key in ("x", "low", "high"))
             axes.fill_between(*band, color=color, alpha=0.15, lw=0)
-        axes.set_xlabel(_plain(part["x_name"].iloc[0]), fontsize=9)
-        axes.set_ylabel(_plain(panel), fontsize=9)
+        axes.set_xlabel(plain(part["x_name"].iloc[0]), fontsize=9)
+        axes.set_ylabel(plain(panel), fontsize=9)
         axes.tick_params(labelsize=8)
         if part["log_x"].any():
             axes.set_xscale("log")
@@ -159,11 +159,11 @@ def draw_curves(table: pd.DataFrame, figure: "Figure") -> None:
 def svg(how: Callable[[pd.DataFrame, "Figure"], None], table: pd.DataFrame) -> bytes:
     """Draws a table, by one of the two above, as an SVG that loads nothing from elsewhere."""
 
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     content = io.BytesIO()
     with default_settings(**SETTINGS), warnings.catch_warnings():
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
+
         warnings.simplefilter("ignore")  # of letters that a font has not: the reader's may
         figure = Figure(dpi=150, layout="constrained")
         FigureCanvasSVG(figure)
@@ -206,9 +206,3 @@ def _be_logarithmic(axes: "Axes") -> None:
         axes.xaxis.set_major_formatter(told)
         axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         axes.xaxis.set_minor_formatter(told)
-
-
-def _plain(text: str) -> str:
-    """Escapes dollars, which begin a formula."""
-
-    return text.replace("$", r"\$")

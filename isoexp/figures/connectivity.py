@@ -42,7 +42,8 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
             for split, line in (("test", "-"), ("train", ":")):
                 part = rows[(rows["path"] == path) & (rows["split"] == split)]
                 over = part.groupby("draw")["barrier"].first().mean()
-                named = f"{label}, {over:.2g}" if split == "test" and len(part) else None
+                most = "≤ " if "bound" in part and part["bound"].eq(True).any() else ""
+                named = f"{label}, {most}{over:.2g}" if split == "test" and len(part) else None
                 for _, each in part.groupby("draw", sort=False):
                     axes.plot(each["t"], each["loss"], line, **style, label=named)
                     named = None

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .style import CONTROL, colored, name_layers, short, title, trained, untrained
+from .style import CONTROL, colored, name_layers, plain, short, title, trained, untrained
 
 MOST_NAMES = 8
 
@@ -25,7 +25,7 @@ def draw(table: pd.DataFrame, figure: Figure) -> None:
         for part, how in ((rows, "o-"), (before[before["factor"] == factor], ":")):
             for axes, shown in zip((decoded, between, angles), _shown(part), strict=True):
                 x = [places.index(layer) for layer in shown.index]
-                axes.plot(x, shown, how, color=color, markersize=3, label=factor)
+                axes.plot(x, shown, how, color=color, markersize=3, label=plain(factor))
 
     decoded.set(ylabel="R² of a linear decoder", ylim=(min(-0.05, decoded.get_ylim()[0]), 1.05))
     between.axhline(1, **CONTROL)

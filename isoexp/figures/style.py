@@ -2,13 +2,20 @@
 
 __all__ = [
     "COLORS", "CONTROL", "STYLES", "UNTRAINED", "colored", "default_settings", "legend",
-    "name_layers", "short", "title", "trained", "untrained",
+    "load_matplotlib", "name_layers", "plain", "short", "title", "trained", "untrained",
 ]  # fmt: skip
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from itertools import cycle
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..output import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +31,30 @@ STYLES = ("-", "--", ":", "-.")
 UNTRAINED = "untrained"
 
 
+def load_matplotlib() -> None:
+    """Imports matplotlib; without the user's settings, if it cannot be imported with them."""
+
+    try:
+        import_module("matplotlib")
+    except (ValueError, OSError):  # an unknown MPLBACKEND, a matplotlibrc that is no text
+        for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+            del sys.modules[name]  # half of it is there
+        place = find_spec("matplotlib")
+        assert place is not None
+        backend = os.environ.pop("MPLBACKEND", None)
+        try:
+            # Its own settings are read where they are the first that it looks for.
+            with chdir(Path(str(place.origin)).with_name("mpl-data")):
+                import_module("matplotlib")
+        finally:
+            os.environ |= {} if backend is None else {"MPLBACKEND": backend}
+
+
 @contextmanager
 def default_settings(**changes: Any) -> Iterator[None]:
     """Sets matplotlib to its defaults and changes of them: a user's matplotlibrc has no say."""
 
+    load_matplotlib()
     from matplotlib import style
 
     with style.context(["default", changes]):
@@ -52,10 +79,16 @@ def colored(table: "pd.DataFrame", column: str) -> "Iterator[tuple[str, tuple[An
     yield from zip(cycle(COLORS), trained(table).groupby(column, sort=False), strict=False)
 
 
+def plain(text: object) -> str:
+    """Returns a text that is drawn as it is: dollars begin no formula."""
+
+    return printable(str(text)).replace("$", r"\$")
+
+
 def short(layer: object) -> str:
     """Returns the path of a layer without the word activation at its end."""
 
-    return str(layer).removesuffix(".activation")
+    return plain(layer).removesuffix(".activation")
 
 
 def name_layers(axes: "Axes", layers: Sequence[object], every: int = 1, **text: Any) -> None:
@@ -80,4 +113,4 @@ def title(table: "pd.DataFrame", what: str, unit: str) -> str:
     named += [f"seed {run['seed']}"] if "seed" in table else []
     named += [f"{int(run['n'])} {unit}"]
 
-    return f"{what}\n{', '.join(named)}"
+    return f"{what}\n{plain(', '.join(named))}"

@@ -1,6 +1,6 @@
 """Measurements of a network: probe(subject) returns tidy rows.
 
-    subject · layers · junctions     the network, as a probe is given it
+    subject · layers · junctions · spaces · hidden     the network, as a probe is given it
     rows · statistics                rows by name, with means and intervals
     measurement · arguments          isoexp.probe, from Python
     copies · procrustes · landscape · derivatives      mathematics that probes share

@@ -68,7 +68,7 @@ class Compression:
     @torch.no_grad()
     def __call__(self, subject: Subject) -> Rows:
         junctions, row = unrolled(subject)
-        free = [preserves(subject, each, ORTHOGONAL) for each in junctions]
+        free = [preserves(subject, each.space, ORTHOGONAL) for each in junctions]
         kept, bases = _reduced(row, free, self.tolerance)
         forced = _reduced(row, [True] * len(free), self.tolerance)
         before, after = linear_maps(row), linear_maps(kept)
@@ -113,7 +113,7 @@ def compressed(subject: Subject, tolerance: float = 0.0) -> nn.Sequential:
     """
 
     junctions, row = unrolled(subject)
-    free = [preserves(subject, each, ORTHOGONAL) for each in junctions]
+    free = [preserves(subject, each.space, ORTHOGONAL) for each in junctions]
 
     return _reduced(row, free, tolerance)[0]
 

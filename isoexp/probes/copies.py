@@ -1,7 +1,7 @@
 """Copies of a network: the same function with hidden layers in other bases.
 
-At each junction x ↦ V f(W x + b) an orthogonal P acts on the weights, P·(W, b, V) = (PW, Pb, VPᵀ),
-and leaves the function as it is if f commutes with P (Bird 2025, Eqn 15).
+In each hidden space an orthogonal P acts on the weights, as P·(W, b, V) = (PW, Pb, VPᵀ) around an
+activation x ↦ V f(W x + b), and leaves the function if f commutes with P (Bird 2025, Eqn 15).
 """
 
 __all__ = ["ORTHOGONAL", "PERMUTATIONS", "SIGNED", "inner_products", "preserves", "turned"]
@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from ..symmetry import GROUPS, MatrixGroup
-from .junctions import Junction, State, agree, answers
+from .junctions import agree, answers
+from .spaces import Space, State
 from .subject import Subject
 
 ORTHOGONAL, SIGNED, PERMUTATIONS = GROUPS[:3]
@@ -25,39 +26,43 @@ CHECKED, DRAWS = 64, 2
 
 
 def turned(
-    state: State, junctions: Mapping[str, Junction], bases: Mapping[str, Float[Tensor, "_ _"]]
+    state: State, spaces: Mapping[str, Space], bases: Mapping[str, Float[Tensor, "_ _"]]
 ) -> dict[str, Tensor]:
-    """Returns the weights of a network with junctions, by name, turned into other bases."""
+    """Returns the weights of a network with its hidden spaces, by name, turned into other bases."""
 
     state = dict(state)
     for name, P in bases.items():
-        state |= junctions[name].turned(state, P)
+        state |= spaces[name].turned(state, P)
 
     return state
 
 
 @torch.no_grad()
-def preserves(subject: Subject, junction: Junction, group: MatrixGroup) -> bool:
-    """Whether turning a junction by members of a group keeps the outputs, up to rounding."""
+def preserves(subject: Subject, space: Space, group: MatrixGroup) -> bool:
+    """Whether turning a space by members of a group keeps the outputs, up to rounding."""
 
     x = subject.x[:CHECKED]
-    state = dict(subject.model.named_parameters())
+    state = dict(subject.model.named_parameters()) | dict(subject.model.named_buffers())
     reference = answers(subject.model, x)
 
     return all(
-        agree(functional_call(subject.model, junction.turned(state, P), (x,)), reference)
-        for P in group.drawn(DRAWS, junction.width, subject.generator)
+        agree(functional_call(subject.model, space.turned(state, P), (x,)), reference)
+        for P in space.drawn(group, DRAWS, subject.generator)
     )
 
 
-def inner_products(junction: Junction, state: State, other: State) -> Float[Tensor, "n n"]:
-    """Returns G = WW'ᵀ + bb'ᵀ + VᵀV' of two sets of weights, in float64 on the CPU.
+def inner_products(space: Space, state: State, other: State) -> Float[Tensor, "n n"]:
+    """Returns G = WW'ᵀ + bb'ᵀ + VᵀV' + … of two sets of weights, in float64 on the CPU.
 
-    tr(Pᵀ G) is ⟨θ, P·θ'⟩, of the weights of this junction.
+    tr(Pᵀ G) is ⟨θ, P·θ'⟩, of the weights of this space, if P acts once on each of them, and gains
+    do not count.
     """
 
-    W, b, V = junction.weights
-    pairs = [(W, 0), (V, 1)] + ([(b, 0)] if b in state else [])
-    both = [[t[name].cpu().double().movedim(d, 0) for t in (state, other)] for name, d in pairs]
+    G = torch.zeros(space.width, space.width, dtype=torch.float64)
+    for slot in space.slots:
+        if slot.name in state and not slot.squared:
+            both = (slot.features(t[slot.name].cpu().double()) for t in (state, other))
+            own = slice(slot.start, slot.start + slot.n)
+            G[own, own] += torch.einsum("i...,j...->ij", *both)
 
-    return torch.stack([torch.einsum("i...,j...->ij", *each) for each in both]).sum(dim=0)
+    return G

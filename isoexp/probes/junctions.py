@@ -6,11 +6,8 @@ There the weights may be turned into another basis of the layer, W → RW, b →
 function stays if f commutes with R (Bird 2025, Eqn 15).
 """
 
-__all__ = [
-    "Junction", "State", "agree", "answers", "find_junctions", "relative_error", "rounding",
-]  # fmt: skip
+__all__ = ["Junction", "agree", "answers", "find_junctions", "relative_error", "rounding"]
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -20,10 +17,8 @@ from torch.func import functional_call
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from .layers import Call, Layer, conjugated, hooked
+from .spaces import Slot, Space, State
 from .subject import Subject, Unsuitable
-
-State = Mapping[str, Tensor]
-"""Parameters by their path in the network."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +39,19 @@ class Junction:
 
         return f"{self.before}.weight", f"{self.before}.bias", f"{self.after}.weight"
 
-    def turned(self, state: State, R: Float[Tensor, "n n"]) -> dict[str, Tensor]:
-        """Returns RW, Rb and VRᵀ, by their names, for an orthogonal R.
-
-        For a skew A they are AW, Ab and −VA: how the weights move under exp(tA) at t = 0.
-        """
+    @property
+    def space(self) -> Space:
+        """The space of its features, which W and b write to, and V reads from."""
 
         W, b, V = self.weights
-        found = {W: torch.tensordot(R.to(state[W]), state[W], dims=1)}
-        if b in state:
-            found[b] = R.to(state[b]) @ state[b]
-        found[V] = (state[V].movedim(1, -1) @ R.to(state[V]).mT).movedim(-1, 1)
+        n = self.width
 
-        return found
+        return Space((Slot(W, 0, n), Slot(V, 1, n), Slot(b, 0, n)), n)
+
+    def turned(self, state: State, R: Float[Tensor, "n n"]) -> dict[str, Tensor]:
+        """Returns RW, VRᵀ and Rb, by their names, for an orthogonal R."""
+
+        return self.space.turned(state, R)
 
 
 @torch.no_grad()

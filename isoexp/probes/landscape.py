@@ -29,7 +29,7 @@ from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..training import Objective
-from .junctions import State
+from .spaces import State
 from .subject import batches, chosen, in_batches
 
 

@@ -2,10 +2,9 @@
 
 __all__ = [
     "code", "count", "difference", "estimate", "interval", "measured", "minutes", "moment",
-    "number", "plural", "ranged", "slug", "text", "verdict",
+    "number", "plural", "ranged", "text", "verdict",
 ]  # fmt: skip
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf, isfinite, isnan
@@ -106,9 +105,3 @@ def plural(n: int, what: str) -> str:
     """Writes a count with its noun: 1 run, 2 runs."""
 
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def slug(*parts: str) -> str:
-    """Makes the name of a file or an anchor of texts that people have typed."""
-
-    return "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", part).strip("-") for part in parts) or "x"

@@ -1,12 +1,12 @@
 """The chapter of a claim: the claim, its verdict, and all that the verdict rests on."""
 
-__all__ = ["SMOKE", "Chapter", "chapter", "command"]
+__all__ = ["SMOKE", "Chapter", "chapter", "command", "outcome_of"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..claims.decision import Decision, decided
-from ..claims.evidence import Evidence, earlier
+from ..claims.evidence import Evidence, confirmations, earlier
 from . import answers
 from .cells import code, moment, plural, text
 from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
@@ -37,6 +37,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
 
     blocks: list[Block | None] = [
         Paragraph(SMOKE, kind="warning") if claim.scale == "smoke" else None,
+        *(Paragraph(f"Not as planned: {told}.", kind="warning") for told in evidence.faults),
         Paragraph(claim.claim),
         Paragraph(answers.line(decision), verdict=answers.outcome(decision)),
         Facts(
@@ -56,7 +57,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
         _missing_table(decision, f"{anchor}-missing"),
         Facts(
             [
-                ("seeds", f"{claim.seeds} of each arm"),
+                ("seeds", f"{claim.seeds} of each arm, from {evidence.seeds.start} on"),
                 ("words of all arms", " ".join(claim.common) or "none"),
                 ("registered by", f"code {commit(evidence.registration.get('code'))}"),
                 *origin(runs),
@@ -78,12 +79,14 @@ def command(decision: Decision) -> str:
 
 
 def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Says when a claim was registered, whether before its runs, and its other registrations."""
+    """Says when a claim was planned, whether before its runs, and its other plans."""
 
-    time_s = evidence.registered
+    time_s, line = evidence.registered, evidence.line
     started = [each.started for each in runs if each.started]
     before = sum(each < time_s for each in started)
-    told = f"{moment(time_s)}, with {evidence.claim.identity[:8]} for what decides; "
+    told = moment(time_s) + (
+        f", line {line.number} of the chain, {line.hash[:8]}; " if line else "; "
+    )
     if not started:
         told += "no run was started yet"
     elif before:
@@ -94,13 +97,24 @@ def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str,
     else:
         told += f"before its first run, {moment(min(started))}"
     facts = [("registered", told)]
-    others = earlier(evidence.study / "claims", evidence)
-    if others:
-        told = ", ".join(f"{each.folder.name} of {moment(each.registered)}" for each in others)
-        changed = f"{told}: it was changed, and its verdict is of the last"
-        facts.append(("registered otherwise, too", changed))
+    if line and line.kind == "amendment":
+        facts.append(("amended", f"after {plural(line.runs, 'run')}, since {line.why}"))
+    for each in earlier(evidence.study / "claims", evidence):
+        told = f"{outcome_of(each)}, {each.folder.name} of {moment(each.registered)}"
+        facts.append(("another plan", told))
+    for each in confirmations(evidence.study / "claims", evidence):
+        told = (
+            f"{outcome_of(each)}, with seeds from {each.seeds.start} on, {moment(each.registered)}"
+        )
+        facts.append(("confirmation", told))
 
     return facts
+
+
+def outcome_of(evidence: Evidence) -> str:
+    """Returns the verdict of a plan, or of its repetition."""
+
+    return answers.outcome(decided(evidence))
 
 
 def _missing_table(decision: Decision, name: str) -> Table | None:

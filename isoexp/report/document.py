@@ -2,7 +2,8 @@
 
     document  →  sections  →  paragraphs · commands · facts · tables · figures
 
-Everything here is plain text; what renders it escapes it.
+Everything here is plain text; what renders it escapes it. Names of tables and figures become those
+of files and of parts of a page: `Document.of` makes them safe, whatever people have typed.
 """
 
 __all__ = [
@@ -11,8 +12,11 @@ __all__ = [
 ]  # fmt: skip
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
+
+from ..names import slug, unique
+from ..output import printable
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,12 @@ class Cell:
     values: Sequence[Any] = ()
     kind: str = ""
     link: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The text line by line, printable."""
+
+        return printable(self.text).split("\n")
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,21 @@ class Document:
     title: str
     blocks: Sequence[Block]
     sections: Sequence[Section]
+
+    @classmethod
+    def of(cls, title: str, blocks: Sequence[Block], sections: Sequence[Section]) -> Self:
+        """Makes a report in which each table and figure has a name of its own, safe as a file's."""
+
+        taken: set[str] = set()
+
+        def named(block: Block) -> Block:
+            if not isinstance(block, Table | Figure):
+                return block
+            return replace(block, name=unique(slug(block.name), taken))
+
+        first = [named(block) for block in blocks]
+
+        return cls(title, first, [replace(s, blocks=[*map(named, s.blocks)]) for s in sections])
 
 
 def blocks(document: Document) -> Iterator[Block]:

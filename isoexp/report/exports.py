@@ -4,19 +4,21 @@ __all__ = ["csv_text", "escape", "latex"]
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable
 from typing import Any
 
+from ..output import printable
 from .document import Table
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "[": "{[}", "]": "{]}", "–": "--", "—": "---", "…": r"\ldots{}",
+    "[": "{[}", "]": "{]}", "*": "{*}", "–": "--", "—": "---", "…": r"\ldots{}",
     "\N{COMBINING CIRCUMFLEX ACCENT}": "",
 }  # fmt: skip
-"""Characters that mean something in LaTeX; a bracket after a line break is an argument of it."""
+"""Characters that mean something in LaTeX; a line break takes a bracket or a star behind it."""
 
 SYMBOLS = {
     "±": r"\pm", "−": "-", "×": r"\times", "·": r"\cdot", "≤": r"\leq", "≥": r"\geq",
@@ -30,18 +32,25 @@ SYMBOLS = {
 LATEX = str.maketrans(SPECIAL | {sign: f"\\ensuremath{{{name}}}" for sign, name in SYMBOLS.items()})
 
 
+FORMULA = re.compile(r"[=+\-@＝＋－＠](?!(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|inf$)", re.IGNORECASE)
+"""The beginnings of what spreadsheets compute; a number is none."""
+
+
 def csv_text(table: Table) -> str:
-    """Writes a table as CSV, a column for each value of a cell."""
+    """Writes a table as CSV, a column for each value of a cell.
+
+    A text that spreadsheets would compute has an apostrophe before it, by which they know texts.
+    """
 
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     names = [column.names or (column.head,) for column in table.columns]
-    writer.writerow([name for own in names for name in own])
+    writer.writerow([_plain(name) for own in names for name in own])
     for row in table.rows:
         told: list[Any] = []
         for own, cell in zip(names, row, strict=True):
-            values = list(cell.values) or ["; ".join(cell.text.splitlines())]
-            known = ["" if value is None or value != value else value for value in values]
+            values = list(cell.values) or ["; ".join(cell.lines)]
+            known = ["" if value is None or value != value else _plain(value) for value in values]
             told += (known + [""] * len(own))[: len(own)]
         writer.writerow(told)
 
@@ -59,9 +68,9 @@ def latex(table: Table) -> str:
         rf"  \label{{tab:{table.name}}}",
         rf"  \begin{{tabular}}{{{places}}}",
         r"    \toprule",
-        _row([column.head for column in table.columns]),
+        _row(column.head for column in table.columns),
         r"    \midrule",
-        *(_row([cell.text for cell in row]) for row in table.rows[: table.shown]),
+        *(_row("; ".join(cell.lines) for cell in row) for row in table.rows[: table.shown]),
         r"    \bottomrule",
         r"  \end{tabular}",
         r"\end{table}",
@@ -73,10 +82,14 @@ def latex(table: Table) -> str:
 def escape(value: str) -> str:
     """Escapes a text for LaTeX, on one line."""
 
-    return " ".join(value.split()).translate(LATEX)
+    return printable(" ".join(value.split())).translate(LATEX)
 
 
-def _row(texts: Sequence[str]) -> str:
-    told = (escape("; ".join(each.splitlines())) for each in texts)
+def _plain(value: Any) -> Any:
+    told = printable(value) if isinstance(value, str) else value
 
-    return f"    {' & '.join(told)} \\\\"
+    return f"'{told}" if isinstance(told, str) and FORMULA.match(told) else told
+
+
+def _row(texts: Iterable[str]) -> str:
+    return f"    {' & '.join(map(escape, texts))} \\\\"

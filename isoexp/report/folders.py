@@ -63,7 +63,7 @@ def compare(first: Path, second: Path) -> Document:
         for told in [*damaged_runs(own), *damaged_claims(root)]
     ]
 
-    return Document(f"{names[0]} (A) and {names[1]} (B)", blocks, sections)
+    return Document.of(f"{names[0]} (A) and {names[1]} (B)", blocks, sections)
 
 
 def _claims(a: dict[Key, Decision], b: dict[Key, Decision]) -> list[Section]:

@@ -3,12 +3,13 @@
 __all__ = ["html"]
 
 import base64
+import html as markup
 import re
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
-from .cells import slug
+from ..names import slug
+from ..output import printable
 from .document import Block, Cell, CommandLine, Document, Facts, Figure, Paragraph, Section, Table
 
 LONG = 36
@@ -20,9 +21,9 @@ STYLE = Path(__file__).with_name("page.css")
 def html(document: Document) -> str:
     """Writes a report as HTML."""
 
-    title = escape(document.title)
+    title = _escaped(document.title)
     contents = [
-        f'<li><a href="#{section.anchor}">{escape(section.title)}</a></li>'
+        f"<li>{_open('a', href=f'#{section.anchor}')}{_escaped(section.title)}</a></li>"
         for section in document.sections
     ]
     parts = [
@@ -36,10 +37,10 @@ def html(document: Document) -> str:
         f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>",
         "</head>",
         "<body>",
-        '<a class="skip" href="#main">To the results</a>',
+        '<a class="skip" href="#.main">To the results</a>',
         f"<header><h1>{title}</h1></header>",
         *(['<nav aria-label="Contents"><ol>', *contents, "</ol></nav>"] if contents else []),
-        '<main id="main">',
+        '<main id=".main">',  # a dot is in no anchor that people have named
         *(line for block in document.blocks for line in _block(block)),
         *(line for section in document.sections for line in _section(section)),
         "</main>",
@@ -52,9 +53,9 @@ def html(document: Document) -> str:
 
 
 def _section(section: Section) -> Iterator[str]:
-    heading = f"{section.anchor}-heading"
-    yield f'<section id="{section.anchor}" aria-labelledby="{heading}">'
-    yield f'<h2 id="{heading}">{escape(section.title)}</h2>'
+    heading = f"{section.anchor}.heading"
+    yield _open("section", id=section.anchor, aria_labelledby=heading)
+    yield f"{_open('h2', id=heading)}{_escaped(section.title)}</h2>"
     for block in section.blocks:
         yield from _block(block)
     yield "</section>"
@@ -63,38 +64,38 @@ def _section(section: Section) -> Iterator[str]:
 def _block(block: Block) -> Iterator[str]:
     match block:
         case Paragraph(text, kind, verdict):
-            front = f"{_badge(verdict, escape(verdict))}: " if verdict else ""
-            how = ' class="warning" role="note"' if kind == "warning" else ""
-            yield f"<p{how}>{front}{escape(text)}</p>"
+            front = f"{_badge(verdict, _escaped(verdict))}: " if verdict else ""
+            how = {"class_": "warning", "role": "note"} if kind == "warning" else {}
+            yield f"{_open('p', **how)}{front}{_escaped(text)}</p>"
         case CommandLine(text):
-            yield f"<pre><code>{escape(text)}</code></pre>"
+            yield f"<pre><code>{_escaped(text)}</code></pre>"
         case Facts(facts):
             yield "<dl>"
             for term, told in facts:
-                yield f"<div><dt>{escape(term)}</dt><dd>{escape(told)}</dd></div>"
+                yield f"<div><dt>{_escaped(term)}</dt><dd>{_escaped(told)}</dd></div>"
             yield "</dl>"
         case Figure(name, svg, alt, caption):
             source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
-            yield f"<figure>{_scroll(f'{name}-caption')}"
-            yield f'<img alt="{escape(alt)}" src="{source}"></div>'
-            yield f'<figcaption id="{name}-caption">{escape(caption)}</figcaption></figure>'
+            label = f"{name}.caption"
+            yield f"<figure>{_scroll(label)}"
+            yield f"{_open('img', alt=alt, src=source)}</div>"
+            yield f"{_open('figcaption', id=label)}{_escaped(caption)}</figcaption></figure>"
         case Table():
             yield from _table(block)
 
 
 def _table(table: Table) -> Iterator[str]:
-    label = f"{table.name}-caption"
+    label = f"{table.name}.caption"
     rows = table.rows[: table.shown]
     kinds = []
     for place, column in enumerate(table.columns):  # numbers to the right, long texts in lines
-        lines = [line for row in rows for line in row[place].text.splitlines()]
-        long = ' class="long"' if max(map(len, lines), default=0) > LONG else ""
-        kinds.append(' class="number"' if column.number else long)
+        lines = [line for row in rows for line in row[place].lines]
+        long = "long" if max(map(len, lines), default=0) > LONG else None
+        kinds.append("number" if column.number else long)
     yield f"{_scroll(label)}<table>"
-    yield f'<caption><span id="{label}">{escape(table.caption)}</span></caption>'
-    parts = r"(?<=[/_.,=])(?=\w)"  # of a name that may be broken: probe/refraction/theta_max_rad
+    yield f"<caption>{_open('span', id=label)}{_escaped(table.caption)}</span></caption>"
     heads = "".join(
-        f'<th scope="col"{kind}>{re.sub(parts, "<wbr>", escape(column.head))}</th>'
+        f"{_open('th', scope='col', class_=kind)}{_broken(column.head)}</th>"
         for column, kind in zip(table.columns, kinds, strict=True)
     )
     yield f"<thead><tr>{heads}</tr></thead>"
@@ -102,29 +103,52 @@ def _table(table: Table) -> Iterator[str]:
     for row in rows:
         first, *rest = map(_cell, row)
         cells = "".join(
-            f"<td{kind}>{told}</td>" for kind, told in zip(kinds[1:], rest, strict=True)
+            f"{_open('td', class_=kind)}{told}</td>"
+            for kind, told in zip(kinds[1:], rest, strict=True)
         )
-        yield f'<tr><th scope="row"{kinds[0]}>{first}</th>{cells}</tr>'
+        yield f"<tr>{_open('th', scope='row', class_=kinds[0])}{first}</th>{cells}</tr>"
     yield "</tbody></table></div>"
 
 
 def _scroll(label: str) -> str:
     """Opens a part that scrolls by itself and can be reached by keys."""
 
-    return f'<div class="scroll" role="region" aria-labelledby="{label}" tabindex="0">'
+    return _open("div", class_="scroll", role="region", aria_labelledby=label, tabindex="0")
+
+
+def _broken(name: str) -> str:
+    """Lets a long name be broken between its parts: probe/refraction/theta_max_rad."""
+
+    return "<wbr>".join(map(_escaped, re.split(r"(?<=[/_.,=])(?=\w)", name)))
+
+
+def _escaped(text: str) -> str:
+    return markup.escape(printable(text))
+
+
+def _open(tag: str, **attributes: str | None) -> str:
+    """Opens an element. All attributes that are not constant are made here, and escaped."""
+
+    told = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{_escaped(value)}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+
+    return f"<{tag}{told}>"
 
 
 def _cell(cell: Cell) -> str:
-    told = "<br>".join(escape(line) for line in cell.text.splitlines())
+    told = "<br>".join(_escaped(line) for line in cell.lines)
     if cell.kind == "code":
         told = f"<code>{told}</code>"
     elif cell.kind:
         told = _badge(cell.kind, told)
 
-    return f'<a href="#{cell.link}">{told}</a>' if cell.link else told
+    return f"{_open('a', href=f'#{cell.link}')}{told}</a>" if cell.link else told
 
 
 def _badge(verdict: str, told: str) -> str:
     kind = slug(verdict.partition(" larger")[0])
 
-    return f'<strong class="verdict {kind}">{told}</strong>'
+    return f"{_open('strong', class_=f'verdict {kind}')}{told}</strong>"

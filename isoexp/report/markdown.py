@@ -5,9 +5,10 @@ __all__ = ["escape", "fenced", "markdown", "of_table"]
 import re
 from collections.abc import Sequence
 
+from ..output import line, printable
 from .document import Block, Cell, CommandLine, Document, Facts, Figure, Paragraph, Table
 
-SPECIAL = re.compile(r"[\\`*<|~$]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+SPECIAL = re.compile(r"[\\`*<|~${]|&(?=#?\w+;)|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """Characters with a meaning; _ inside a word and [0.1, 0.2] have none."""
 
 OPENING = re.compile(r"^(\d+)([.)])(?=\s|$)|^([-+>]|#+(?=\s|$)|=+$)")
@@ -30,7 +31,7 @@ def markdown(document: Document) -> str:
 def escape(value: str) -> str:
     """Escapes a text for Markdown, on one line."""
 
-    told = SPECIAL.sub(r"\\\g<0>", " ".join(value.split()))
+    told = SPECIAL.sub(r"\\\g<0>", printable(" ".join(value.split())))
 
     return OPENING.sub(lambda m: f"{m[1]}\\{m[2]}" if m[1] else f"\\{m[3]}", told)
 
@@ -38,7 +39,7 @@ def escape(value: str) -> str:
 def fenced(value: str) -> str:
     """Fences code in more backticks than it has."""
 
-    told = " ".join(value.split())
+    told = printable(" ".join(value.split()))
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", told)), default=0))
     space = " " if told.startswith("`") or told.endswith("`") else ""
 
@@ -61,7 +62,7 @@ def _block(block: Block) -> Sequence[str]:
             told = f"**{escape(verdict)}**: {escape(text)}" if verdict else escape(text)
             return [f"> **{told}**" if kind == "warning" else told, ""]
         case CommandLine(text):
-            return [*(f"    {line}" for line in text.splitlines()), ""]
+            return [f"    {line(text)}", ""]
         case Facts(facts):
             return [*(f"- {escape(term)}: {escape(told)}" for term, told in facts), ""]
         case Figure(name, _, alt, caption):
@@ -73,11 +74,10 @@ def _block(block: Block) -> Sequence[str]:
 
 
 def _cell(cell: Cell, linked: bool) -> str:
-    lines = cell.text.splitlines() or [""]
     if cell.kind == "code":  # a bar ends a cell, in code as well
-        told = "<br>".join(fenced(line).replace("|", "\\|") for line in lines)
+        told = "<br>".join(fenced(line).replace("|", "\\|") for line in cell.lines)
     else:
-        told = "<br>".join(escape(line) for line in lines)
+        told = "<br>".join(escape(line) for line in cell.lines)
         told = f"**{told}**" if cell.kind else told
 
     return f"[{_linking(told)}](#{cell.link})" if cell.link and linked else told

@@ -1,6 +1,6 @@
 """The page of a report: verdicts first, then a chapter for each claim and each other study.
 
-    DIR/report/  index.html  report.md  figures/*.svg  tables/*.csv  tables/*.tex
+    DIR/report/  index.html  report.md  figures/*.svg  tables/*.csv  tables/*.tex  chain.jsonl
 
 The same runs give the same bytes, whenever it is made.
 """
@@ -8,16 +8,19 @@ The same runs give the same bytes, whenever it is made.
 __all__ = ["Page", "page", "write"]
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from ..claims.evidence import Evidence, damaged_claims, find_evidence
+from ..claims.chain import CHAIN
+from ..claims.evidence import Evidence, confirmations, damaged_claims, find_evidence
 from ..errors import UserError
+from ..names import slug, unique
 from ..store.files import write_bytes
 from .answers import effects, outcome
-from .cells import code, count, minutes, moment, plural, slug, text, verdict
-from .chapter import SMOKE, Chapter, chapter
+from .cells import code, count, minutes, moment, plural, text, verdict
+from .chapter import SMOKE, Chapter, chapter, outcome_of
 from .document import Block, Cell, Column, Document, Figure, Paragraph, Row, Table, blocks, numbers
 from .entries import Entry, by_study, damaged_runs, entries
 from .exports import csv_text, latex
@@ -26,21 +29,27 @@ from .markdown import markdown
 from .origin import time_spent
 from .sweeps import sweep
 
-HOW = (
-    "Each claim was written down by itself, before its runs unless it says otherwise: what is "
-    "compared, the effect that counts, the number of seeds, the rule. The rule gives the verdict: "
-    "supported, contradicted, no effect larger than the margin, or inconclusive. All four are "
-    "answers."
+NONE: Mapping[str, Path] = MappingProxyType({})
+
+RULE = (
+    "A plan says what is compared, the effect that counts, the number of seeds and the rule. The "
+    "rule gives the verdict: supported, contradicted, no effect larger than the margin, or "
+    "inconclusive. All four are answers."
 )
 
 
 @dataclass(frozen=True)
 class Page:
-    """A report, with the chapters of its claims, and a line for each run or claim damaged."""
+    """A report, with the chapters of its claims, and a line for each run or claim damaged.
+
+    Arguments:
+        chains: The chains of the claims' studies, by the name that each has beside the page.
+    """
 
     document: Document
     chapters: Sequence[Chapter]
     damaged: Sequence[str]
+    chains: Mapping[str, Path]
 
 
 def page(roots: Sequence[Path]) -> Page:
@@ -76,25 +85,32 @@ def page(roots: Sequence[Path]) -> Page:
     damaged = [*damaged_runs(runs), *told]
     first += [Paragraph(f"Damaged: {told}.", kind="warning") for told in damaged]
     if chapters:
-        first += [Paragraph(HOW), _verdicts(chapters)]
+        first += [Paragraph(f"{_plans(chapters)} {RULE}"), _verdicts(chapters)]
     first.append(_studies(studies, chapters))
 
-    return Page(Document(title, first, sections), chapters, damaged)
+    return Page(Document.of(title, first, sections), chapters, damaged, _chains(chapters))
 
 
-def write(document: Document, folder: Path) -> Path:
-    """Writes a report into a folder; returns its page."""
+def write(document: Document, folder: Path, chains: Mapping[str, Path] = NONE) -> Path:
+    """Writes a report into a folder, the chains of its claims beside it; returns its page."""
 
+    for name, path in chains.items():
+        _put(folder / name, path.read_bytes())
     for block in blocks(document):
         if isinstance(block, Figure):
-            write_bytes(folder / "figures" / f"{block.name}.svg", block.svg)
+            _put(folder / "figures" / f"{block.name}.svg", block.svg)
         if isinstance(block, Table):
-            write_bytes(folder / "tables" / f"{block.name}.csv", csv_text(block).encode())
-            write_bytes(folder / "tables" / f"{block.name}.tex", latex(block).encode())
-    write_bytes(folder / "report.md", markdown(document).encode())
-    write_bytes(folder / "index.html", html(document).encode())
+            _put(folder / "tables" / f"{block.name}.csv", csv_text(block).encode())
+            _put(folder / "tables" / f"{block.name}.tex", latex(block).encode())
+    _put(folder / "report.md", markdown(document).encode())
+    _put(folder / "index.html", html(document).encode())
 
     return folder / "index.html"
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, content)
 
 
 def _chapters(claims: Sequence[Evidence], taken: set[str]) -> list[Chapter]:
@@ -112,17 +128,41 @@ def _chapters(claims: Sequence[Evidence], taken: set[str]) -> list[Chapter]:
     return found
 
 
+def _chains(chapters: Sequence[Chapter]) -> dict[str, Path]:
+    """Names the chains of the studies of claims."""
+
+    studies = dict.fromkeys(each.decision.evidence.study for each in chapters)
+    there = [study for study in studies if (study / CHAIN).is_file()]
+    taken: set[str] = set()
+
+    return {
+        f"{_anchor(['chain', study.resolve().name][: len(there)], taken)}.jsonl": study / CHAIN
+        for study in there
+    }
+
+
 def _anchor(parts: Sequence[str], taken: set[str]) -> str:
-    """Makes an anchor that is not taken yet, and takes it."""
+    """Makes an anchor that is not taken yet, with room behind it for the names of its tables."""
 
-    stem = anchor = slug(*parts)
-    n = 1
-    while anchor in taken:
-        n += 1
-        anchor = f"{stem}-{n}"
-    taken.add(anchor)
+    return unique(slug(*parts)[:100], taken)
 
-    return anchor
+
+def _plans(chapters: Sequence[Chapter]) -> str:
+    """Says how many claims were planned before their runs, by the chain."""
+
+    standing = Counter(each.decision.evidence.standing.partition(" after ")[0] for each in chapters)
+    told = {
+        "as planned": "written down before {its} runs and not changed since",
+        "amended": "changed after runs of {it}, and done again with new seeds",
+        "not as planned": "not as planned, for the reasons below",
+    }
+    said = []
+    for each, words in told.items():
+        if n := standing[each]:
+            one = {"its": "its", "it": "it"} if n == 1 else {"its": "their", "it": "them"}
+            said.append(f"{n} {'was' if n == 1 else 'were'} {words.format(**one)}")
+
+    return f"Of {plural(len(chapters), 'claim')}, {'; '.join(said)}."
 
 
 def _verdicts(chapters: Sequence[Chapter]) -> Table:
@@ -134,6 +174,8 @@ def _verdicts(chapters: Sequence[Chapter]) -> Table:
             "claim": Cell(claim.title, (claim.name,), link=each.section.anchor),
             "section": text(claim.section),
             "verdict": verdict(outcome(each.decision)),
+            "plan": text(each.decision.evidence.standing),
+            "confirmed": text("; ".join(map(outcome_of, _confirmed(each))) or "not yet"),
             "effect": effects(each.decision),
             "cost": Cell(each.spent.told(claim.scale), (each.spent.busy_s,)),
         }
@@ -145,6 +187,12 @@ def _verdicts(chapters: Sequence[Chapter]) -> Table:
     )
 
     return Table.of("verdicts", caption, rows)
+
+
+def _confirmed(chapter: Chapter) -> list[Evidence]:
+    evidence = chapter.decision.evidence
+
+    return confirmations(evidence.study / "claims", evidence)
 
 
 def _studies(studies: dict[Path, list[Entry]], chapters: Sequence[Chapter]) -> Table:

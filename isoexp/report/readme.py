@@ -2,6 +2,7 @@
 
 __all__ = ["CLOSING", "OPENING", "lines", "rewrite"]
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,15 +35,16 @@ def rewrite(path: Path, chapters: Sequence[Chapter]) -> None:
         whole = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--readme must be a text file, got {path}: {one_line(error)}") from error
-    before, opening, rest = whole.partition(OPENING)
-    _, closing, after = rest.partition(CLOSING)
-    if not (opening and closing):
+    # Lines of their own: a claim may have such words within a line.
+    found = re.search(f"^{OPENING}$.*?^{CLOSING}$", whole, re.MULTILINE | re.DOTALL)
+    if found is None:
         raise UserError(
             f"{path} must have a line {OPENING} and, after it, a line {CLOSING}, got none: "
             "the claims are written between them"
         )
     told = "\n".join(lines(chapters))
 
+    before, after = whole[: found.start()], whole[found.end() :]
     write_bytes(path, f"{before}{OPENING}\n{told}\n{CLOSING}{after}".encode())
 
 

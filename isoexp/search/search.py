@@ -14,6 +14,7 @@ from ..config.axes import SweepSettings
 from ..config.compose import expand
 from ..config.fields import checked
 from ..config.overrides import names_probe
+from ..config.settings import check_runs
 from ..errors import UserError
 from ..experiment.job import Job, prepare, prepare_all, refuse_idle, validate
 from ..store.tables import SCORES
@@ -115,6 +116,7 @@ class Search:
         if SweepSettings.of(first.config["sweep"]).combines:
             raise UserError("sweep.zip, union and exclude are for isoexp train -m")
         settings = SearchSettings.of(first.config.get("search"))
+        check_runs(settings.trials * len(first.identities), f"search.trials={settings.trials}")
         if first.settings.force:
             raise UserError("a search repeats no run: give it a name of its own, name=…")
 

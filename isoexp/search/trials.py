@@ -27,6 +27,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from ..names import is_name
 from ..store.files import fits, read_file, write_bytes
 from .search import Search, Told
 
@@ -190,8 +191,10 @@ class Trials:
         """Whether the process that asked for a trial is gone."""
 
         owner = trial.user_attrs.get("owner")
-        if owner is None or owner == self.owner:
-            return owner is None
+        if not isinstance(owner, str) or not is_name(owner):
+            return True
+        if owner == self.owner:
+            return False
         path = self.search.folder / ".search" / owner
         try:
             with FileLock(path, timeout=0):

@@ -1,4 +1,4 @@
-"""Power: the least number of seeds n with which a test finds an effect as often as asked.
+"""Power: how often n seeds find an effect, and the least n that finds it as often as asked.
 
     difference     P(T > t(½ + level/2)),          T ~ t(n − 1; δ),    δ = margin / e
     equivalence    at least 2 P(T > t(level)) − 1, of the same T, if there is no effect
@@ -11,11 +11,11 @@ Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988); Ph
 Two One-Sided Tests Procedure in Bioequivalence (1990).
 """
 
-__all__ = ["seeds_for_difference", "seeds_for_equivalence"]
+__all__ = ["power_of_difference", "seeds_for_difference", "seeds_for_equivalence"]
 
 from bisect import bisect_left
 from collections.abc import Callable
-from math import ceil, hypot, inf, isfinite, sqrt
+from math import ceil, copysign, hypot, inf, isfinite, sqrt
 
 from scipy.special import nctdtr, stdtrit
 
@@ -26,6 +26,20 @@ LARGEST_DF = 1e9
 
 LARGEST_SHIFT = 1e4
 """A δ from where on every test passes."""
+
+
+def power_of_difference(n: int, spread: float, shift: float, level: float = 0.95) -> float:
+    """Returns how often the two-sided interval of a mean that is off by a shift lies above.
+
+    With a shift of effect − margin that is how often an effect clears its margin.
+
+    Arguments:
+        n: The number of seeds, 2 or more.
+        spread: The standard deviation of the values.
+        level: The level of the interval.
+    """
+
+    return _passes(n, spread, shift, (1 + level) / 2)
 
 
 def seeds_for_difference(
@@ -59,9 +73,10 @@ def seeds_for_equivalence(
 
     what = f"noncentral t power of TOST within {margin:g}, for a mean of 0 at s = {spread:g}"
 
-    twice = lambda passes: max(0.0, 2 * passes - 1)
+    def both(passes: float) -> float:
+        return max(0.0, 2 * passes - 1)
 
-    return _least(twice, (spread, floor), margin, level, power, what)
+    return _least(both, (spread, floor), margin, level, power, what)
 
 
 def _least(
@@ -85,10 +100,7 @@ def _least(
         raise ValueError(f"the power must be between 0 and 1, got {power:g}")
 
     def found(n: int) -> float:
-        df = min(n - 1, LARGEST_DF)
-        error = hypot(spread / sqrt(n), floor)
-        shift = min(margin / error, LARGEST_SHIFT) if error else LARGEST_SHIFT
-        return power_of(1 - float(nctdtr(df, shift, stdtrit(df, quantile))))
+        return power_of(_passes(n, hypot(spread, sqrt(n) * floor), margin, quantile))
 
     if floor and found(ceil(LARGEST_DF) ** 2) < power:
         raise ValueError(f"no number of seeds finds {margin:g}: an error of {floor:g} stays")
@@ -98,3 +110,13 @@ def _least(
     n = bisect_left(range(enough), power, lo=enough // 2 + 1, key=found)
 
     return SampleSize(n, found(n), method)
+
+
+def _passes(n: int, spread: float, shift: float, quantile: float) -> float:
+    """Returns P(T > t(quantile))."""
+
+    df = min(n - 1, LARGEST_DF)
+    delta = sqrt(n) * shift / spread if spread else copysign(LARGEST_SHIFT, shift) if shift else 0.0
+    delta = max(-LARGEST_SHIFT, min(delta, LARGEST_SHIFT))
+
+    return 1 - float(nctdtr(df, delta, stdtrit(df, quantile)))

@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from ..errors import Unreadable
-from .files import fits, remove
+from ..errors import Unreadable, out_of_memory
+from .files import fits, remove, written
 
 CURRENT, PREVIOUS = "checkpoint.pt", "checkpoint.previous.pt"
 SNAPSHOTS = "snapshots.pt"
@@ -32,10 +32,10 @@ def save(folder: Path, step: int, content: dict[str, Any]) -> None:
     """Writes a checkpoint whole or not at all, and keeps the one before."""
 
     current = folder / CURRENT
-    beside = _write_beside(current, {"step": step, **content})
-    if current.exists():
-        os.replace(current, folder / PREVIOUS)
-    os.replace(beside, current)
+    with written(current) as beside:
+        _write(beside, {"step": step, **content})
+        if current.exists():
+            os.replace(current, folder / PREVIOUS)
 
 
 def snapshot(folder: Path, step: int, state: dict[str, Any]) -> None:
@@ -72,16 +72,18 @@ def forget_snapshots(folder: Path, after: int) -> None:
 
 
 def _write_snapshots(folder: Path, content: dict[int, dict[str, Any]]) -> None:
-    os.replace(_write_beside(folder / SNAPSHOTS, content), folder / SNAPSHOTS)
+    with written(folder / SNAPSHOTS) as beside:
+        _write(beside, content)
 
 
-def _write_beside(path: Path, content: dict[Any, Any]) -> Path:
-    """Writes a file that is to replace another, and returns its path."""
-
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(content, beside)
-
-    return beside
+def _write(path: Path, content: dict[Any, Any]) -> None:
+    with path.open("wb") as file:  # given the path, torch does not say what the system said
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # of closing its archive, after what was the matter
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def final(folder: Path) -> dict[str, Any]:
@@ -136,7 +138,9 @@ def _read(path: Path) -> dict[Any, Any] | None:
                 return None
         # weights_only: a checkpoint from elsewhere is data, not code.
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # not there, or unreadable in any of torch's many ways: as good as none
+    except Exception as error:  # not there, or unreadable in any of torch's many ways
+        if out_of_memory(error):
+            raise
         return None
 
     return found if isinstance(found, dict) else None

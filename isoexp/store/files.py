@@ -7,18 +7,20 @@ there, have these shapes. An int will do for a float.
 """
 
 __all__ = [
-    "Shape", "add_line", "append_line", "fault", "files_below", "fits", "is_time", "load_json",
-    "read_file", "read_json", "read_lines", "remove", "stamp", "write_bytes", "write_json",
-    "write_lines",
+    "Shape", "add_line", "append_line", "clear", "fault", "files_below", "fits", "is_time",
+    "load_json", "read_file", "read_json", "read_lines", "remove", "stamp", "write_bytes",
+    "write_json", "write_lines", "written",
 ]  # fmt: skip
 
 import json
 import os
+import re
 import shutil
 import stat
 import zlib
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
@@ -33,13 +35,55 @@ SUMMED = 2**20
 """Files up to so many bytes are stamped with a checksum; of larger ones the ends are looked at."""
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
+LEFT = re.compile(r"\.(?!stop\.json).+\.\d+")
+"""The names of files that were to replace others; stop.json is written by whoever asks to stop."""
 
-    path.parent.mkdir(parents=True, exist_ok=True)
+
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Hands out a path beside that of a file, which it replaces once it is written: whole.
+
+    The folder must be there: one that was removed by its user stays so.
+
+    Raises:
+        OSError: With the path, if it cannot be written, as on a full disk; nothing is left then.
+    """
+
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_bytes(content)
-    os.replace(beside, path)
+    try:
+        with _named(path):
+            yield beside
+            os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Tells the path of the file in an error; what fails to write one does not know it."""
+
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file whole or not at all, as `written`."""
+
+    with written(path) as beside:
+        beside.write_bytes(content)
+
+
+def clear(folder: Path) -> None:
+    """Removes what killed processes have left beside files that they were writing."""
+
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if LEFT.fullmatch(path.name):
+            remove(path)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -250,7 +294,7 @@ def remove(path: Path) -> None:
 def append_line(path: Path, row: Mapping[str, Any]) -> None:
     """Appends a row as a line of JSON."""
 
-    with path.open("a", encoding="utf-8") as file:
+    with _named(path), path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 

@@ -30,10 +30,11 @@ NUMBERS = 3
    the origin.
 """
 
-PROBES = 2
+PROBES = 3
 """Raised when a probe measures otherwise than before with the same settings.
 
 2: groups are drawn evenly, ranks are of weights to float64's rounding, NaN is not judged.
+3: connectivity aligns residual streams, heads of attention, codes and what norms keep per feature.
 """
 
 

@@ -36,7 +36,12 @@ def acquire(study: Path, label: str, identity: str) -> Iterator[Run]:
             if run.folder.exists() and run.state:  # another identity that begins alike
                 run = Run(study / f"{label}-{identity}")
             run.folder.mkdir(exist_ok=True)
-            run.write_state("pending", identity=identity)
+            try:
+                run.write_state("pending", identity=identity)
+            except OSError:
+                with suppress(OSError):
+                    run.folder.rmdir()
+                raise
 
     with hold(run):
         if run.status == "running" and run.state.get("host") != socket.gethostname():
@@ -49,10 +54,15 @@ def acquire(study: Path, label: str, identity: str) -> Iterator[Run]:
 
 @contextmanager
 def hold(run: Run) -> Iterator[None]:
-    """Holds the folder of a run while the context lasts; raises Busy as `acquire`."""
+    """Holds the folder of a run while the context lasts; raises Busy as `acquire`.
+
+    Raises:
+        FileNotFoundError: If it was removed; a lock would make it again.
+    """
 
     from filelock import FileLock, Timeout
 
+    run.folder.stat()
     held = FileLock(run.folder / ".lock")
     try:
         held.acquire(timeout=0)
@@ -81,6 +91,8 @@ def held(run: Run) -> bool:
             return state.get("host") != socket.gethostname() and run.status == "running"
     except Busy:
         return True
+    except FileNotFoundError:
+        return False
 
 
 def _owner(state: dict[str, Any]) -> str:

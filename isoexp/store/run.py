@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Unreadable
+from ..names import is_name
 from .files import Shape, fault, fits, is_time, load_json, read_json, read_lines, stamp, write_json
 
 HEARTBEAT_DEAD_S = 60.0
@@ -55,7 +56,7 @@ ROW: Shape = {"step": int, str: (float, None)}
 PROVENANCE: Shape = {
     "command": _TEXT, "host": _TEXT, "device": _TEXT, "device_name": _TEXT, "platform": _TEXT,
     "data": _TEXT, "threads": (int, None), "versions": ({str: str}, None),
-    "code": ({"commit": str, "diff": str}, None),
+    "code": ({"commit": str, "diff": str}, None), "plan": ({"line": int, "hash": str}, None),
 }  # fmt: skip
 """What provenance.json may say, of what is read back."""
 
@@ -145,6 +146,8 @@ class Run:
         if known is None:
             known = {name: (None, None) for name in MADE if (self.folder / name).exists()}
         for name in filter(of, known):
+            if not all(map(is_name, name.split("/"))):
+                return f"state.json tells of {name}, which is no file of the run"
             told = fault(self.folder / name, known[name])
             try:
                 if told is None and name.endswith(".json"):

@@ -1,6 +1,6 @@
 """The runs of a study, and those below a folder, as they are found."""
 
-__all__ = ["Study", "find", "find_run", "find_runs", "held", "remember", "runs_below"]
+__all__ = ["Study", "ends", "find", "find_run", "find_runs", "held", "remember", "runs_below"]
 
 import os
 import re
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UserError
+from ..paths import path_of
 from .files import add_line, files_below, read_lines
 from .run import Run
 
@@ -16,6 +17,9 @@ IDENTITY = re.compile(r"-(?=([0-9a-f]{8}))")
 """What an identity in the name of a folder begins with."""
 
 NETWORKS = "networks.jsonl"
+
+SHOWN = 8
+"""The runs that are named where one had to be, at most."""
 
 
 @dataclass(frozen=True)
@@ -84,22 +88,48 @@ def runs_below(root: Path) -> list[Run]:
 
 
 def find_run(text: str) -> Run:
-    """Returns the run in a folder, or the only one below runs/ whose name ends so.
+    """Returns the run in a folder, or the only one that a text ends.
 
     Raises:
         UserError: If there is none, or more than one.
     """
 
-    if Path(text, "state.json").is_file():
-        return Run(Path(text))
+    folder = path_of(text)
+    if (folder / "state.json").is_file():
+        return Run(folder)
 
-    ends = [run for run in runs_below(Path("runs")) if run.folder.name.endswith(Path(text).name)]
-    if len(ends) == 1:
-        return ends[0]
-    if ends:
-        raise UserError(f"{text} ends {len(ends)} runs: name its folder; isoexp ls shows them")
+    found = ends(text)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = [f"{run.folder.parent.name}/{run.folder.name[-8:]}" for run in found]
+        if len(set(names)) < len(names):
+            names = [str(run.folder) for run in found]
+        told = ", ".join(names[:SHOWN]) + f" and {len(names) - SHOWN} more" * (len(names) > SHOWN)
+        raise UserError(f"{text} ends {len(names)} runs, name one: {told}")
 
     raise UserError(f"there is no run {text}: isoexp ls shows those below runs/")
+
+
+def ends(text: str) -> list[Run]:
+    """Returns the runs whose names a text ends: below runs/, or in the folder that it names.
+
+    HASH, STUDY/HASH as `isoexp ls` prints it, or FOLDER/HASH.
+    """
+
+    path = path_of(text)
+    folders = path.parent.parts
+    for root in [*([path.parent] if folders else []), Path("runs")]:
+        found = [
+            run
+            for run in (runs_below(root) if path.name else [])
+            if run.folder.name.endswith(path.name)
+            and (run.folder.parent.parts[-len(folders) :] == folders or not folders)
+        ]
+        if found:
+            return found
+
+    return []
 
 
 def find_runs(text: str) -> list[Run]:
@@ -109,7 +139,7 @@ def find_runs(text: str) -> list[Run]:
         UserError: If there is none.
     """
 
-    folder = Path(text)
+    folder = path_of(text)
     if not folder.is_dir() or (folder / "state.json").is_file():
         return [find_run(text)]
 

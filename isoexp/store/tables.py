@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Unreadable, one_line
+from ..names import check_name
+from ..paths import path_of
 from .files import files_below, read_file, write_bytes
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
         configuration that the table lacks, named as on the command line (optimizer.lr).
 
     Raises:
+        UserError: If the table is no name.
         FileNotFoundError: If no run below the folder has such a table.
         Unreadable: If none of those tables can be read. One of several is left out, with a warning.
     """
@@ -127,8 +130,9 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    check_name("a table", table)
     name = place_of(table)
-    paths = list(files_below(Path(root), name))
+    paths = list(files_below(path_of(root), name))
     if not paths:
         raise FileNotFoundError(f"no {name} below {root}: has a run been completed there?")
 

@@ -7,16 +7,30 @@ start and once more at the end. A failure is reported in a line.
 __all__ = ["Mirror", "NoLogger", "WandB"]
 
 import os
+import re
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+from ..errors import UserError, one_line
+from ..output import say
+
+LONGEST_TAG = 64
+
+LONGEST = 128
+"""The characters that names on W&B have, at most."""
+
+OWNER = re.compile(r"[\w.-]+")
+"""The name of a user or a team."""
 
 PAUSE_S = 600.0
 """The time for which this process sends the server no new run after a failure."""
@@ -130,6 +144,9 @@ class NoLogger:
 class WandB:
     """Mirrors every run as one of W&B, with as many open at once as the process trains.
 
+    What W&B would refuse of these settings, or of its own in the environment, is refused at once:
+    told by its server it would look like an outage.
+
     Arguments:
         mode: "online", "offline" (into files, for wandb sync), "disabled", or "auto": the mode in
             WANDB_MODE, else online for a user who is logged in, else offline.
@@ -143,6 +160,33 @@ class WandB:
     entity: str | None = None
     tags: Sequence[str] = ()
     timeout_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.mode == "disabled":
+            return
+        if not 0 < self.timeout_s < inf:
+            raise UserError(f"logger.timeout_s must be positive, got {self.timeout_s}")
+        if not self.project.strip():
+            raise UserError(f"logger.project must be a name, got {self.project!r}")
+        owner = {"logger.entity": self.entity, "WANDB_ENTITY": os.environ.get("WANDB_ENTITY")}
+        for key, name in owner.items():
+            if name is not None and not OWNER.fullmatch(name):
+                told = "the name of a user or a team, of letters, digits, _ and -"
+                raise UserError(f"{key} must be {told}, got {name!r}")
+        for tag in self.tags:
+            if not (tag.strip() and len(tag) <= LONGEST_TAG):
+                told = f"texts of 1 to {LONGEST_TAG} characters"
+                raise UserError(f"logger.tags must be {told}, got {tag!r}")
+
+        settings: Any = _imported().Settings
+        own = {"project": self.project} | ({} if self.mode == "auto" else {"mode": self.mode})
+        for key, value in own.items():
+            with _refused(f"logger.{key}={value}"):
+                settings(**{key: value})
+        for key, value in os.environ.items():
+            if key.startswith("WANDB_"):
+                with _refused(key):  # not what it is: it may be a key
+                    settings().update_from_env_vars({key: value})
 
     def start(
         self,
@@ -170,9 +214,10 @@ class WandB:
         if self.mode == "disabled":
             return Mirror()
 
-        run = {"id": id, "name": name, "group": group, "config": dict(config), "dir": folder}
-        run |= {"project": self.project, "entity": self.entity}
-        run["tags"] = list(dict.fromkeys(tag[:64] for tag in (*self.tags, *tags)))  # W&B's limit
+        run = {"id": id, "name": name[:LONGEST], "group": group[:LONGEST], "dir": folder}
+        run |= {"project": self.project, "entity": self.entity, "config": dict(config)}
+        cut = dict.fromkeys(tag[:LONGEST_TAG] for tag in (*self.tags, *tags))
+        run["tags"] = [tag for tag in cut if tag]
 
         try:
             return self._start_online(run) or _start(run, "offline", self.timeout_s)
@@ -183,9 +228,7 @@ class WandB:
     def _start_online(self, run: dict[str, Any]) -> Mirror | None:
         """Returns the mirror of a run, or None where it is to be offline."""
 
-        # W&B's reports of its own errors print to stderr, and hold up the exit for 10 s.
-        os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        import wandb
+        wandb = _imported()
         from wandb.errors import UsageError
 
         silent = wandb.Settings(silent=True)  # a silent wandb asks nobody for a key, either
@@ -211,6 +254,26 @@ class WandB:
             wandb.setup(silent)
 
         return None
+
+
+def _imported() -> Any:
+    # W&B's reports of its own errors print to stderr, and hold up the exit for 10 s.
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    return wandb
+
+
+@contextmanager
+def _refused(what: str) -> Iterator[None]:
+    """Tells what W&B refuses, with its reason, as the user's mistake."""
+
+    try:
+        yield
+    except Exception as error:
+        first = next(iter(getattr(error, "errors", list)()), {})  # pydantic's are several lines
+        reason = first.get("msg") or one_line(error)
+        raise UserError(f"{what}: W&B refuses it: {reason}") from error
 
 
 def _start(run: Mapping[str, Any], mode: Literal["online", "offline"], timeout_s: float) -> Mirror:
@@ -253,4 +316,4 @@ def _pause() -> None:
 
 
 def _report(message: str) -> None:
-    sys.stderr.write(f"isoexp: W&B: {' '.join(message.split())}\n")
+    say(f"isoexp: W&B: {' '.join(message.split())}", sys.stderr)

@@ -7,12 +7,13 @@ stands in their folders, and nowhere else.
 __all__ = ["Outcome", "Unit", "attempted", "bundles", "halves", "perform", "runs_of"]
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import UserError, one_line
+from .. import processes
+from ..errors import UserError, failure, one_line
 from ..experiment.job import Job
 from ..experiment.run import execute
 from ..store.study import Study
@@ -115,20 +116,19 @@ def halves(unit: Unit) -> list[Unit]:
     return [replace(unit, jobs=tuple(part)) for part in parts]
 
 
-def attempted(unit: Unit, leaving: Callable[[], bool] = bool) -> Outcome:
+def attempted(unit: Unit) -> Outcome:
     """Does the runs of a unit, and says why it was left if it was; only Ctrl-C goes on."""
 
     try:
         perform(unit)
     except SystemExit as error:
-        if leaving():  # its exit code is a word to the queue
+        if processes.leaving():  # its exit code is a word to the queue
             raise
         return Outcome(one_line(error), traceback.format_exc())
     except UserError as error:
         return Outcome(str(error))
     except Exception as error:
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        return Outcome(reason, traceback.format_exc())
+        return Outcome(failure(error), traceback.format_exc())
 
     return Outcome()
 

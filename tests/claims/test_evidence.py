@@ -1,6 +1,7 @@
 """Evidence: metrics of tables and summaries, contrasts by seed, and what is missing of them."""
 
 from pathlib import Path
+from time import time
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from isoexp.claims import Claim, Metric
+from isoexp.claims.chain import Line, add
 from isoexp.claims.decision import decided
 from isoexp.claims.evidence import (
     Evidence,
@@ -59,6 +61,7 @@ def test_rows_are_found_by_values_lists_and_conditions(where: dict, rows: list[i
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     run = Run(tmp_path / "run")
+    (run.folder / "probes").mkdir(parents=True)
     schema = {"site": str, "scale": float, "n": int, "accuracy": float}
     write_table(run.folder / "probes" / "ood.parquet", ROWS, schema, {"seed": 0}, {})
 
@@ -93,16 +96,27 @@ def claim(**changes: Any) -> Claim:
     return Claim.at("mine", NODE | {"seeds": 3, "tuning": None} | changes, "laptop")
 
 
+def planned(study: Path, claim: Claim) -> Evidence:
+    """Writes a plan down."""
+
+    with add(study) as (there, append):
+        line = Line(0, claim.name, claim.scale, claim.identity, registered=time()).follows(there)
+        append(line)
+
+    return register(study, claim, line, {"claim": claim.identity}, {})
+
+
 def study(root: Path, a: list[float], b: list[float], losses: list[float]) -> Evidence:
     """A study whose runs have these numbers."""
 
-    evidence = register(root / "study", claim(), {})
+    evidence = planned(root / "study", claim())
     arms: dict[str, dict] = {}
     for arm, accuracies in (("a", a), ("b", b)):
         arms[arm] = {"words": [], "runs": {}}
         for seed, accuracy in enumerate(accuracies):
             identity = f"{arm}{seed}".encode().hex().ljust(32, "0")
             run = Run(root / "study" / f"{arm}-{identity[:8]}")
+            run.folder.mkdir()
             write_json(run.folder / "summary.json", {
                 "test/accuracy": accuracy, "test/loss": losses[seed] * (2 if arm == "a" else 1),
             })  # fmt: skip
@@ -141,9 +155,8 @@ def test_what_it_is_compared_with_is_subtracted_or_divided_by(tmp_path: Path) ->
 
 def test_of_a_claim_that_was_changed_the_last_registration_counts(tmp_path: Path) -> None:
     first = study(tmp_path, [0.9, 0.8, 0.7], [0.5, 0.6, 0.7], [0.1, 0.2, 0.4])
-    second = register(tmp_path / "study", claim(seeds=4), {})
+    second = planned(tmp_path / "study", claim(seeds=4))
 
-    assert register(tmp_path / "study", claim(title="other words"), {}).folder == first.folder
     assert [each.folder for each in find_evidence(tmp_path)] == [second.folder]
     assert [each.folder for each in earlier(tmp_path, second)] == [first.folder]
     assert decided(second).missing

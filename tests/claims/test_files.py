@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from isoexp.claims import SCALES, Claim
+from isoexp.claims.prospect import check_answerable
 from isoexp.claims.study import claim_files, read_claim
 from isoexp.claims.tuning import combinations
 from isoexp.config.groups import CONF, choices, defaults, describe, keys
@@ -62,6 +63,12 @@ def test_a_claim_says_its_question_its_command_and_what_was_expected(name: str) 
     assert "?" in describe(path), "the first line asks the question"
     assert any(f"isoexp reproduce {name}" in line for line in comment)
     assert any(line.startswith("# expect:") for line in comment)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", NAMES)
+def test_its_plan_can_answer(name: str, scale: str) -> None:
+    check_answerable(read_claim(name, scale))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -77,7 +77,10 @@ def test_choices_of_ones_own(isoexp: Command, folder: Path) -> None:
         ("audit --width abc", "invalid int value"),
         ("audit --seed -1", "--seed must not be negative"),
         ("audit --widht 4", "did you mean --width?"),
-        ("audit model=mlp", "got model="),
+        ("audit data=digits", "got data="),
+        ("audit model=mlpp", "did you mean mlp?"),
+        ("audit model=mlp dta=digits", "did you mean data?"),
+        ("audit model._target_=broken:Net data=digits", "broken"),
         ("audit attention=softmax", "isoexp audit attention"),
         ("audit activation=tanh activation=relu", "activation is given twice"),
         ("audit activation --as init", "name one as module:object"),
@@ -120,6 +123,60 @@ def test_what_is_no_number_is_not_shown_as_zero(
 
     row = isoexp("audit", "lab_of_nan:f").out.splitlines()[1].split()
     assert row == ["f", "none", "nan", "nan", "nan", "nan", "1e-09"]
+
+
+NET = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.a, self.norm = nn.Linear(64, 5), nn.BatchNorm1d(5)
+        self.c, self.spare = nn.Linear(5, outputs), nn.Linear(2, 2, bias=False)
+
+    def forward(self, x):
+        return self.c(self.norm(self.a(x.flatten(1))).relu())
+
+class Exits(Net):
+    def forward(self, x):
+        if self.training and len(x) > 2:
+            raise SystemExit("by myself")
+        return super().forward(x)
+"""
+
+
+def test_what_of_a_model_is_idle(
+    isoexp: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line each, with what to do; and none of isoexp's own."""
+
+    (folder / "lab_of_idle.py").write_text(NET)
+    monkeypatch.syspath_prepend(folder)
+    before = sorted(folder.iterdir())
+
+    def cells(*words: str) -> list[list[str]]:
+        outcome = isoexp("audit", *words, "data=digits", "--allow", "lab_of_idle")
+        assert outcome.code == 0, outcome
+        rows = [line.split("  ") for line in outcome.out.splitlines() if line]
+        return [[cell.strip() for cell in row if cell.strip()] for row in rows]
+
+    header, *rows = cells("model._target_=lab_of_idle.Net")
+    assert header == ["model", "idle", "what to do"]
+    assert rows == [
+        [
+            "model._target_=lab_of_idle.Net data=digits", "a.bias",
+            "its gradient is rounding: leave it out, as by bias=False",
+        ],
+        ["spare.weight", "no output depends on it: leave it out"],
+    ]  # fmt: skip
+    assert [row[1] for row in cells("model=mlp", "norm=none,batch")[1::2]] == ["none", "none"]
+
+    outcome = isoexp(
+        "audit", "model._target_=lab_of_idle.Exits", "data=digits", "--allow", "lab_of_idle"
+    )
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert [path for path in sorted(folder.iterdir()) if path.name != "__pycache__"] == before
 
 
 def test_help(isoexp: Command) -> None:

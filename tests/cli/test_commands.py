@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 import isoexp as package
 from isoexp.cli import main
+from isoexp.cli.table import say_unsent
 from isoexp.config.groups import choices, describe
 from isoexp.store.history import starts
 from isoexp.store.run import Run
@@ -20,6 +22,7 @@ from isoexp.store.study import runs_below
 
 from ..commands import Command
 from ..experiment.runs import TINY
+from ..wandb_stub import WandBStub
 
 QUICK = (*TINY, "epochs=1", "probe=none")
 
@@ -235,6 +238,7 @@ def test_any_terminal_will_do(folder: Path) -> None:
 
 def test_ls_tells_the_dead_from_the_living(isoexp: Command, folder: Path) -> None:
     run = Run(folder / "runs" / "main" / "x-01234567")
+    run.folder.mkdir(parents=True)
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
     import socket
@@ -279,9 +283,39 @@ def test_wandb_mirrors_offline(isoexp: Command) -> None:
     outcome = isoexp("train", *QUICK, "logger=wandb", "seeds=2")
 
     assert outcome.code == 0, outcome
+    files = []
     for run in runs_below(Path("runs")):
         (file,) = run.folder.glob("wandb/offline-run-*/run-*.wandb")
         assert run.state["identity"][:16] in file.name
+        files.append(file)
+    assert outcome.out.count("wandb sync") == 1
+    (told,) = [line for line in outcome.out.splitlines() if "wandb sync" in line]
+    paths = told.removeprefix("W&B      wandb sync ")
+    assert paths == "runs/main/*/wandb/offline-run-*"
+
+    with WandBStub() as stub:
+        environment = {**os.environ, "WANDB_BASE_URL": stub.url, "WANDB_API_KEY": "a" * 40}
+        wandb = Path(sys.executable).with_name("wandb")
+        command = f"{shlex.quote(str(wandb))} sync {paths}"
+        subprocess.run(command, shell=True, check=True, env=environment, capture_output=True)
+    assert len(stub.variables("UpsertBucket")) >= 2
+    assert all(file.with_name(f"{file.name}.synced").exists() for file in files)
+    assert "wandb sync" not in isoexp("train", *QUICK, "logger=wandb", "seeds=2").out
+
+
+def test_what_w_and_b_lacks_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = [folder / "my runs" / "study" / name for name in ("a", "b", "online", "sent")]
+    for each, kind in zip(own, ("offline-", "offline-", "", "offline-"), strict=True):
+        (each / "wandb" / f"{kind}run-1").mkdir(parents=True)
+    (own[-1] / "wandb" / "offline-run-1" / "run-1.wandb.synced").touch()
+
+    for chosen, told in (
+        (own, "W&B      wandb sync 'my runs/study'/*/wandb/offline-run-*\n"),
+        (own[1:], "W&B      wandb sync 'my runs/study/b'/wandb/offline-run-*\n"),
+        (own[2:], ""),
+    ):
+        say_unsent(each.relative_to(folder) for each in chosen)
+        assert capsys.readouterr().out == told
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
+from isoexp.claims.chain import BLOCK, CHAIN, lines
+from isoexp.claims.decision import decided
+from isoexp.claims.evidence import Evidence
+from isoexp.claims.study import ClaimStudy, read_claim
 from isoexp.cli import main
-from isoexp.store.files import read_json
+from isoexp.store.files import read_json, write_json
 from isoexp.store.run import Run
 from isoexp.store.study import runs_below
 
@@ -26,13 +30,14 @@ arms:
   longer: steps=61 epochs=null
   untrained: [steps=1, epochs=null]
 tuning: {grid: {optimizer.lr: [1e-5, 1e-2, 3e-2]}, metric: valid/accuracy, seeds: 2}
-seeds: 4
+seeds: 7
 metrics:
   accuracy: test/accuracy
 comparisons:
   - {contrast: trained - untrained, metric: accuracy, expects: greater, margin: 0.05}
   - {contrast: longer - trained, metric: accuracy, expects: equal, margin: 0.2}
   - {contrast: trained - untrained, metric: accuracy, expects: less, margin: 0.05, role: beside}
+  - {contrast: longer - untrained, metric: accuracy, expects: greater, margin: 0.05, role: control}
 cost: 0.1
 scales: {smoke: {seeds: 2}, laptop: {}}
 """
@@ -56,7 +61,7 @@ def command(folder: Path) -> list[str]:
 
 
 def registered(folder: Path) -> Path:
-    (found,) = (folder / "runs" / "mine" / "claims").iterdir()
+    (found,) = (folder / "runs" / "mine" / "claims").glob("training-*")
     return found
 
 
@@ -75,12 +80,12 @@ def test_the_verdict_is_that_of_an_independent_computation(study: Path) -> None:
 
     assert verdict["verdict"] == "supported"
     assert [each["verdict"] for each in verdict["comparisons"]] == [
-        *("supported", "supported"), "contradicted",
+        *("supported", "supported"), "contradicted", "supported",
     ]  # fmt: skip
     first = verdict["comparisons"][0]
     interval = stats.ttest_rel(a, b).confidence_interval(0.95)
-    assert first["n"] == 4
-    assert first["estimate"] == pytest.approx(sum(a) / 4 - sum(b) / 4, abs=1e-12)
+    assert first["n"] == 7
+    assert first["estimate"] == pytest.approx(sum(a) / 7 - sum(b) / 7, abs=1e-12)
     assert (first["low"], first["high"]) == pytest.approx((interval.low, interval.high), abs=1e-9)
     assert c != a, "the arms are networks of their own"
 
@@ -90,7 +95,7 @@ def test_the_claim_was_written_down_before_any_run(study: Path) -> None:
     first = min(run.state["started"] for run in runs_below(study / "runs"))
 
     assert claim["registered"] < first
-    assert claim["claim"]["seeds"] == 4
+    assert claim["claim"]["seeds"] == 7
     assert claim["versions"]["torch"]
 
 
@@ -99,7 +104,7 @@ def test_arms_are_tuned_on_seeds_that_are_not_compared(study: Path) -> None:
     compared = {i for arm in found["arms"].values() for i in arm["runs"].values()}
     others = [r for r in runs_below(study / "runs") if r.state["identity"] not in compared]
 
-    assert len(compared) == 12
+    assert len(compared) == 21
     assert len(others) == 3 * 3 * 2
     assert {r.state["columns"]["seed"] for r in others} == {1_000_000, 1_000_001}
     assert found["tuned"]["trained"]["chosen"]["optimizer.lr"] in (0.01, 0.03)
@@ -156,9 +161,6 @@ def test_a_tuning_run_that_diverged_is_not_done_again_and_one_that_is_gone_is(
 
 
 def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: Path) -> None:
-    from isoexp.claims.decision import decided
-    from isoexp.claims.evidence import Evidence
-
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)
     identity = read_json(registered(copy) / "runs.json")["arms"]["untrained"]["runs"]["1"]
@@ -175,7 +177,7 @@ def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: P
     assert decision.answers[1].answer.verdict == "supported", "it does not rest on that arm"
 
 
-def test_a_claim_that_is_changed_is_registered_beside_the_first(
+def test_a_claim_that_is_changed_after_its_runs_takes_a_reason_and_new_seeds(
     study: Path, tmp_path: Path, isoexp: Command
 ) -> None:
     copy = tmp_path / "copy"
@@ -183,14 +185,193 @@ def test_a_claim_that_is_changed_is_registered_beside_the_first(
     path = copy / "mine" / "claim" / "training.yaml"
     path.write_text(path.read_text().replace("margin: 0.05}", "margin: 0.9}", 1))
 
-    done = isoexp(*command(copy))
+    refused = isoexp(*command(copy))
+    assert refused.code == 2
+    assert refused.err.startswith("isoexp: claim training was changed (claim) after 39 of its runs")
+    assert "--amend 'REASON'" in refused.err
+    assert states(copy) == states(study)
 
-    claims = sorted((copy / "runs" / "mine" / "claims").iterdir())
-    assert done.code == 0
-    assert len(claims) == 2
-    margins = [read_json(c / "claim.json")["claim"]["comparisons"][0]["margin"] for c in claims]
-    assert sorted(margins) == [0.05, 0.9]
-    assert states(copy) == states(study), "the runs are the same, so none is done again"
+    done = isoexp(*command(copy), "--amend", "a twentieth is too little")
+
+    assert done.code == 0, done.err
+    assert "training: no effect larger than the margin (amended after 39 runs)" in done.out
+    plan, amended = lines(copy / "runs" / "mine")
+    assert (plan.kind, amended.kind, amended.runs) == ("plan", "amendment", 39)
+    assert amended.why == "a twentieth is too little"
+    new = {r.state["columns"]["seed"] for r in runs_below(copy / "runs")} - {
+        *range(7), BLOCK, BLOCK + 1,
+    }  # fmt: skip
+    first, tuning = amended.seed, amended.tuning_seed
+    assert new == {*range(first, first + 7), tuning, tuning + 1}
+    assert first >= 2 * BLOCK
+    assert tuning == first + BLOCK
+
+    again = isoexp(*command(copy))
+    assert (again.code, len(lines(copy / "runs" / "mine"))) == (0, 2)
+    page = isoexp("report", str(copy / "runs"))
+    assert page.code == 0, page.err
+    told = (copy / "runs" / "report" / "report.md").read_text()
+    assert "Of 1 claim, 1 was changed after runs of it, and done again with new seeds." in told
+    assert "a twentieth is too little" in told
+    assert "another plan: supported" in told
+    chain = copy / "runs" / "mine" / CHAIN
+    assert (copy / "runs" / "report" / "chain.jsonl").read_bytes() == chain.read_bytes()
+
+
+def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
+    study: Path, tmp_path: Path, isoexp: Command
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    known = {r.state["columns"]["seed"] for r in runs_below(copy / "runs")}
+
+    done = isoexp(*command(copy), "--confirm")
+
+    assert done.code == 0, done.err
+    assert "training: supported (confirmation, as planned)" in done.out
+    plan, confirmation = lines(copy / "runs" / "mine")
+    assert confirmation.kind == "confirmation"
+    assert confirmation.plan == plan.plan
+    new = [r for r in runs_below(copy / "runs") if r.state["columns"]["seed"] not in known]
+    assert len(new) == 39
+    assert {r.provenance["plan"]["hash"] for r in new} == {confirmation.hash}
+    assert isoexp(*command(copy), "--confirm").code == 0
+    assert len(lines(copy / "runs" / "mine")) == 2
+    assert isoexp("report", str(copy / "runs")).code == 0
+    told = (copy / "runs" / "report" / "report.md").read_text()
+    assert "| **supported** | as planned | supported |" in told
+    assert f"with seeds from {confirmation.seed} on" in told
+
+
+def test_two_processes_that_plan_at_once_write_one_line(tmp_path: Path) -> None:
+    """Both had looked before either wrote: the second finds the first's."""
+
+    (tmp_path / "mine" / "claim").mkdir(parents=True)
+    (tmp_path / "mine" / "claim" / "training.yaml").write_text(CLAIM)
+    folders = [tmp_path / "mine"]
+    claim = read_claim("training", "laptop", folders)
+    both = [ClaimStudy.of(claim, [f"out={tmp_path}/runs", "name=mine"], folders) for _ in "ab"]
+    one, other = (study.registered() for study in both)
+
+    assert one.line == other.line
+    assert lines(tmp_path / "runs" / "mine") == [one.line]
+    assert len(list((tmp_path / "runs" / "mine" / "claims").glob("training-*"))) == 1
+
+
+def test_what_was_not_planned_so_cannot_be_confirmed(isoexp: Command, folder: Path) -> None:
+    done = isoexp("reproduce", "static_refraction", "--smoke", "--confirm")
+
+    assert done.code == 2
+    assert "a confirmation repeats a plan that was decided as it is now" in done.err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda path: path.write_text(""), "its line, 1, is not in claims/chain.jsonl"),
+        (
+            lambda path: path.write_text(path.read_text().replace('"runs": 0', '"runs": 1')),
+            "line 1 was changed after it was written",
+        ),
+        (lambda path: path.write_text("garbage\n"), "1 of its lines cannot be read"),
+        (lambda path: path.unlink(), "39 of its 39 runs carry the line of a plan that is not"),
+    ],
+)
+def test_a_chain_that_was_tampered_with_is_noticed(
+    study: Path, tmp_path: Path, change, told: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    change(copy / "runs" / "mine" / CHAIN)
+    evidence = Evidence(registered(copy))
+
+    assert any(told in fault for fault in evidence.faults), evidence.faults
+    assert evidence.standing == "not as planned"
+    assert Evidence(registered(study)).faults == []
+
+
+def test_runs_that_were_made_otherwise_are_noticed(study: Path, tmp_path: Path) -> None:
+    """A claim.json that was edited; a run that no plan made; two folders that were swapped."""
+
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    path = registered(copy) / "claim.json"
+    path.write_text(path.read_text().replace('"margin": 0.05', '"margin": 0.01'))
+    assert "its claim.json was changed after it was written" in Evidence(path.parent).faults
+    shutil.copy(registered(study) / "claim.json", path)
+
+    runs = [r for r in Evidence(path.parent).runs["trained"].values() if r]
+    facts = read_json(runs[0].folder / "provenance.json")
+    write_json(runs[0].folder / "provenance.json", {**facts, "plan": None})
+    assert "1 of its 39 runs were made by no plan" in Evidence(path.parent).faults
+
+    one, other = runs[1].folder, runs[2].folder
+    one.rename(one.with_name("aside"))
+    other.rename(one)
+    one.with_name("aside").rename(other)
+    missing = decided(Evidence(path.parent)).missing
+    assert {each.seed for each in missing} == {1, 2}
+    assert all("holds another run" in each.reason for each in missing)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "margin: 0.05}",
+            "margin: 1.5}",
+            "of test/accuracy is from -1 to 1: no value is greater by",
+        ),
+        ("margin: 0.2}", "margin: 1}", "is from -1 to 1: every value is within the margin, got 1"),
+        ("role: control}", "role: beside}", "comparisons must have a control"),
+        ("seeds: 7", "seeds: 6", "seeds must be at least 7 for 2 comparisons that decide, got 6"),
+    ],
+)
+def test_a_plan_that_cannot_answer_is_refused(
+    tmp_path: Path, isoexp: Command, old: str, new: str, told: str
+) -> None:
+    (tmp_path / "mine" / "claim").mkdir(parents=True)
+    assert CLAIM.count(old)
+    (tmp_path / "mine" / "claim" / "training.yaml").write_text(CLAIM.replace(old, new, 1))
+
+    done = isoexp(*command(tmp_path))
+
+    assert done.code == 2
+    assert told in done.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_power_of_a_plan_is_told_before_and_after_its_runs(
+    study: Path, tmp_path: Path, isoexp: Command
+) -> None:
+    from isoexp.statistics import power_of_difference
+
+    (tmp_path / "mine" / "claim").mkdir(parents=True)
+    path = tmp_path / "mine" / "claim" / "training.yaml"
+    path.write_text(CLAIM)
+    pilot = isoexp(*command(tmp_path), "--plan")
+    path.write_text(CLAIM.replace("margin: 0.05}", "margin: 0.05, spread: 0.04}", 1))
+    known = isoexp(*command(tmp_path), "--plan")
+    done = isoexp(*command(study), "--plan")
+
+    assert (pilot.code, known.code, done.code) == (0, 0, 0)
+    assert not (tmp_path / "runs").exists()
+    assert "not known" in pilot.out
+    assert "a pilot comes first" in pilot.out
+    assert "trained         3                  6              7" in pilot.out
+    row = next(line for line in known.out.splitlines() if "(the claim)" in line)
+    twice = power_of_difference(7, 0.04, 0.05, 0.975)
+    assert row.split()[3:] == [
+        "accuracy",
+        "0.05",
+        "0.04",
+        "(the",
+        "claim)",
+        "1%",
+        f"{twice:.0%}",
+        "11",
+    ]
+    assert done.out.count("(7 seeds)") == 4
 
 
 def test_the_plan_is_shown_and_nothing_is_trained(isoexp: Command, folder: Path) -> None:
@@ -226,7 +407,7 @@ ASKED = {
         "valid/acuracy; did you mean valid/accuracy?",
         "metric: valid/r2": "have no number valid/r2",
     },
-    "seeds: 4": {"seeds: ten": "seeds must be a whole number, got 'ten'"},
+    "seeds: 7": {"seeds: ten": "seeds must be a whole number, got 'ten'"},
     "seeds: 2}\nseeds": {"seeds: two}\nseeds": "tuning: seeds must be a whole number"},
     "cost: 0.1": {
         "cost: 1\ncurve: {of: metrics, x: epok, y: lr}": "curve: runs of the arm trained have no "

@@ -216,7 +216,7 @@ def test_a_form_that_fails_says_why() -> None:
     ("words", "message"),
     [
         (["activatoin"], "did you mean activation"),
-        (["model=mlp"], "got model="),
+        (["data=digits"], "got data="),
         (["nowhere:A"], "No module named 'nowhere'"),
         (["torch:nothing_there"], "has no attribute"),
         (["torch:pi"], "a class or a function"),

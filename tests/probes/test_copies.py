@@ -53,7 +53,7 @@ def test_what_leaves_a_function_is_the_symmetry_of_its_activation(
 
     for junction in find_junctions(it).values():
         groups = (ORTHOGONAL, SIGNED, PERMUTATIONS)
-        assert [group for group in groups if preserves(it, junction, group)] == expected
+        assert [group for group in groups if preserves(it, junction.space, group)] == expected
 
 
 def test_the_groups_are_what_they_are_called() -> None:
@@ -77,7 +77,7 @@ def test_inner_products_are_those_of_the_weights(made: type) -> None:
         P = torch.randn(junction.width, junction.width)
         moved = junction.turned(other, P)
         expected = sum((state[name] * t).sum() for name, t in moved.items())
-        G = inner_products(junction, state, other)
+        G = inner_products(junction.space, state, other)
         torch.testing.assert_close((P * G).sum(), expected)
 
 
@@ -85,10 +85,11 @@ def test_inner_products_are_those_of_the_weights(made: type) -> None:
 def test_all_junctions_are_turned_at_once() -> None:
     it = subject(IsoTanh)
     state, junctions = dict(it.model.named_parameters()), find_junctions(it)
-    bases = {k: ORTHOGONAL.draw(each.width, it.generator) for k, each in junctions.items()}
-    copy = turned(state, junctions, bases)
+    spaces = {k: junction.space for k, junction in junctions.items()}
+    bases = {k: ORTHOGONAL.draw(each.width, it.generator) for k, each in spaces.items()}
+    copy = turned(state, spaces, bases)
 
     y = functional_call(it.model, copy, (it.x,))
     assert (y - it.model(it.x)).norm() <= rounding(y) * y.norm()
     assert all(not torch.allclose(copy[n], state[n]) for n in copy if n.endswith("weight"))
-    assert list(turned(state, junctions, {}).values()) == list(state.values())
+    assert list(turned(state, spaces, {}).values()) == list(state.values())

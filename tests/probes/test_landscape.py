@@ -11,9 +11,10 @@ from torch.autograd.functional import hessian
 from torch.func import functional_call
 
 from isoexp.activations import GELU, Activation, IsoSinusoid, IsoTanh, Tanh
-from isoexp.probes.junctions import State, find_junctions
+from isoexp.probes.junctions import find_junctions
 from isoexp.probes.landscape import Motion, barrier, between, second_derivatives
 from isoexp.probes.locking.perturbations import random_skew, rotated, velocity
+from isoexp.probes.spaces import State
 
 from .subjects import subject
 

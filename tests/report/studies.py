@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from isoexp.claims import Claim
+from isoexp.claims.chain import Kind, Line, add
 from isoexp.claims.evidence import Evidence, register
 from isoexp.store.files import write_json
 from isoexp.store.run import Run
@@ -52,14 +54,30 @@ def claimed(
     registered: float = BEGAN - 3600,
     tuned: Mapping[str, Any] | None = None,
     tuning_runs: Mapping[str, Sequence[Run]] | None = None,
+    kind: Kind = "plan",
+    told: Mapping[str, Any] = MappingProxyType({}),
     **changes: Any,
 ) -> Evidence:
-    """Leaves a claim, and which runs it is decided by."""
+    """Leaves a claim, its line in the chain, and which runs it is decided by.
+
+    Arguments:
+        told: What else the line says.
+    """
 
     claim = Claim.at(name, deepcopy(NODE) | changes, scale)
     code = {"commit": 40 * "d", "diff": ""}
-    evidence = register(study, claim, {"versions": {"torch": "2.9.0"}, "code": code})
-    write_json(evidence.folder / "claim.json", {**evidence.registration, "registered": registered})
+    planned = {"claim": claim.identity}
+    line = Line(0, name, scale, claim.identity, kind, registered=registered, **told)
+    with add(study) as (there, append):
+        line = line.follows(there)
+        append(line)
+    facts = {"versions": {"torch": "2.9.0"}, "code": code}
+    evidence = register(study, claim, line, planned, facts)
+    for run in [r for runs in [*arms.values(), *(tuning_runs or {}).values()] for r in runs]:
+        facts = run.provenance
+        write_json(
+            run.folder / "provenance.json", {**facts, "plan": facts.get("plan") or line.carried}
+        )
     found = {
         "tuned": tuned or {},
         "trials": {
@@ -70,8 +88,8 @@ def claimed(
             arm: {
                 "words": claim.arms[arm],
                 "runs": {
-                    str(seed): runs[seed].state["identity"] if seed < len(runs) else 32 * "f"
-                    for seed in range(claim.seeds)
+                    str(seed): runs[k].state["identity"] if k < len(runs) else 32 * "f"
+                    for k, seed in enumerate(evidence.seeds)
                 },
             }
             for arm, runs in arms.items()
@@ -147,6 +165,7 @@ def _begun(
 ) -> Run:
     own = identity(number)
     run = Run(study / f"run-{own[:8]}")
+    run.folder.mkdir(parents=True, exist_ok=True)
     columns: dict[str, Any] = {"run": own[:8], "study": study.name, **CHOICES, **choices}
     run.write_state(
         "running", identity=own, columns={**columns, "seed": seed}, words=list(overrides)

@@ -36,6 +36,35 @@ def test_csv_reads_back_with_all_digits_and_all_rows() -> None:
     assert [rows[1][key] for key in ("x mean", "x low", "x high", "told")] == ["", "", "2", ""]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
+        ("+model.x=1", "'+model.x=1"),
+        ("-1+cmd|' /C calc'!A0", "'-1+cmd|' /C calc'!A0"),
+        ("@SUM(1)", "'@SUM(1)"),
+        ("＝1+1", "'＝1+1"),
+        ("\t=1", r"\t=1"),
+        ("\r=1", r"\r=1"),
+        ("\x1b[31m", r"\x1b[31m"),
+        ("-", "'-"),
+        ("-1.5", "-1.5"),
+        ("+1e-3", "+1e-3"),
+        ("-.5E+2", "-.5E+2"),
+        ("-inf", "-inf"),
+        ("-1.5.2", "'-1.5.2"),
+        ("1-1", "1-1"),
+        ("– 5", "– 5"),
+        (-1.5, "-1.5"),
+        (-3, "-3"),
+    ],
+)
+def test_no_cell_is_a_formula_to_a_spreadsheet(text: str | float, told: str) -> None:
+    table = Table("mine", "", [Column(str(text))], [[Cell("shown", (text,))], [Cell(str(text))]])
+
+    assert list(csv.reader(io.StringIO(csv_text(table)))) == [[told], [told], [told]]
+
+
 def test_the_csv_of_groups_has_the_numbers_of_the_runs(tmp_path: Path) -> None:
     study = tmp_path / "study"
     values = {"0.1": [0.5, 0.7], "0.01": [1 / 3, 0.25]}
@@ -68,6 +97,15 @@ def test_latex_takes_no_text_for_a_command(text: str) -> None:
     plain = re.sub(r"\\(textbackslash|textasciitilde|textasciicircum)\{\}|\\[{}$&#%_]", "", told)
 
     assert not re.search(r"[\\{}$&#%_~^]", plain), told
+
+
+def test_latex_takes_no_cell_for_an_argument_of_the_line_break() -> None:
+    r"""\\* and \\[ have meanings, also over an end of a line."""
+
+    table = Table("mine", "", [Column("*")], [[Cell("*a\x1b")], [Cell("[2cm]")]])
+
+    rows = [row.strip() for row in latex(table).splitlines() if row.endswith(r"\\")]
+    assert rows == [r"{*} \\", r"{*}a\textbackslash{}x1b \\", r"{[}2cm{]} \\"]
 
 
 def test_latex_has_greek_and_signs() -> None:

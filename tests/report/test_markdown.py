@@ -23,7 +23,7 @@ def test_a_small_study_as_a_whole(tmp_path: Path) -> None:
     found = page([study])
     answer = found.chapters[0].decision.answers[0].answer
 
-    golden = GOLDEN.read_text().replace("IDENTITY", known.claim.identity[:8])
+    golden = GOLDEN.read_text().replace("IDENTITY", known.folder.name.removeprefix("better-"))
     said = markdown(found.document)
     row = next(line for line in said.splitlines() if line.startswith("| 1 |"))
     golden = golden.replace("EFFECT |", row.partition("0.01 | ")[2])
@@ -49,6 +49,8 @@ def test_a_small_study_as_a_whole(tmp_path: Path) -> None:
         ("---", r"\---"),
         ("back\\slash", r"back\\slash"),
         ("two\n\n# lines", "two # lines"),
+        ("a {#id onclick=b}", r"a \{#id onclick=b}"),
+        ("a\x1b\u202e", r"a\\x1b\\u202e"),
     ],
 )
 def test_a_text_means_itself(text: str, told: str) -> None:
@@ -58,6 +60,7 @@ def test_a_text_means_itself(text: str, told: str) -> None:
 def test_what_is_typed_stays_code() -> None:
     assert fenced("a=b") == "`a=b`"
     assert fenced("a`b") == "``a`b``"
+    assert fenced("a\x1b") == r"`a\x1b`"
     assert fenced("`a`") == "`` `a` ``"
 
 

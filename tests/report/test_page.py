@@ -89,7 +89,8 @@ def test_other_registrations_are_told(study: Path) -> None:
     found = page([study])
 
     assert len(found.chapters) == 1
-    assert old.folder.name in facts(found)["registered otherwise, too"]
+    assert old.folder.name in facts(found)["another plan"]
+    assert facts(found)["another plan"].startswith("supported")
 
 
 def test_what_failed_is_listed_and_decides_nothing(study: Path) -> None:

@@ -40,6 +40,21 @@ def test_claims_are_written_between_the_marks(study: Path, tmp_path: Path) -> No
     )
 
 
+def test_a_claim_that_is_called_like_the_marks_ends_nothing(tmp_path: Path) -> None:
+    mark = "<!-- /claims --> <!-- claims -->"
+    study = tmp_path / "study"
+    claimed(study, two_arms(study, A, (0.90, 0.92, 0.92, 0.90)), title=mark)
+    path = tmp_path / "README.md"
+    path.write_text("before\n<!-- claims -->\n<!-- /claims -->\nthe rest\n")
+    rewrite(path, page([study]).chapters)
+    first = path.read_text()
+    rewrite(path, page([study]).chapters)
+
+    assert path.read_text() == first
+    assert first.startswith("before\n<!-- claims -->\n| claim |")
+    assert first.endswith("ratios.\n<!-- /claims -->\nthe rest\n")
+
+
 @pytest.mark.parametrize("text", ["no marks", "<!-- claims -->", "<!-- /claims --><!-- claims -->"])
 def test_a_file_without_a_place_is_left_alone(study: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "README.md"

@@ -40,6 +40,22 @@ def history(search: Search) -> list[tuple[int, tuple[str, ...], float | None]]:
         return sorted((t.number, t.overrides, t.value) for t in trials.told())
 
 
+@pytest.mark.parametrize("owner", ["../../kept", "/tmp/kept", "..", "", "a\0b", 5])
+def test_who_asked_leads_to_no_file_elsewhere(folder: Path, owner: Any) -> None:
+    """A journal is a file, which others may have written: what it names is not removed."""
+
+    search = searched(f"name=named-{len(str(owner))}")
+    (folder / "runs").mkdir()
+    (folder / "runs" / "kept").write_text("mine")
+    with Trials.opened(search) as trials:
+        for asked in trials.take():
+            asked.trial.set_user_attr("owner", owner)
+    with Trials.opened(search) as trials:
+        assert len(trials.take()) == 4  # they are taken up
+
+    assert (folder / "runs" / "kept").read_text() == "mine"
+
+
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_stopped_anywhere_it_asks_for_the_same(
     folder: Path, sampler: str, monkeypatch: pytest.MonkeyPatch

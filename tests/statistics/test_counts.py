@@ -1,11 +1,17 @@
-"""Tests for isoexp.statistics: sign flips, Holm, numbers of seeds."""
+"""Tests for isoexp.statistics: sign flips, power, numbers of seeds."""
 
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.integrate import quad
 
-from isoexp.statistics import seeds_for_difference, seeds_for_equivalence, sign_flips
+from isoexp.statistics import (
+    mean,
+    power_of_difference,
+    seeds_for_difference,
+    seeds_for_equivalence,
+    sign_flips,
+)
 
 # --- sign flips -----------------------------------------------------------------------------
 
@@ -125,3 +131,20 @@ def test_more_spread_needs_more_seeds() -> None:
 def test_what_no_number_decides_is_refused(spread: float, margin: float, power: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         seeds_for_difference(spread, margin, power=power)
+
+
+@pytest.mark.parametrize(("n", "spread", "shift"), [(8, 1.0, 0.9), (16, 0.5, 0.0), (5, 0.2, -0.1)])
+def test_power_is_how_often_intervals_lie_above(n: int, spread: float, shift: float) -> None:
+    """Within five standard errors of 4,000 studies."""
+
+    draws = np.random.default_rng(0).normal(shift, spread, (4_000, n))
+    above = np.mean([mean(row).interval().low > 0 for row in draws])
+    p = power_of_difference(n, spread, shift)
+
+    assert abs(above - p) < 5 * np.sqrt(max(p * (1 - p), 1e-3) / 4_000)
+
+
+def test_power_without_spread_is_certain() -> None:
+    assert power_of_difference(5, 0.0, 0.1) == 1
+    assert power_of_difference(5, 0.0, -0.1) == 0
+    assert power_of_difference(5, 1.0, 0.0) == pytest.approx(0.025)

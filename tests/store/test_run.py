@@ -90,6 +90,7 @@ def test_a_run_is_running_while_someone_can_vouch_for_it(
     tmp_path: Path, host: str, age_s: float, status: str
 ) -> None:
     run = Run(tmp_path / "x-01234567")
+    run.folder.mkdir()
     run.write_state(
         "running",
         identity=IDENTITY,
@@ -102,6 +103,7 @@ def test_a_run_is_running_while_someone_can_vouch_for_it(
 
 
 def test_a_run_on_another_host_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "x-01234567").mkdir()
     Run(tmp_path / "x-01234567").write_state("running", identity=IDENTITY, pid=1, host="elsewhere")
 
     with pytest.raises(Busy, match="on elsewhere"), acquire(tmp_path, "x", IDENTITY):

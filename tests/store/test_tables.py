@@ -85,6 +85,7 @@ def test_types_are_declared_not_inferred(tmp_path: Path) -> None:
 
     for name, losses in {"a": [1, 2], "b": [0.5, None], "c": [None, None]}.items():
         rows = {"step": [0, 1], "loss": losses}
+        (tmp_path / name).mkdir()
         write_table(tmp_path / name / "metrics.parquet", rows, SCHEMA, {"run": name}, {})
 
     schemas = [pq.read_schema(p).remove_metadata() for p in sorted(tmp_path.glob("*/*.parquet"))]
@@ -106,6 +107,7 @@ def study(tmp_path: Path) -> Path:
         folder = tmp_path / "main" / f"activation-x,seed-{k}-0000000{k}"
         rows = {"step": [0, 1], "valid/loss": [1.0, 0.5]}
         constants = {"run": f"0000000{k}", "activation": "x", "seed": k}
+        folder.mkdir(parents=True)
         write_table(folder / "metrics.parquet", rows, METRICS, constants, config)
         write_json(folder / "state.json", {})
 
@@ -136,6 +138,7 @@ def test_pandas_reads_all_metrics_in_one_call(study: Path) -> None:
 def test_a_setting_of_two_kinds_is_read_as_text(tmp_path: Path) -> None:
     for name, mode in {"a": 0.5, "b": "auto", "c": True}.items():
         rows = {"step": [0]}
+        (tmp_path / name).mkdir()
         write_table(tmp_path / name / "metrics.parquet", rows, METRICS, {}, {"x.mode": mode})
 
     assert isoexp.read(tmp_path)["x.mode"].tolist() == ["0.5", "auto", "true"]
@@ -143,6 +146,8 @@ def test_a_setting_of_two_kinds_is_read_as_text(tmp_path: Path) -> None:
 
 def test_what_is_a_column_here_and_a_setting_there_is_one_column(tmp_path: Path) -> None:
     with_twin: Schema = {"step": int, "twin": str}
+    for name in "abc":
+        (tmp_path / name).mkdir()
     write_table(tmp_path / "a" / "metrics.parquet", {"step": [0], "twin": ["x"]}, with_twin, {}, {})
     write_table(tmp_path / "b" / "metrics.parquet", {"step": [0]}, {"step": int}, {}, {"twin": 0.5})
     nothing = {"step": [0], "twin": [None]}
@@ -169,6 +174,7 @@ def test_links_are_followed_and_what_they_lead_to_is_found_once(tmp_path: Path) 
 
     disk, runs = tmp_path / "disk", tmp_path / "runs"
     for folder in (disk / "study/a", disk / "study/b", runs / "main/c"):
+        folder.mkdir(parents=True)
         write_json(folder / "state.json", {})
     (runs / "elsewhere").symlink_to(disk)
     (runs / "another").symlink_to(disk / "study")

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from isoexp.errors import UserError
 from isoexp.store import tracking
 from isoexp.store.tracking import Mirror, NoLogger, WandB
 
@@ -218,9 +220,69 @@ def test_netrc_logs_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_many_and_long_tags_are_no_trouble(tmp_path: Path, stub: WandBStub) -> None:
-    finish(start(WandB(tags=("mlp", "x" * 100)), tmp_path))
+    """Choices are tags of a run by themselves, of any length; a net may have none of a group."""
 
-    assert sorted(stub.variables("UpsertBucket")[0]["tags"]) == ["mlp", "x" * 64]
+    tags, group = ["mlp", "x" * 100, "", "mlp"], "g" * 200
+    mirror = WandB(tags=("mlp", "y" * 64)).start(
+        tmp_path, id="iso-1", name="n" * 200, group=group, tags=tags, config={}
+    )
+    finish(mirror)
+
+    sent = stub.variables("UpsertBucket")[0]
+    assert sorted(sent["tags"]) == ["mlp", "x" * 64, "y" * 64]
+    assert (sent["displayName"], sent["groupName"]) == ("n" * 128, "g" * 128)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        *(({"project": f"a{c}b"}, f"logger.project=a{c}b: W&B refuses it") for c in "/\\#?%:"),
+        ({"project": ""}, "logger.project must be a name, got ''"),
+        ({"project": " "}, "logger.project must be a name, got ' '"),
+        ({"project": 129 * "a"}, "exceeded 128 characters"),
+        ({"entity": ""}, "logger.entity must be the name of a user or a team"),
+        ({"entity": "team/project"}, "logger.entity must be the name of a user or a team"),
+        ({"entity": "a b"}, "logger.entity must be the name of a user or a team"),
+        ({"tags": ("",)}, "logger.tags must be texts of 1 to 64 characters, got ''"),
+        ({"tags": ("good", " ")}, "logger.tags must be texts of 1 to 64 characters, got ' '"),
+        ({"tags": ("good", 65 * "x")}, "logger.tags must be texts of 1 to 64 characters"),
+        ({"mode": "on"}, "logger.mode=on: W&B refuses it: Input should be 'online', 'offline'"),
+        ({"timeout_s": 0.0}, "logger.timeout_s must be positive, got 0.0"),
+        ({"timeout_s": -1.0}, "logger.timeout_s must be positive"),
+        ({"timeout_s": math.nan}, "logger.timeout_s must be positive"),
+        ({"timeout_s": math.inf}, "logger.timeout_s must be positive"),
+    ],
+)
+def test_a_mistake_is_no_outage(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=re.escape(told)) as error:
+        WandB(**settings)
+    assert "\n" not in str(error.value)
+
+    WandB(**{**settings, "mode": "disabled"})  # of what is off nothing is asked
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("WANDB_BASE_URL", "nonsense"),
+        ("WANDB_BASE_URL", ""),
+        ("WANDB_BASE_URL", "https://wandb.ai"),
+        ("WANDB_MODE", "bogus"),
+        ("WANDB_API_KEY", " secret"),
+        ("WANDB_ENTITY", "a/b"),
+        ("WANDB_PROJECT", "a/b"),
+        ("WANDB_TAGS", "a,,b"),
+        ("WANDB_SILENT", "maybe"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_none_either(
+    key: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(key, value)
+    with pytest.raises(UserError, match=f"^{key}") as error:
+        WandB()
+    assert "\n" not in str(error.value)
+    assert "secret" not in str(error.value)
 
 
 def test_a_failed_run_is_shown_as_failed(tmp_path: Path, stub: WandBStub) -> None:

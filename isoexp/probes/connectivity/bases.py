@@ -1,4 +1,4 @@
-"""Changes of basis of hidden layers: the shortest paths to them, and the nearest to a twin.
+"""Changes of basis of hidden spaces: the shortest paths to them, and the nearest to a twin.
 
 A rotation R of SO(n) turns planes, each by its own angle θ, and leaves the rest. On the geodesic
 
@@ -6,15 +6,15 @@ A rotation R of SO(n) turns planes, each by its own angle θ, and leaves the res
 
 the same planes are turned by tθ. Among the copies P·θ' of a network (copies.py) the nearest is
 
-    P = argmin ‖θ − P·θ'‖² = argmax ⟨θ, P·θ'⟩,    P in a group of matrices at each junction,
+    P = argmin ‖θ − P·θ'‖² = argmax ⟨θ, P·θ'⟩,    P in a group of matrices of each hidden space,
 
-or, on data, P = argmin ‖h − h' Pᵀ‖² for the outputs h of the layer. Each is argmax tr(Pᵀ G) for a
-matrix G (procrustes.py).
+or, on data, P = argmin ‖h − h' Pᵀ‖² for the vectors h that are read there. Each is argmax tr(Pᵀ G)
+for a matrix G (procrustes.py).
 
 Source: Ainsworth, Hayase, Srinivasa, Git Re-Basin (2022), algorithms of Secs. 3.1 and 3.2.
 """
 
-__all__ = ["ALIGNMENTS", "DRAWN", "Geodesic", "cross_moments", "weight_matching"]
+__all__ = ["ALIGNMENTS", "DRAWN", "Geodesic", "Turn", "cross_moments", "weight_matching"]
 
 import math
 from collections.abc import Mapping
@@ -23,14 +23,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from ...geometry import random_orthogonal
 from ...symmetry import MatrixGroup
 from ..copies import ORTHOGONAL, PERMUTATIONS, SIGNED, inner_products, turned
-from ..junctions import Junction, State
+from ..hidden import maps_of
+from ..layers import Call, hooked
 from ..procrustes import Nearest, nearest_orthogonal, nearest_permutation, nearest_signed
-from ..subject import Subject
+from ..spaces import Space, State
+from ..subject import Subject, batches
 
 Square = Float[Tensor, "n n"]
 Bases = dict[str, Square]
@@ -119,47 +121,87 @@ ALIGNMENTS = {
 """From the smallest group to the largest."""
 
 
-def cross_moments(subject: Subject, twin: Subject, x: Tensor) -> Bases:
-    """Returns G = Σ h h'ᵀ over samples for the outputs of each layer of two networks, in float64
-    on the CPU."""
+class Turn(NamedTuple):
+    """A hidden space, and the group that may turn it."""
 
-    sums: dict[str, Tensor] = {}
-    for ours, theirs in zip(subject.stream(x), twin.stream(x), strict=True):
-        for name, pair in ours.items():
-            G = pair.outputs.cpu().double().mT @ theirs[name].outputs.cpu().double()
-            sums[name] = sums[name] + G if name in sums else G
+    space: Space
+    matcher: Matcher
+
+    def nearest(self, G: Square) -> Square:
+        return self.space.nearest(self.matcher.nearest, G)
+
+
+@torch.no_grad()
+def cross_moments(subject: Subject, twin: Subject, spaces: Mapping[str, Space], x: Tensor) -> Bases:
+    """Returns G = Σ h h'ᵀ over samples and places for what is read from each space of two networks,
+    in float64 on the CPU; of queries and keys, whose products alone are read, what is written."""
+
+    sums = {
+        name: torch.zeros(space.width, space.width, dtype=torch.float64)
+        for name, space in spaces.items()
+    }
+    for (part,) in batches(x):
+        ours, theirs = (_seen(each.model, spaces, part) for each in (subject, twin))
+        for name, pairs in ours.items():
+            for (own, h), (_, other) in zip(pairs, theirs[name], strict=True):
+                sums[name][own, own] += h.mT @ other
 
     return sums
 
 
-def weight_matching(
-    state: State, other: State, junctions: Mapping[str, Junction], nearest: Nearest, start: Bases
-) -> Bases:
-    """Returns the P at each junction of the largest ⟨θ, P·θ'⟩ found by coordinate ascent.
+def _seen(
+    model: nn.Module, spaces: Mapping[str, Space], x: Tensor
+) -> dict[str, list[tuple[slice, Float[Tensor, "places n"]]]]:
+    """Returns the vectors in each space of a network, and which of its features they hold."""
 
-    One layer at a time is matched exactly, the others held, until none changes. The inner product
-    never falls; where it ends depends on the start, but for a single junction. The start is the
-    identity where a junction is not named.
+    found = {name: [] for name in spaces}
+    maps = maps_of(model)
+
+    def look(call: Call) -> None:
+        path, kind = maps[call.module]
+        for name, space in spaces.items():
+            for slot in space.slots:
+                axis, t = (kind.out, call.y) if space.heads else (kind.into, call.x)
+                if (slot.name, slot.axis) == (path, axis):
+                    own = slice(slot.start, slot.start + slot.n)
+                    h = slot._replace(axis=kind.features).features(t).flatten(1).mT
+                    found[name].append((own, h.cpu().double()))
+
+    with hooked(maps, after=look):
+        model(x)
+
+    return found
+
+
+def weight_matching(state: State, other: State, turns: Mapping[str, Turn], start: Bases) -> Bases:
+    """Returns the P of each space of the largest ⟨θ, P·θ'⟩ found by coordinate ascent.
+
+    One space at a time is matched exactly, the others held, until none changes; where P acts twice
+    on a weight, as in a recurrence, by the linear part of the inner product. It never falls; where
+    it ends depends on the start, but for a single space in which P acts once. The start is the
+    identity where a space is not named.
     """
 
-    names = {name for junction in junctions.values() for name in junction.weights}
+    names = {slot.name for turn in turns.values() for slot in turn.space.slots}
     ours, theirs = (
         {name: t.detach().cpu().double() for name, t in each.items() if name in names}
         for each in (state, other)
     )
     bases = {
-        name: start.get(name, torch.eye(junction.width, dtype=torch.float64))
-        for name, junction in junctions.items()
+        name: start.get(name, torch.eye(turn.space.width, dtype=torch.float64))
+        for name, turn in turns.items()
     }
-    theirs = turned(theirs, junctions, bases)
+    theirs = turned(theirs, {name: turn.space for name, turn in turns.items()}, bases)
 
-    for _ in range(100):  # the most rounds over the layers; a handful is enough
+    for _ in range(100):  # the most rounds over the spaces; a handful is enough
         changed = False
-        for name, junction in junctions.items():
-            G = inner_products(junction, ours, theirs)
-            Q = nearest(G)
-            if (Q * G).sum() > G.trace() + 1e-9 * G.norm():
-                theirs |= junction.turned(theirs, Q)
+        for name, turn in turns.items():
+            G = inner_products(turn.space, ours, theirs)
+            Q = turn.nearest(G)
+            moved = turn.space.turned(theirs, Q)
+            gained = sum((ours[key] * (t - theirs[key])).sum() for key, t in moved.items())
+            if gained > 1e-9 * G.norm():
+                theirs |= moved
                 bases[name] = Q @ bases[name]
                 changed = True
         if not changed:

@@ -27,9 +27,10 @@ from torch import Tensor
 from ...store.tables import Rows, Schema
 from ..arguments import check_ascending, check_least
 from ..copies import ORTHOGONAL, preserves
-from ..junctions import Junction, State, answers, find_junctions
+from ..junctions import Junction, answers, find_junctions
 from ..landscape import Landscape, state_of
 from ..rows import Columns, cells
+from ..spaces import State
 from ..statistics import mean
 from ..subject import Over, Subject, Unsuitable
 from .perturbations import aligned, moves
@@ -120,7 +121,7 @@ class Locking:
         moved = moves(train, start, junctions, sizes, self.draws, subject.generator)
         trained = self._trained_on(subject, [move.state for move in moved])
         ends = [End(state, train.loss(state), test.outputs(state)) for state in trained]
-        free = [each for each in junctions if preserves(subject, each, ORTHOGONAL)]
+        free = [each for each in junctions if preserves(subject, each.space, ORTHOGONAL)]
         guess, before = train.guess(), train.loss(start)
         most = self.tolerance * guess
 

@@ -32,9 +32,10 @@ from torch import Generator, Tensor
 from torch.func import vjp
 
 from ..copies import inner_products
-from ..junctions import Junction, State, relative_error
+from ..junctions import Junction, relative_error
 from ..landscape import Landscape, Motion
 from ..procrustes import nearest_orthogonal
+from ..spaces import State
 
 SWEEPS = 20
 """The most rounds of alignment over the layers; two or three, unless layers widen."""
@@ -225,7 +226,7 @@ def aligned(junctions: Sequence[Junction], state: State, reference: State) -> di
         for junction in junctions:
             V = junction.weights[2]
             known = state if sweep else state | {V: torch.zeros_like(state[V])}
-            G = inner_products(junction, reference, known)
+            G = inner_products(junction.space, reference, known)
             if not G.isfinite().all():
                 return state
             state = state | junction.turned(state, nearest_orthogonal(G))
@@ -238,7 +239,7 @@ def aligned(junctions: Sequence[Junction], state: State, reference: State) -> di
 def _eigenbasis(junction: Junction, state: State) -> tuple[Tensor, Float[Tensor, "n n"]]:
     """Returns the eigenvectors of M, and 1/√(λ_k + λ_l), 0 where a turn moves nothing."""
 
-    M = inner_products(junction, state, state)
+    M = inner_products(junction.space, state, state)
     spectrum, U = torch.linalg.eigh(M)
     total = spectrum[:, None] + spectrum
     moves = total > 1e-12 * spectrum[-1]

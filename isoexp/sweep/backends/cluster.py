@@ -8,7 +8,7 @@ __all__ = ["Cluster", "attempted_elsewhere", "environment"]
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,14 +63,12 @@ class Cluster:
             time.sleep(0.1)
 
 
-def attempted_elsewhere(
-    unit: Unit, environment: Mapping[str, str], leaving: Callable[[], bool] = bool
-) -> Outcome:
+def attempted_elsewhere(unit: Unit, environment: Mapping[str, str]) -> Outcome:
     """Does a unit in a process elsewhere, with variables of the one that sent it."""
 
     os.environ.update(environment)
 
-    return attempted(unit, leaving)
+    return attempted(unit)
 
 
 def environment(threads: int) -> dict[str, str]:

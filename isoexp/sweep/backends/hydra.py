@@ -5,7 +5,9 @@ Those do one job after the other, each composed by Hydra, and most stop at the f
 
 __all__ = ["launch"]
 
+import re
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from ...config.axes import SweepSettings
 from ...config.compose import expand
 from ...config.composition import Composition, hydra_ready, plain, search_path
+from ...config.overrides import length, parsed
+from ...config.settings import check_runs
 from ...errors import UserError, one_line
 from ...experiment.job import (
     Aborted,
@@ -31,6 +35,7 @@ from ...experiment.job import (
     validate,
 )
 from ...experiment.run import execute
+from ...names import climbs
 from ...store.tables import SCORES
 from ..plan import as_asked
 from .launcher import of_hydra
@@ -50,6 +55,10 @@ def launch(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[str]:
         if SweepSettings.of(jobs[0].config["sweep"]).combines:
             raise UserError("sweep.zip, union and exclude are not known to launchers of Hydra's")
         validate(job for job, left in zip(jobs, undone(jobs), strict=True) if left)
+    else:
+        count = prod(length(parsed(text)) for text in overrides)
+        if "hydra/sweeper=basic" in overrides:  # it lists all jobs, before isoexp is asked
+            check_runs(count, "the sweep")
 
     with hydra_ready():
         hydra = GlobalHydra.instance().hydra
@@ -76,6 +85,14 @@ def _check_hydra(hydra: Any, overrides: Sequence[str]) -> None:
     for key in ("callbacks", "job.env_set", "job.env_copy", "job_logging", "hydra_logging"):
         if OmegaConf.select(asked, key) != OmegaConf.select(plain, key):
             raise UserError(f"hydra.{key} may not be set: a configuration is not a way to run code")
+    raw: Any = OmegaConf.to_container(asked)
+    for key, name in {"output_subdir": raw["output_subdir"], **raw["sweep"]}.items():
+        # A folder is named by its path, what Hydra makes in it by names, perhaps of other settings.
+        refers = re.search(r"\$\{(?!hydra.job.(num|id)\})", str(name))
+        others = [text for text in overrides if not text.startswith(("hydra", "out="))]
+        found = [text for text in (str(name), *others * bool(refers)) if climbs(text)]
+        if key != "dir" and found:
+            raise UserError(f"hydra's {key} must stay in its folder, got {found[0]}: .. leads out")
 
 
 def run_job(config: DictConfig) -> float | None:

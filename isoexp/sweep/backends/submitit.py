@@ -14,10 +14,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar
 
+from ... import processes
 from ...errors import UserError
+from ...paths import path_of
 from ..unit import Outcome, Unit
 from .cluster import Cluster, attempted_elsewhere, environment
 
@@ -37,17 +38,15 @@ COMMON = ("timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "name")
 class Errand:
     """A job of submitit's, which does a unit."""
 
-    leaving = False
-
     def __call__(self, unit: Unit, environment: Mapping[str, str]) -> Outcome:
-        return attempted_elsewhere(unit, environment, lambda: self.leaving)
+        return attempted_elsewhere(unit, environment)
 
     def checkpoint(self, unit: Unit, environment: Mapping[str, str]) -> Any:
         """Has the job queued again; it goes on from the checkpoints."""
 
         from submitit.helpers import DelayedSubmission
 
-        self.leaving = True
+        processes.leave()
 
         return DelayedSubmission(Errand(), unit, environment)
 
@@ -81,7 +80,7 @@ class Submitit(Cluster):
 
         super().__post_init__()
         start = f"{time.strftime('%Y-%m-%d-%H%M%S')}-{os.getpid()}"
-        self._folder = Path(self.submitit_folder or self.out / ".submitit").resolve() / start
+        self._folder = path_of(self.submitit_folder or self.out / ".submitit").resolve() / start
         self._executor = submitit.AutoExecutor(self._folder, self.cluster, **self._limits())
         self._executor.update_parameters(**self._parameters())
         self._errands: list[Unit] = []

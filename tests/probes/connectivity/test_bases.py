@@ -15,13 +15,14 @@ from isoexp.probes import Subject, find_junctions
 from isoexp.probes.connectivity.bases import (
     ALIGNMENTS,
     Geodesic,
+    Turn,
     cross_moments,
     random_even_permutation,
     random_rotation,
     weight_matching,
 )
 from isoexp.probes.copies import turned
-from isoexp.probes.procrustes import nearest_permutation
+from isoexp.probes.spaces import Space
 
 from ..subjects import subject
 
@@ -32,16 +33,26 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
+def spaces_of(it: Subject) -> dict[str, Space]:
+    """Those of the junctions, by their layers."""
+
+    return {name: junction.space for name, junction in find_junctions(it).items()}
+
+
+def turns(spaces: dict[str, Space], name: str) -> dict[str, Turn]:
+    return {layer: Turn(space, ALIGNMENTS[name]) for layer, space in spaces.items()}
+
+
 def copied(it: Subject, name: str, seed: int) -> tuple[Subject, dict[str, Tensor]]:
     """A network with its hidden layers in other bases, and the bases that turn it back."""
 
-    state, junctions = dict(it.model.named_parameters()), find_junctions(it)
+    state, spaces = dict(it.model.named_parameters()), spaces_of(it)
     drawn = {
-        layer: ALIGNMENTS[name].group.draw(junction.width, generator(seed + i))
-        for i, (layer, junction) in enumerate(junctions.items())
+        layer: ALIGNMENTS[name].group.draw(space.width, generator(seed + i))
+        for i, (layer, space) in enumerate(spaces.items())
     }
     twin = deepcopy(it.model)
-    twin.load_state_dict(turned(state, junctions, drawn))
+    twin.load_state_dict(turned(state, spaces, drawn))
 
     return replace(it, model=twin), {layer: P.mT for layer, P in drawn.items()}
 
@@ -61,18 +72,18 @@ def test_a_copy_is_matched_back(name: str, F: type, seed: int) -> None:
     it = subject(F, seed=seed)
     it = replace(it, model=it.model.double(), x=it.x.double())
     twin, expected = copied(it, name, seed)
-    junctions, nearest = find_junctions(it), ALIGNMENTS[name].nearest
+    spaces, nearest = spaces_of(it), ALIGNMENTS[name].nearest
     state, other = (dict(each.model.named_parameters()) for each in (it, twin))
 
-    moments = cross_moments(it, twin, it.x)
+    moments = cross_moments(it, twin, spaces, it.x)
     start = {layer: nearest(G) for layer, G in moments.items()}
-    found = weight_matching(state, other, junctions, nearest, start)
+    found = weight_matching(state, other, turns(spaces, name), start)
 
     for layer, P in expected.items():
         h, h_ = (next(each.stream())[layer].outputs for each in (it, twin))
         torch.testing.assert_close(h_ @ start[layer].mT, h, atol=1e-8, rtol=0)
         torch.testing.assert_close(found[layer], P, atol=1e-8, rtol=0)
-    for key, weight in turned(other, junctions, found).items():
+    for key, weight in turned(other, spaces, found).items():
         torch.testing.assert_close(weight, state[key], atol=1e-8, rtol=0)
 
 
@@ -80,17 +91,17 @@ def test_a_copy_is_matched_back(name: str, F: type, seed: int) -> None:
 def test_one_layer_is_matched_from_any_start(name: str) -> None:
     """With a single junction the inner product is linear in P: what is found is the best."""
 
-    group, nearest = ALIGNMENTS[name]
+    group = ALIGNMENTS[name].group
     for seed in range(5):
         torch.manual_seed(seed)
         model = nn.Sequential(nn.Linear(5, 7), Tanh(7), nn.Linear(7, 3))
         it = Subject(model.eval(), torch.randn(20, 5), None, None, generator())
-        junctions, state = find_junctions(it), dict(model.named_parameters())
+        spaces, state = spaces_of(it), dict(model.named_parameters())
         P = group.draw(7, generator(seed))
-        other = turned(state, junctions, {"1": P})
+        other = turned(state, spaces, {"1": P})
 
         bad = {"1": group.draw(7, generator(seed + 100))}
-        found = weight_matching(state, other, junctions, nearest, bad)
+        found = weight_matching(state, other, turns(spaces, name), bad)
 
         torch.testing.assert_close(found["1"], P.mT, atol=1e-8, rtol=0)
 
@@ -98,13 +109,13 @@ def test_one_layer_is_matched_from_any_start(name: str) -> None:
 def test_biases_alone_tell_features_apart() -> None:
     model = nn.Sequential(nn.Linear(5, 7), Tanh(7), nn.Linear(7, 3))
     it = Subject(model.eval(), torch.randn(20, 5), None, None, generator())
-    junctions = find_junctions(it)
+    spaces = spaces_of(it)
     state = {name: torch.zeros_like(w) for name, w in model.named_parameters()}
     state["0.bias"] = torch.randn(7)
     P = ALIGNMENTS["permutation"].group.draw(7, generator())
-    other = turned(state, junctions, {"1": P})
+    other = turned(state, spaces, {"1": P})
 
-    found = weight_matching(state, other, junctions, nearest_permutation, {})
+    found = weight_matching(state, other, turns(spaces, "permutation"), {})
 
     torch.testing.assert_close(found["1"], P.mT)
 
@@ -115,23 +126,20 @@ def closeness(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
 
 @pytest.mark.parametrize("name", ALIGNMENTS)
 def test_matching_weights_never_takes_networks_apart(name: str) -> None:
-    group, nearest = ALIGNMENTS[name]
+    group = ALIGNMENTS[name].group
     for seed in range(5):
         ours, theirs = (subject(seed=s).model.double() for s in (seed, seed + 50))
         state, other = (
             {key: w.detach() for key, w in m.named_parameters()} for m in (ours, theirs)
         )
         it = subject(seed=seed)
-        junctions = find_junctions(it)
-        start = {
-            layer: group.draw(junction.width, generator(seed))
-            for layer, junction in junctions.items()
-        }
+        spaces = spaces_of(it)
+        start = {layer: group.draw(each.width, generator(seed)) for layer, each in spaces.items()}
 
-        found = weight_matching(state, other, junctions, nearest, start)
+        found = weight_matching(state, other, turns(spaces, name), start)
 
-        before = closeness(state, turned(other, junctions, start))
-        after = closeness(state, turned(other, junctions, found))
+        before = closeness(state, turned(other, spaces, start))
+        after = closeness(state, turned(other, spaces, found))
         assert after > before
         for P in found.values():
             torch.testing.assert_close(P @ P.mT, torch.eye(len(P)))
@@ -140,12 +148,11 @@ def test_matching_weights_never_takes_networks_apart(name: str) -> None:
 def test_convolutions_are_matched_too() -> None:
     model = nn.Sequential(nn.Conv2d(2, 5, 3), nn.ReLU(), nn.Conv2d(5, 3, 3), nn.Flatten())
     it = Subject(model.eval(), torch.randn(20, 2, 6, 6), None, None, generator())
-    junctions, state = find_junctions(it), dict(model.named_parameters())
-    group, nearest = ALIGNMENTS["permutation"]
-    P = group.draw(5, generator())
-    other = turned(state, junctions, {"1": P})
+    spaces, state = spaces_of(it), dict(model.named_parameters())
+    P = ALIGNMENTS["permutation"].group.draw(5, generator())
+    other = turned(state, spaces, {"1": P})
 
-    found = weight_matching(state, other, junctions, nearest, {})
+    found = weight_matching(state, other, turns(spaces, "permutation"), {})
 
     torch.testing.assert_close(found["1"], P.mT)
 

@@ -19,8 +19,7 @@ from isoexp.figures.connectivity import draw
 from isoexp.inits import Default
 from isoexp.models import CNN, MLP
 from isoexp.models.blocks import Build, Forms
-from isoexp.probes import Connectivity, Subject, Unsuitable, find_junctions
-from isoexp.probes.connectivity import connectivity
+from isoexp.probes import Connectivity, Subject, Unsuitable, find_junctions, hidden
 from isoexp.probes.connectivity.bases import ALIGNMENTS, DRAWN, Geodesic, random_rotation
 from isoexp.probes.connectivity.connectivity import symmetry_paths
 from isoexp.streams import stream
@@ -189,7 +188,7 @@ def test_a_copy_of_a_network_has_no_barrier_once_aligned(path: str, F: type) -> 
 def test_an_alignment_that_changes_the_twin_is_not_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a rotation of tanh had passed for a symmetry."""
 
-    monkeypatch.setattr(connectivity, "preserves", lambda *_: True)
+    monkeypatch.setattr(hidden, "preserves", lambda *_: True)
     rows = ends(measured(twins(Tanh)), "orthogonal")
 
     assert rows["preserved_error"].min() > 0.01
@@ -286,7 +285,7 @@ def test_residual_blocks_of_pictures() -> None:
     turned = ends(table, "orthogonal")
 
     assert table[table["path"] == "geodesic"]["preserved_error"].max() <= 1e-12
-    assert set(turned["layers"]) == {len(find_junctions(it))}
+    assert set(turned["layers"]) == {4}  # the sums of each stage, and what lies within its block
     assert turned["preserved_error"].max() <= 1e-12
 
 
@@ -305,24 +304,29 @@ def normalised(seed: int) -> Subject:
 
 
 def test_running_moments_move_along_a_straight_path() -> None:
-    """Behind them no layer can be turned by its weights alone, and none is."""
+    """And are turned with the layer: by its weights alone none can be."""
 
     table = measured(replace(normalised(0), twin=normalised(1)))
 
-    assert set(table["path"]) == {*DRAWN, "raw"}
+    assert set(table["path"]) == {*DRAWN, "raw", "permutation"}
     assert ends(table, "raw")["preserved_error"].max() == 0
+    assert ends(table, "permutation")["preserved_error"].max() <= 1e-12
     permuted = table[table["path"] == "permutation geodesic"]
     assert permuted["preserved_error"].max() <= 1e-12
 
 
 def test_what_has_no_basis_of_its_own_is_not_turned() -> None:
+    """What leads from one space to another acts in no other basis; its weights may have others."""
+
     F = partial(RadialBasis, centres=20)
     it, other = (
         replace(trained(IsoTanh), model=network(F).eval(), generator=stream(k)) for k in (0, 1)
     )
     table = measured(replace(it, twin=other))
 
-    assert set(table["path"]) == {"raw"}
+    assert set(table["path"]) == {"raw", *ALIGNMENTS}
+    assert not table["bound"].any()
+    assert table["preserved_error"].max() <= 1e-12
 
 
 def test_what_cannot_be_measured() -> None:

@@ -13,7 +13,7 @@ from isoexp.inits import Default
 from isoexp.models import MLP
 from isoexp.models.blocks import Forms
 from isoexp.probes import Junction, Subject
-from isoexp.probes.junctions import State, find_junctions
+from isoexp.probes.junctions import find_junctions
 from isoexp.probes.locking.perturbations import (
     across,
     aligned,
@@ -23,6 +23,7 @@ from isoexp.probes.locking.perturbations import (
     velocity,
     ways,
 )
+from isoexp.probes.spaces import State
 
 from ..subjects import subject
 

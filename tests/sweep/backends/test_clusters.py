@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from isoexp import processes
 from isoexp.errors import UserError
 from isoexp.experiment.job import Advance
 from isoexp.experiment.run import execute, terminable
@@ -211,6 +213,7 @@ def test_a_job_that_leaves_by_itself_is_told_from_one_that_is_called_away(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     errand, one = Errand(), unit(tmp_path, 1)
+    monkeypatch.setattr(processes, "_leaving", threading.Event())
 
     def perform(_: Unit) -> None:
         sys.exit(3)
@@ -304,7 +307,11 @@ def test_the_handler_of_another_stays() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_an_exit_in_the_middle_leaves_a_run_resumable(tmp_path: Path) -> None:
+def test_an_exit_in_the_middle_leaves_a_run_resumable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_leaving", threading.Event())
+    processes.leave()
     events = execute(jobs(tmp_path, 1))
     next(event for event in events if isinstance(event, Advance))
 
