@@ -44,6 +44,7 @@ class Dataset:
         factors: The continuous factors behind the test split, by name.
         units: The units of the values of a vector target, in those of the data.
         items: The index of each test sample, the same in all runs that are tested on it.
+        resampled: n_test / n_train, where both are dealt anew from one pool; None where not.
         anew: Returns the splits of a seed; None if all have these.
     """
 
@@ -52,6 +53,7 @@ class Dataset:
     factors: Mapping[str, Factor] = field(default_factory=dict)
     units: tuple[float, ...] = ()
     items: Int[np.ndarray, " test"] = field(default_factory=lambda: np.arange(0))
+    resampled: float | None = None
     anew: "Callable[[int], Dataset] | None" = None
 
     def at(self, seed: int) -> "Dataset":
@@ -159,7 +161,9 @@ class _Pool:
             splits[name] = Subset(self.x.tensor, rows, *a), Subset(self.y.tensor, rows, *b)
         units = () if self.unit is None else tuple((std * self.unit).ravel().tolist())
 
-        return Dataset(splits, self.shape, self.factors, units, at["test"])
+        ratio = None if self.published else len(at["test"]) / len(at["train"])
+
+        return Dataset(splits, self.shape, self.factors, units, at["test"], ratio)
 
 
 @dataclass(frozen=True, eq=False)

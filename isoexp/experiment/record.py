@@ -135,6 +135,7 @@ class Record:
         return {
             "identity": self.identity,
             "data": self.job.fingerprint,
+            "resampled": self.lab.dataset.resampled,
             "plan": self.job.plan,
             "words": self.telling,
             "seed": self.seed,

@@ -62,8 +62,9 @@ def clustered(
     if N == I or n == 1:
         return by_seed
     method = f"the mean of {n} seeds on {I} test items, clustered both ways"
+    found = replace(by_seed, method=method, over="seeds and test items")
     if I == 1:
-        return Student(n, by_seed.estimate, inf, n - 1, by_seed.rarity, method)
+        return replace(found, error=inf)
 
     sizes = [len(each) for each in items]
     weight = np.repeat([1 / (n * size) for size in sizes], sizes)
@@ -74,7 +75,7 @@ def clustered(
     error = 0.0 if identical(c, scale) else sqrt(max(seed + item - both, seed, item))
     floor = sqrt(max(error**2 - seed, 0.0))
 
-    return Student(n, by_seed.estimate, error, n - 1, by_seed.rarity, method, floor)
+    return replace(found, error=error, floor=floor)
 
 
 def resampled(values: Values, ratio: float, scale: float = 0.0) -> Student:
@@ -95,4 +96,6 @@ def resampled(values: Values, ratio: float, scale: float = 0.0) -> Student:
     method = f"the mean of {plain.n} values on resampled splits (Nadeau–Bengio)"
     floor = s * sqrt(ratio) if plain.n > 1 else 0.0
 
-    return replace(plain, error=hypot(plain.error, floor), method=method, floor=floor)
+    over = "seeds, resampled splits (Nadeau–Bengio)"
+
+    return replace(plain, error=hypot(plain.error, floor), method=method, floor=floor, over=over)

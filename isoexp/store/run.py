@@ -57,6 +57,7 @@ PROVENANCE: Shape = {
     "command": _TEXT, "host": _TEXT, "device": _TEXT, "device_name": _TEXT, "platform": _TEXT,
     "data": _TEXT, "threads": (int, None), "versions": ({str: str}, None),
     "code": ({"commit": str, "diff": str}, None), "plan": ({"line": int, "hash": str}, None),
+    "resampled": (float, None),
 }  # fmt: skip
 """What provenance.json may say, of what is read back."""
 
