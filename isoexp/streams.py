@@ -2,6 +2,8 @@
 
 The generator of a stream is seeded by a hash of (seed, name), so that adding a probe, or a layer
 of dropout, leaves the weights and the order of the data as they were.
+
+The seeds of streams are known without torch, which takes a second to import.
 """
 
 __all__ = ["reseed_torch", "seeded", "stream", "stream_seed"]
@@ -9,8 +11,10 @@ __all__ = ["reseed_torch", "seeded", "stream", "stream_seed"]
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def stream_seed(seed: int, *name: str | int) -> int:
@@ -24,8 +28,10 @@ def stream_seed(seed: int, *name: str | int) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def stream(seed: int, *name: str | int) -> torch.Generator:
+def stream(seed: int, *name: str | int) -> "torch.Generator":
     """Returns a fresh CPU generator at the start of the stream (seed, name)."""
+
+    import torch
 
     return torch.Generator().manual_seed(stream_seed(seed, *name))
 
@@ -37,6 +43,8 @@ def seeded(seed: int, *name: str | int) -> Iterator[None]:
     PyTorch's modules draw their first weights from the global generator and take no other.
     """
 
+    import torch
+
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with torch.random.fork_rng(devices=devices):
         reseed_torch(seed, *name)
@@ -45,6 +53,8 @@ def seeded(seed: int, *name: str | int) -> Iterator[None]:
 
 def reseed_torch(seed: int, *name: str | int) -> None:
     """Sets torch's global generators, of the CPU and of CUDA, to the start of a stream."""
+
+    import torch
 
     torch.default_generator.manual_seed(stream_seed(seed, *name))
     if torch.cuda.is_initialized():

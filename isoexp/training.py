@@ -6,14 +6,15 @@ here waits for the device: a step holds tensors.
 
 __all__ = [
     "Classification",
+    "Evaluated",
     "Objective",
     "Reconstruction",
     "Regression",
-    "Samples",
     "Step",
     "batches",
     "correct",
     "evaluate",
+    "evaluated",
     "fit",
     "rows_at_once",
 ]
@@ -21,7 +22,7 @@ __all__ = [
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,7 @@ from .ensemble import Ensemble
 from .optimizers import step as update
 from .parallel import mean_, share
 from .regularizers import NoRegularizer, Regularizer
+from .samples import Samples, count, rows_of, taken
 from .streams import reseed_torch, seeded, stream, stream_seed
 
 NO_REGULARIZER = NoRegularizer()
@@ -190,10 +192,6 @@ class Step:
     penalties: Float[Tensor, " K"] | None = None
 
 
-Samples = Shaped[Tensor, " samples ..."] | Sequence[Shaped[Tensor, " samples ..."]]
-"""One set of samples for all networks, or one a network, of equal size."""
-
-
 def batches(
     x: Samples, y: Samples, seeds: Sequence[int], batch_size: int, steps: int, start: int = 0
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -203,27 +201,19 @@ def batches(
     needs no more than the number of updates made. The last batch of an epoch may be smaller.
     """
 
-    first = x if isinstance(x, Tensor) else x[0]
-    count, device = len(first), first.device
-    per_epoch = -(-count // batch_size)
+    size, device = count(x), (x[0] if isinstance(x, Sequence) else x).device
+    per_epoch = -(-size // batch_size)
     order, current = torch.empty(0), -1
 
     for step in range(start, steps):
         epoch, index = divmod(step, per_epoch)
         if epoch != current:
-            shuffled = [torch.randperm(count, generator=stream(s, "order", epoch)) for s in seeds]
+            shuffled = [torch.randperm(size, generator=stream(s, "order", epoch)) for s in seeds]
             order, current = torch.stack(shuffled).to(device), epoch
 
         rows = order[:, index * batch_size : (index + 1) * batch_size]
 
-        yield _taken(x, rows), _taken(y, rows)
-
-
-def _taken(samples: Samples, rows: Int[Tensor, "K batch"]) -> Shaped[Tensor, "K batch ..."]:
-    if isinstance(samples, Tensor):  # flat: half the time of samples[rows]
-        return samples.index_select(0, rows.flatten()).view(*rows.shape, *samples.shape[1:])
-
-    return torch.stack([own.index_select(0, r) for own, r in zip(samples, rows, strict=True)])
+        yield taken(x, rows), taken(y, rows)
 
 
 def fit(
@@ -302,28 +292,39 @@ def evaluate(
     What a network draws from torch's global generators is the same each time.
     """
 
-    ensemble.train(False)
-    first = x if isinstance(x, Tensor) else x[0]
-    rows = rows_at_once(first, ensemble.size)
     losses = torch.zeros(ensemble.size, dtype=torch.float64)
     scores = torch.zeros_like(losses)
+    for each in evaluated(ensemble, x, y, objective):
+        losses += each.losses.sum(dim=1)
+        scores += each.scores.sum(dim=1)
+
+    return losses / count(x), scores / count(x)
+
+
+class Evaluated(NamedTuple):
+    """Outputs of K networks for samples in their order, with the loss and score of each."""
+
+    outputs: Float[Tensor, "K batch *outputs"]
+    losses: Float[Tensor, "K batch"]
+    scores: Float[Tensor, "K batch"]
+
+
+@torch.no_grad()
+def evaluated(
+    ensemble: Ensemble, x: Samples, y: Samples, objective: Objective
+) -> Iterator[Evaluated]:
+    """Yields the outcome of each sample, batch by batch, losses and scores in float64."""
+
+    ensemble.train(False)
+    rows = rows_at_once(x[0] if isinstance(x, Sequence) else x[:1], ensemble.size)
 
     with seeded(0, "evaluate"):
-        for i in range(0, len(first), rows):
-            a, b = (_sliced(samples, i, i + rows, ensemble.size) for samples in (x, y))
+        for i in range(0, count(x), rows):
+            a, b = (rows_of(samples, i, i + rows, ensemble.size) for samples in (x, y))
             outputs = ensemble(a)
-            each = objective.in_units(objective.losses(outputs, a, b), outputs, a, b)
-            losses += each.cpu().double().sum(dim=1)
-            scores += objective.scores(outputs, a, b).cpu().double().sum(dim=1)
-
-    return losses / len(first), scores / len(first)
-
-
-def _sliced(samples: Samples, a: int, b: int, K: int) -> Shaped[Tensor, "{K} batch ..."]:
-    if isinstance(samples, Tensor):
-        return samples[a:b].expand(K, *samples[a:b].shape)
-
-    return torch.stack([own[a:b] for own in samples])
+            losses = objective.in_units(objective.losses(outputs, a, b), outputs, a, b)
+            scores = objective.scores(outputs, a, b)
+            yield Evaluated(outputs, losses.cpu().double(), scores.cpu().double())
 
 
 def rows_at_once(x: Shaped[Tensor, " samples *inputs"], networks: int = 1) -> int:

@@ -28,6 +28,7 @@ jaxtyping.install_import_hook(
         "isoexp.data",
         "isoexp.ensemble",
         "isoexp.training",
+        "isoexp.samples",
         "isoexp.parallel",
         "isoexp.probes",
     ],

@@ -104,3 +104,29 @@ def quasi_direction(u: np.ndarray, alpha: float, beta: float) -> np.ndarray:
     """Returns Φ(x̂) of Eqn 24, coordinate by coordinate."""
 
     return np.array([beta * v + (1 - beta) * round(alpha * v) / alpha for v in u])
+
+
+def clustered_error(values: list[list[float]], items: list[list[int]]) -> tuple[float, float]:
+    """The mean over seeds and its standard error, by seed and by item, pair by pair of outcomes.
+
+    Every pair of outcomes that shares a seed or an item adds the product of its residuals.
+    """
+
+    n = len(values)
+    m = sum(sum(own) / len(own) for own in values) / n
+    outcomes = [
+        (s, item, (c - m) / (n * len(own)))
+        for s, (own, which) in enumerate(zip(values, items, strict=True))
+        for c, item in zip(own, which, strict=True)
+    ]
+
+    def variance(key: Callable[[Any], Any]) -> float:
+        count = len({key(each) for each in outcomes})
+        total = sum(a[2] * b[2] for a in outcomes for b in outcomes if key(a) == key(b))
+        return count / (count - 1) * total
+
+    seed, item, both = (
+        variance(key) for key in (lambda each: each[0], lambda each: each[1], lambda each: each[:2])
+    )
+
+    return m, max(seed + item - both, seed, item) ** 0.5

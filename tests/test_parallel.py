@@ -27,6 +27,7 @@ SHARED = {
     "chi": ("norm=chi", "dropout=correlated", "activation=stochastic"),
     "images": ("data=digits", "model=cnn", "model.widths=[4]", "norm=iso_batch", "dropout=haar"),
     "steps": ("data=languages", "data.train=64", "model=transformer", "dropout=isotropic"),
+    "dealt": ("data=digits", "data.split=seed", "seed=3", "norm=layer"),
     "float32": ("precision=float32", "norm=iso_batch", "dropout=isotropic"),
     "resumed": ("norm=batch", "dropout=isotropic", "regularizer=activation_norm"),
     "killed": ("norm=layer", "dropout=elementwise"),

@@ -3,6 +3,7 @@
 claim     a sentence and all that decides it        terms    its metrics, comparisons, tuning, plot
 evidence  the claim as registered, and its runs     verdict  what the comparisons say, and together
 decision  from evidence to verdict                  tuning   which settings are best for an arm
+error     that of seeds, or of test items too
 chain     what was planned, and when, as it cannot be changed unseen
 study     registers, tunes, runs, decides; asked holds a claim against what runs measure: they alone
           need torch

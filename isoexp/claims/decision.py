@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..statistics import bounds
+from .error import student_of
 from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
 from .verdict import Answer, Question, Verdict, decide
@@ -19,7 +20,8 @@ from .verdict import Answer, Question, Verdict, decide
 class Answered:
     """A comparison with its answer and its contrast by seed, without the missing ones.
 
-    Both are in logarithms, if the metric is compared by ratios.
+    Both are in logarithms, if the metric is compared by ratios. The interval is over seeds, or over
+    more.
     """
 
     comparison: Comparison
@@ -28,6 +30,7 @@ class Answered:
     metric: Metric
     missing: Sequence[Missing]
     unsettled: str = ""
+    over: str = "seeds"
 
     @property
     def interval(self) -> tuple[float, float, float]:
@@ -70,7 +73,8 @@ class Answered:
         """The question, the estimate with its interval, and the expectation."""
 
         estimate, low, high = (f"{each:.4g}" for each in self.interval)
-        told = f"{self.question}: {estimate} [{low}, {high}], n = {self.answer.n}"
+        over = "" if self.over == "seeds" else f" over {self.over}"
+        told = f"{self.question}: {estimate} [{low}, {high}]{over}, n = {self.answer.n}"
         unsettled = f"; {self.unsettled}" if self.unsettled else ""
 
         return f"{told}; asked was {self.expected}{unsettled}"
@@ -87,6 +91,7 @@ class Answered:
             "role": asked.role,
             "verdict": answer.verdict,
             "n": answer.n,
+            "over": self.over,
             **{key: value if isfinite(value) else None for key, value in bounds},
             "ratio": self.metric.log,
             "words": answer.words,
@@ -142,6 +147,7 @@ def decided(evidence: Evidence) -> Decision:
             log(margin) if ratio else margin,
             comparison.role,
             scale,
+            None if missing else student_of(evidence, comparison, values, scale),
             missing=f"{told}: {missing[0].reason}" if missing else "",
             unsettled=_at_an_end(evidence, comparison),
         )
@@ -158,6 +164,7 @@ def decided(evidence: Evidence) -> Decision:
             claim.metrics[comparison.metric],
             missing,
             each.unsettled,
+            each.student.over if each.student else "seeds",
         )
         for comparison, answer, each, missing in parts
     ]

@@ -31,7 +31,7 @@ from ..statistics import difference
 from ..store.files import Shape, files_below, fits, is_time, load_json, read_json, write_json
 from ..store.run import PROVENANCE, Run, status
 from ..store.study import Study
-from ..store.tables import read_table
+from ..store.tables import place_of, read_table
 from . import chain
 from .chain import SHAPE, Line
 from .claim import Claim
@@ -72,7 +72,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def results(run: Run, of: str) -> Any:
-    """Reads the summary of a run, its metrics, or the table of a probe; None if there is none.
+    """Reads the summary of a run, or one of its tables, by name; None if there is none.
 
     Raises:
         Unreadable: If the table cannot be read.
@@ -80,7 +80,7 @@ def results(run: Run, of: str) -> Any:
 
     if of == "summary":
         return run.summary
-    path = run.folder / ("metrics.parquet" if of == "metrics" else f"probes/{of}.parquet")
+    path = run.folder / place_of(of)
 
     return read_table(path) if path.exists() else None
 

@@ -27,7 +27,7 @@ __all__ = ["LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "decide"
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import inf, nan, sqrt
+from math import inf, isfinite, nan, sqrt
 from typing import Literal
 
 import numpy as np
@@ -199,20 +199,23 @@ def _answer(asked: Question, level: float) -> Answer:
     if asked.unsettled:
         outcome, told = "inconclusive", asked.unsettled
     flips, p = sign_flips(values), student.test().p
-    open_ = outcome == "inconclusive" and not asked.unsettled
-    seeds = _needed(student, asked.margin, level) if open_ else None
+    seeds, hint = None, ""
+    if outcome == "inconclusive" and not asked.unsettled:
+        seeds, hint = _needed(student, asked.margin, level)
+    over = f" over {student.over}" if asked.student else ""
+    hint = (f"; {told}" if told else "") + hint
     together = "" if level == LEVEL else f" ({all_.low:.3g} to {all_.high:.3g} with all)"
     words = (
-        f"mean {student.estimate:.3g}, {100 * LEVEL:g} % interval {own.low:.3g} to {own.high:.3g}"
-        f"{together}, n = {n}, expected {expected}; p = {p:.2g} by t, {flips.p:.2g} by sign flips "
-        f"(at best {flips.smallest:.2g})" + (f"; {told}" if told else "")
+        f"mean {student.estimate:.3g}, {100 * LEVEL:g} % interval{over} {own.low:.3g} to "
+        f"{own.high:.3g}{together}, n = {n}, expected {expected}; p = {p:.2g} by t, "
+        f"{flips.p:.2g} by sign flips (at best {flips.smallest:.2g}){hint}"
     )
 
     return Answer(
         asked.margin,
         n,
         outcome,
-        words + (f"; {seeds} seeds would tell" if seeds else ""),
+        words,
         *(student.estimate, own.low, own.high, all_.low, all_.high),
         p=p,
         p_permutation=flips.p,
@@ -269,21 +272,28 @@ def _of_every(values: Float[np.ndarray, " n"], expects: str, margin: float) -> A
     return Answer(margin, len(values), outcome, words, float(worst), *ends, *ends)
 
 
-def _needed(student: Student, margin: float, level: float) -> int | None:
+def _needed(student: Student, margin: float, level: float) -> tuple[int | None, str]:
     """Returns how many seeds would tell no effect, and one of twice the margin; None if no more.
+
+    It is said, and where no number of seeds would tell since they share too much of the error.
 
     Without a margin any effect counts, and small ones would take any number.
     """
 
-    if not margin:
-        return None
-    spread = student.error * sqrt(student.n)
-    least = (
-        seeds_for_difference(spread, margin, level).n,
-        seeds_for_equivalence(spread, margin, (1 + level) / 2).n,
-    )
+    floor = student.floor
+    if not margin or not isfinite(student.error):
+        return None, ""
+    spread = sqrt(max(student.error**2 - floor**2, 0.0) * student.n)
+    try:
+        least = max(
+            seeds_for_difference(spread, margin, level, floor=floor).n,
+            seeds_for_equivalence(spread, margin, (1 + level) / 2, floor=floor).n,
+        )
+    except ValueError:
+        told = f"no number of seeds would tell: an error of {floor:.2g} stays, of the test items"
+        return None, f"; {told}"
 
-    return max(least) if max(least) > student.n else None
+    return (least, f"; {least} seeds would tell") if least > student.n else (None, "")
 
 
 def _conclude(answers: Sequence[tuple[Question, Answer]], decides: str) -> Verdict:

@@ -124,6 +124,6 @@ def _settings(known: Mapping[str, Mapping[str, Path]], before: Sequence[str]) ->
     return sorted(
         f"{group}.{key}"
         for group, path in paths.items()
-        for key in (keys(path) if path else [])
+        for key in ([*keys(path), *GROUPS[group].own] if path else [])
         if key not in known
     )

@@ -1,6 +1,9 @@
 """Building: a checked configuration becomes objects."""
 
-__all__ = ["MARKS", "build", "check", "check_arguments", "takes", "targets", "with_targets"]
+__all__ = [
+    "MARKS", "build", "check", "check_arguments", "own_settings", "takes", "targets",
+    "with_targets",
+]  # fmt: skip
 
 import inspect
 import types
@@ -34,6 +37,8 @@ def check(config: Config) -> None:
             raise UserError(f"{'.'.join(path)} {told}")
     for path, node in _targets(config):
         check_arguments(path, node, resolve(path, node["_target_"]))
+    for group in GROUPS.keys() & config.keys():
+        own_settings(config, group)
 
 
 def _parts(config: Config) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -62,7 +67,8 @@ def build(config: Config, group: str) -> Any:
         if "_target_" not in node:
             return _build(group, node)
         target = resolve(group, node["_target_"])
-        arguments = {k: _build(f"{group}.{k}", v) for k, v in node.items() if k not in MARKS}
+        aside = {*MARKS, *GROUPS[group].own}
+        arguments = {k: _build(f"{group}.{k}", v) for k, v in node.items() if k not in aside}
         if not GROUPS[group].supplied and not node.get("_partial_"):
             return target(**arguments)
         if group == "model":
@@ -70,6 +76,27 @@ def build(config: Config, group: str) -> Any:
             wanted = [each for each in handed() if each in named and config.get(each)]
             arguments |= {each: build(config, each) for each in wanted}
         return partial(target, **arguments)
+
+
+def own_settings(config: Config, group: str) -> dict[str, Any]:
+    """Returns the settings of a choice that isoexp keeps to itself; the first value if not said.
+
+    Raises:
+        UserError: If a value is none of those that it may be.
+    """
+
+    found = {}
+    for key, values in GROUPS[group].own.items():
+        found[key] = value = config[group].get(key, values[0])
+        if not any(value is each or (isinstance(each, str) and value == each) for each in values):
+            told = " or ".join(each if isinstance(each, str) else _word(each) for each in values)
+            raise UserError(f"{group}.{key} must be {told}, got {value!r}")
+
+    return found
+
+
+def _word(value: bool | None) -> str:
+    return "null" if value is None else str(value).lower()
 
 
 def takes(constructor: Any) -> set[str]:
@@ -119,7 +146,7 @@ def with_targets(config: Config, overrides: Iterable[str]) -> Config:
         where = ".".join(path[:-1])
         parameters = _parameters(resolve(where, node["_target_"]))
         if not _is_open(parameters):
-            kept = (*MARKS, *parameters)
+            kept = (*MARKS, *parameters, *(GROUPS[where].own if where in GROUPS else ()))
             own = {k: v for k, v in node.items() if k in kept or f"{where}.{k}" in typed}
             config = with_values(config, {path[:-1]: own})
 
@@ -182,9 +209,14 @@ def check_arguments(
         )
     given = (*given, *supplied, *(handed() if path == "model" else first))
 
+    own = group.own if group else {}
+    for key in own.keys() & parameters.keys():
+        told = f"is isoexp's own: {node['_target_']} must call its setting otherwise"
+        raise UserError(f"{path}.{key} {told}")
+
     known = [name for name in parameters if name not in given]
     for key, value in node.items():
-        if key in MARKS:
+        if key in MARKS or key in own:
             continue
         if path == "model" and key in given:
             raise UserError(f"the model is handed its {key}: set {key}=…")

@@ -47,6 +47,8 @@ class Group:
         neutral: Settings, `_target_` among them, at which a run is as if there were none: at these
             values they are left out of the identity, so that a setting that is added later changes
             the identity of no run before.
+        own: The settings of every choice that isoexp keeps to itself, and what each may be: conf/
+            config.yaml gives them, and no constructor sees them.
     """
 
     name: str
@@ -58,11 +60,14 @@ class Group:
     named: bool = False
     symmetry: str = ""
     neutral: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 _NOTHING = {"_target_": "torch.nn.Identity"}
 _NO_CLIP = {"_target_": "isoexp.optimizers.NoClip"}
 _NO_REGULARIZER = {"_target_": "isoexp.regularizers.NoRegularizer"}
+
+_OF_DATA = {"split": ("fixed", "seed"), "items": (None, True, False)}
 
 _TABLE = (
     Group("activation", "activations", ("width",), handed=True, named=True, symmetry="map"),
@@ -70,7 +75,7 @@ _TABLE = (
     Group("norm", "norms", ("width",), handed=True, symmetry="map", neutral=_NOTHING),
     Group("init", "inits", handed=True, symmetry="init"),
     Group("dropout", "dropout", ("width",), handed=True, symmetry="map", neutral=_NOTHING),
-    Group("data", "data", named=True),
+    Group("data", "data", named=True, neutral={"split": "fixed"}, own=_OF_DATA),
     Group("optimizer", "optimizers", ("params",), symmetry="optimizer"),
     Group("schedule", "optimizers"),
     Group("clip", "optimizers", symmetry="clip", neutral=_NO_CLIP),
@@ -87,8 +92,9 @@ GROUPS: dict[str, Group] = {group.name: group for group in _TABLE}
 
 ASIDE = frozenset({
     "name", "seeds", "device", "compile", "figures", "out", "force", "sweep", "search",
+    "data.items",
 })  # fmt: skip
-"""The root keys that do not change the numbers of one network."""
+"""The keys that do not change the numbers of one network."""
 
 NEUTRAL = {"snapshots": 0}
 """The neutral settings among root keys, as Group.neutral."""
@@ -99,7 +105,7 @@ def counts(key: str) -> bool:
 
     root = key.partition(".")[0]
 
-    return GROUPS[root].counts if root in GROUPS else root not in ASIDE
+    return key not in ASIDE and (GROUPS[root].counts if root in GROUPS else root not in ASIDE)
 
 
 def is_neutral(key: str, value: Any) -> bool:
@@ -157,7 +163,9 @@ def describe(path: Path) -> str:
 def root_keys() -> list[str]:
     """Returns the keys of config.yaml that are settings, not groups."""
 
-    return [key for key in keys(CONF / "config.yaml") if key not in ("defaults", "hydra")]
+    others = ("defaults", "hydra", *GROUPS)
+
+    return [key for key in keys(CONF / "config.yaml") if key not in others]
 
 
 def defaults() -> dict[str, str]:

@@ -6,7 +6,7 @@ torch is imported.
 
 __all__ = [
     "Factor", "Source", "Split", "Splits", "carve", "carve_classes", "cut", "digest_arrays",
-    "digest_files", "one_hot",
+    "digest_files", "moments", "one_hot",
 ]  # fmt: skip
 
 import hashlib
@@ -54,6 +54,8 @@ class Splits:
         factors: The continuous factors behind the test split, by name.
         units: What a step of one in each value of a target is in the target's own units, once
             targets have been standardised.
+        published: Whether the test split is one that others report on: where each seed deals the
+            samples anew, it is kept.
     """
 
     train: Split
@@ -63,6 +65,7 @@ class Splits:
     standardize: bool = True
     factors: Mapping[str, Factor] = field(default_factory=dict)
     units: tuple[float, ...] = ()
+    published: bool = False
 
     @property
     def inputs(self) -> tuple[int, ...]:
@@ -86,11 +89,11 @@ class Splits:
         of a vector target. What is constant in the training split keeps its scale.
         """
 
-        done = self.scaled(*_moments(self.train.x)) if self.standardize else self
+        done = self.scaled(*moments(self.train.x)) if self.standardize else self
         if np.issubdtype(self.train.y.dtype, np.integer):
             return done
 
-        mean, std = _moments(self.train.y)
+        mean, std = moments(self.train.y)
         parts = (
             Split(x, ((y - mean) / std).astype(y.dtype))
             for x, y in (done.train, done.valid, done.test)
@@ -110,7 +113,7 @@ class Splits:
         return replace(self, train=train, valid=valid, test=test)
 
 
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns mean and standard deviation of each column; value and 1 of one that is constant."""
 
     mean, std = (f(values, axis=0, dtype=np.float64) for f in (np.mean, np.std))
@@ -132,6 +135,15 @@ class Source(ABC):
 
         Every run asks for it first, finished ones included; it imports no torch.
         """
+
+    def redrawn(self, seed: int) -> Splits | None:
+        """Draws all samples anew for the runs of a seed; None if they cannot be, and are dealt.
+
+        Asked for with data.split=seed. Samples that may not be dealt at random, since neighbours in
+        train and test would tell of each other, are to be refused by a ValueError.
+        """
+
+        return None
 
     def require_at_least(self, least: int, *settings: str) -> None:
         """Raises ValueError if one of the named settings is below a bound."""

@@ -144,7 +144,9 @@ class ImageFolder(Source):
             parts = carve_classes(*splits["train"], len(missing))
             splits |= dict(zip([*missing, "train"], parts, strict=True))
 
-        return Splits(splits["train"], splits["valid"], splits["test"], outputs=len(names))
+        parts = splits["train"], splits["valid"], splits["test"]
+
+        return Splits(*parts, outputs=len(names), published="test" not in missing)
 
     def _read(self, pictures: Sequence[Path], names: Sequence[str]) -> Split:
         x = [self._pixels(path) for path in pictures]

@@ -70,7 +70,7 @@ class StandardImages(Source):
         train, test = self.read(self.locate())
         valid, train = carve(*train, self.valid)
 
-        return Splits(train, valid, test, outputs=self.classes)
+        return Splits(train, valid, test, outputs=self.classes, published=True)
 
     def locate(self) -> Path:
         """Returns the folder that holds the set, and downloads it if there is none."""

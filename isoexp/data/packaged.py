@@ -98,7 +98,7 @@ class MNIST1D(Source):
         valid, train = carve(x, y, 400)
         test = Split(made["x_test"].astype(np.float32), made["y_test"].astype(np.int64))
 
-        return Splits(train, valid, test, outputs=10)
+        return Splits(train, valid, test, outputs=10, published=True)
 
 
 def _folder(module: str, distribution: str) -> Path:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from ..streams import stream_seed
 from .base import Source, Splits, cut, digest_arrays
 
 
@@ -46,6 +47,11 @@ class Synthetic(Source):
         x, y = self.draw(rng, self.train + self.valid + self.test)
 
         return Splits(*cut(x.astype(np.float32), y, self.train, self.valid), outputs=self.outputs)
+
+    def redrawn(self, seed: int) -> Splits:
+        """Draws all anew, from (this seed, that of the run): a teacher or a basis, too."""
+
+        return replace(self, seed=stream_seed(seed, "split", self.seed)).load()
 
 
 @dataclass(frozen=True)

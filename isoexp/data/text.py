@@ -92,6 +92,12 @@ class Text(Source):
             standardize=False,
         )
 
+    def redrawn(self, seed: int) -> Splits | None:
+        raise ValueError(
+            "split=seed cannot be: neighbouring windows of one text tell of each other, so that "
+            "its parts must be apart; use data.split=fixed"
+        )
+
     def _windows(self, tokens: np.ndarray, size: int) -> Split:
         T = self.length
         end = (len(tokens) - 1) // T * T

@@ -169,8 +169,16 @@ class Languages(Source):
         return digest_arrays([self.dictionary(), *map(self._sentences, SPLITS)])
 
     def load(self) -> Splits:
+        return self._written(*map(self._sentences, SPLITS))
+
+    def redrawn(self, seed: int) -> Splits:
+        """Draws other sentences of the same grammar: parallel text for the languages of a seed."""
+
+        return self._written(*(self._sentences(split, f"seed {seed}") for split in SPLITS))
+
+    def _written(self, *sentences: np.ndarray) -> Splits:
         tokens, outputs = self.dictionary()[LANGUAGES.index(self.language)], 2 * self.words
-        parts = [tokens[self._sentences(split)] for split in SPLITS]
+        parts = [tokens[own] for own in sentences]
         splits = (Split(one_hot(part[:, :-1], outputs), part[:, 1:]) for part in parts)
 
         return Splits(*splits, outputs=outputs, standardize=False)
@@ -178,11 +186,11 @@ class Languages(Source):
     def _rng(self, *name: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, *"/".join(name).encode()])
 
-    def _sentences(self, split: str) -> Int[np.ndarray, "sentences steps"]:
+    def _sentences(self, split: str, *name: str) -> Int[np.ndarray, "sentences steps"]:
         """Draws the T + 1 words of the sentences of a split."""
 
         # The test split is a parallel text, drawn without regard to the language.
-        rng = self._rng(split) if split == "test" else self._rng(split, self.language)
+        rng = self._rng(split, *(() if split == "test" else (self.language,)), *name)
         count = getattr(self, split)
         start, step = np.cumsum(self.frequencies()), np.cumsum(self.transitions(), axis=1)
         start[-1] = step[:, -1] = 1  # not a rounding error below it

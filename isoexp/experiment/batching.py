@@ -28,7 +28,9 @@ from ..ensemble import (
 )
 from ..parallel import shares
 from ..processes import size
-from ..training import Objective, Samples, Step, batches, fit
+from ..samples import Samples, joined
+from ..training import Objective, Step, batches, fit
+from .dataset import Dataset
 from .lab import Lab
 
 UPDATES = 3
@@ -43,7 +45,7 @@ AGREE = 1e-9
 
 @dataclass(frozen=True)
 class Training:
-    """The training of K networks as one, each by the objects of its own lab.
+    """The training of K networks as one, each by the objects of its own lab, on its seed's splits.
 
     Raises ValueError if their labs ask for trainings of different lengths.
     """
@@ -52,6 +54,8 @@ class Training:
     seeds: Sequence[int]
 
     def __post_init__(self) -> None:
+        own = [lab.at(seed) for lab, seed in zip(self.labs, self.seeds, strict=True)]
+        object.__setattr__(self, "labs", own)
         sizes = [
             (lab.steps, lab.per_epoch, {name: len(x) for name, (x, _) in lab.splits.items()})
             for lab in self.labs
@@ -96,11 +100,16 @@ class Training:
     def data(self, split: str) -> tuple[Samples, Samples]:
         """Returns the data of a split: one for all, or each network's own."""
 
-        found = [lab.splits[split] for lab in self.labs]
-        if all(each is found[0] for each in found):
-            return found[0]
+        return self._data[split]
 
-        return [x for x, _ in found], [y for _, y in found]
+    @cached_property
+    def _data(self) -> dict[str, tuple[Samples, Samples]]:
+        pairs = {split: [lab.splits[split] for lab in self.labs] for split in self.first.splits}
+
+        return {
+            split: (joined([x for x, _ in own]), joined([y for _, y in own]))
+            for split, own in pairs.items()
+        }
 
     def objective(self, split: str) -> Objective:
         """Returns the objective of the networks, scored on a split."""
@@ -112,7 +121,7 @@ class Training:
         return {split: self._objective(split) for split in self.first.splits}
 
     def _objective(self, split: str) -> Objective:
-        if isinstance(self.data(split)[0], Tensor):
+        if all(lab.dataset is self.first.dataset for lab in self.labs):
             return self.first.objective(split)
 
         return objective_of([lab.objective(split) for lab in self.labs])
@@ -331,7 +340,6 @@ def _small(lab: Lab, few: int = FEW) -> Lab:
     )
     x, y = (t[:few].cpu() for t in lab.splits["train"])
     y = y.double() if y.is_floating_point() else y
+    dataset = Dataset({"train": (x.double(), y)}, lab.shape, units=lab.dataset.units)
 
-    return replace(
-        lab, settings=settings, splits={"train": (x.double(), y)}, device=torch.device("cpu")
-    )
+    return replace(lab, settings=settings, dataset=dataset, device=torch.device("cpu"))

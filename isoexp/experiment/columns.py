@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from ..errors import UserError
 from ..probes import Probe
 from ..store.identity import columns
-from ..store.tables import METRICS, SCORES, Schema
+from ..store.tables import METRICS, SCORES, TABLES, Schema
 
 OWN: Schema = {
     **{name: type(value) for name, value in columns({}, "", "", 0).items()},
@@ -58,6 +58,8 @@ def check_probe(name: str, probe: object) -> None:
     """
 
     where = f"probe.{name}"
+    if name in TABLES:
+        raise UserError(f"{where} must have another name: isoexp's own table is called {name}")
     if not isinstance(probe, Probe):
         told = "with a schema, a call and a summary, as isoexp.probes.Probe says"
         raise UserError(f"{where} must be a probe, {told}; got {type(probe).__name__}")

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..config.build import build, check, targets, with_targets
+from ..config.build import build, check, own_settings, targets, with_targets
 from ..config.composition import Composition
 from ..config.document import Config
-from ..config.groups import handed
+from ..config.groups import GROUPS, handed
 from ..config.settings import Settings, check_runs, count_seeds
 from ..config.targets import sources
 from ..errors import UserError, blamed
@@ -195,9 +195,27 @@ class Job:
         return {seed: each for seed, each in self.identities.items() if not self.done(found(each))}
 
     def done(self, run: Run | None) -> bool:
-        """Whether a run is completed, and all probes have been put to it."""
+        """Whether a run is completed, and all that is asked of it has been measured."""
 
-        return run is not None and completed(run) and not self.missing(run)
+        if run is None or not completed(run):
+            return False
+
+        return not self.missing(run) and not self.lacks_items(run)
+
+    @property
+    def items(self) -> bool:
+        """Whether the outcome of each test sample is kept."""
+
+        own = own_settings(self.config, "data")
+
+        return own["split"] == "seed" if own["items"] is None else own["items"]
+
+    def lacks_items(self, run: Run) -> bool:
+        """Whether the outcomes of its test samples are asked for, and are not there."""
+
+        name = "items.parquet"
+
+        return self.items and (not (run.folder / name).exists() or bool(run.fault(name.__eq__)))
 
     def missing(self, run: Run) -> list[str]:
         """Returns the probes that have not been put to a run with these settings."""
@@ -254,8 +272,10 @@ def prepare_all(compositions: Iterable[Composition]) -> list[Job]:
         if {"epochs", "steps"} <= typed and None not in (settings.epochs, settings.steps):
             raise UserError("epochs and steps exclude each other: give one of them")
         config = with_targets(composed.config, composed.overrides)
-        data = fingerprint(config["data"])
-        of = {k: config[k] for k in ("data", "model", *handed()) if config.get(k)}
+        known = _bare(config["data"])
+        data = fingerprint(known)
+        own_settings(config, "data")
+        of = {k: config[k] for k in ("model", *handed()) if config.get(k)} | {"data": known}
         key, groups = network((settings.study, of))
         absent = {group for group in handed() if group not in groups}
         config = {k: node for k, node in config.items() if k not in absent}
@@ -402,6 +422,15 @@ def _network(given: tuple[Path, Config]) -> tuple[str, tuple[str, ...]]:
             known = tuple(handed())
 
     return key, known
+
+
+def _bare(data: Config) -> Config:
+    """Returns the settings of a data set without isoexp's own: content and shape are the same."""
+
+    if not isinstance(data, Mapping):
+        return data  # which is refused when it is looked at
+
+    return {key: value for key, value in data.items() if key not in GROUPS["data"].own}
 
 
 def _fingerprint(node: Config) -> str:

@@ -5,28 +5,30 @@ __all__ = ["Lab", "held"]
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..config.build import build, takes
-from ..config.document import Config, parse, to_yaml
+from ..config.document import Config, to_yaml
 from ..config.groups import GROUPS, handed
 from ..config.settings import Settings
-from ..data import Factor, Source, Splits, checked
+from ..data import Factor
 from ..devices import bound_memory, device_named, set_threads
 from ..ensemble import BuildOptimizer, Ensemble
-from ..errors import UserError, blamed, one_line
+from ..errors import UserError, one_line
 from ..models.blocks import Forms
 from ..models.flaws import flaws
 from ..optimizers import spare_the_compiler, step
 from ..probes import Probe
 from ..regularizers import Regularizer
+from ..samples import Subset, whole
 from ..streams import seeded
 from ..training import Classification, Objective, Reconstruction, Regression
 from .columns import check_probe
+from .dataset import DTYPES, Dataset, Shapes, load
 
 WIDTH = 8
 """The number of features that an activation or a norm is tried out with."""
@@ -45,33 +47,24 @@ BUILT = {
 }
 """The fields of a lab that are built from a group, by the group."""
 
-Shapes = tuple[tuple[int, ...], int | tuple[int, int]]
-"""The shape of an input and the number of outputs; (steps, number) where each step is answered."""
-
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.float32}
-
 
 @dataclass(frozen=True)
 class Lab:
     """All that a training needs, for any seed.
 
     Arguments:
-        splits: The data, as tensors (x, y) on the device, by the name of the split.
+        dataset: The data, of the first seed where each has splits of its own; `at` has others.
         build_model: Builds a network; it takes the shape of an input and the number of outputs,
             as `inputs` and `outputs`, or neither.
-        shape: That shape and that number.
         build_optimizer: Builds the optimizer of given tensors.
         schedule: The factor of the learning rate at update i of n.
         clip: Bounds gradients in place, and returns their norms before.
-        factors: The continuous factors behind the test split, by name.
         flaws: What of the network is of no use by construction, and how to mend it.
-        units: The units of the values of a vector target, in those of the data.
     """
 
     settings: Settings
-    splits: dict[str, tuple[Tensor, Tensor]]
+    dataset: Dataset
     build_model: Callable[..., nn.Module]
-    shape: Shapes
     build_optimizer: BuildOptimizer
     schedule: Callable[[int, int], float]
     clip: Callable[[Sequence[Tensor]], Tensor | None]
@@ -79,8 +72,6 @@ class Lab:
     probes: dict[str, Probe]
     logger: Any
     device: torch.device
-    factors: Mapping[str, Factor]
-    units: tuple[float, ...]
     flaws: tuple[str, ...] = ()
 
     @classmethod
@@ -96,15 +87,12 @@ class Lab:
 
         device = device_named(settings.device)
         bound_memory(device)
-        splits, tensors = _load(to_yaml(config["data"]), device, settings.precision)
+        dataset = load(to_yaml(config["data"]), device, settings.precision)
 
         lab = cls(
             settings=settings,
-            splits=tensors,
-            shape=_shape(splits),
+            dataset=dataset(settings.members[0]),
             device=device,
-            factors=splits.factors,
-            units=splits.units,
             **_built(config, BUILT),
         )
         lab._try_out(config)
@@ -119,6 +107,31 @@ class Lab:
         lab = replace(self, settings=settings, **_built(config, {*parts, *model}))
         if {*parts} & {*forms, "model", "optimizer", "regularizer"}:
             lab._try_out(config)
+
+    def at(self, seed: int) -> "Lab":
+        """Returns the lab with the splits of a seed."""
+
+        dataset = self.dataset.at(seed)
+
+        return self if dataset is self.dataset else replace(self, dataset=dataset)
+
+    @property
+    def splits(self) -> Mapping[str, tuple[Tensor | Subset, Tensor | Subset]]:
+        """Inputs and targets on the device, by the name of the split."""
+
+        return self.dataset.splits
+
+    @property
+    def factors(self) -> Mapping[str, Factor]:
+        """The continuous factors behind the test split, by name."""
+
+        return self.dataset.factors
+
+    @property
+    def shape(self) -> Shapes:
+        """The shape of an input and the number of outputs, which models may ask for."""
+
+        return self.dataset.shape
 
     @property
     def steps(self) -> int:
@@ -150,11 +163,11 @@ class Lab:
     def _objectives(self) -> dict[str, Objective]:
         return {split: self._objective(x, y) for split, (x, y) in self.splits.items()}
 
-    def _objective(self, x: Tensor, y: Tensor) -> Objective:
+    def _objective(self, x: Tensor | Subset, y: Tensor | Subset) -> Objective:
         if getattr(self._model, "reconstructs", False):
-            return Reconstruction.on(x, y)
-        if y.is_floating_point():
-            return Regression.on(x, y, self.units)
+            return Reconstruction.on(whole(x), whole(y))
+        if self.dataset.units:
+            return Regression.on(whole(x), whole(y), self.dataset.units)
 
         return Classification()
 
@@ -272,14 +285,14 @@ def held(config: Config) -> tuple[str, ...]:
 
     device = torch.device("cpu")
     bound_memory(device)
-    splits, _ = _load(to_yaml(config["data"]), device, "float32")
+    shape = load(to_yaml(config["data"]), device, "float32")(0).shape
     model = _built(config, ["model"])["build_model"]
     given = {k: watched(k, form) for k, form in model.keywords.items() if k in made}
     if "forms" in model.keywords:
         forms = model.keywords["forms"]
         own = {k: watched(k, form) for k, form in forms._asdict().items() if k in made}
         given["forms"] = forms._replace(**own)
-    network = _network(partial(model, **given), _shape(splits), 0)
+    network = _network(partial(model, **given), shape, 0)
 
     modules = set(network.modules())
     parts = {
@@ -296,12 +309,6 @@ def _network(model: Callable[..., nn.Module], shape: Shapes, seed: int) -> nn.Mo
     known = dict(zip(("inputs", "outputs"), shape, strict=True))
     with seeded(seed, "weights"):
         return model(**{k: v for k, v in known.items() if k in takes(model)})
-
-
-def _shape(splits: Splits) -> Shapes:
-    answers = (splits.answers[0], splits.outputs) if splits.answers else splits.outputs
-
-    return splits.inputs, answers
 
 
 def _built(config: Config, parts: Collection[str]) -> dict[str, Any]:
@@ -324,25 +331,3 @@ def _by_width() -> list[str]:
     """Returns the groups whose choices are built for a number of features."""
 
     return [group.name for group in GROUPS.values() if group.supplied == ("width",)]
-
-
-@lru_cache(maxsize=2)
-def _load(
-    data: str, device: torch.device, precision: str
-) -> tuple[Splits, dict[str, tuple[Tensor, Tensor]]]:
-    """Loads a data set, as tensors too, once for all jobs of a sweep that share it."""
-
-    source: Source = build({"data": parse(data)}, "data")
-    with blamed("data"):
-        splits = checked(source.load(), type(source).__name__).standardized()
-
-    named = {"train": splits.train, "valid": splits.valid, "test": splits.test}
-    dtype = DTYPES[precision]
-
-    return splits, {
-        name: (
-            torch.from_numpy(split.x).to(device, dtype),
-            torch.from_numpy(split.y).to(device, dtype if splits.units else torch.long),
-        )
-        for name, split in named.items()
-    }

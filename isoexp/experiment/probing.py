@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from torch import Generator as Randomness
-from torch import nn
+from torch import Tensor, nn
 
 from ..config.build import check
 from ..config.composition import Composition
@@ -24,6 +24,7 @@ from ..ensemble import Ensemble
 from ..errors import Unreadable, UserError, one_line
 from ..probes import Probe, Subject, Unsuitable
 from ..probes.rows import check_rows
+from ..samples import whole
 from ..store import checkpoint
 from ..store.files import read_file
 from ..store.lock import condemn, hold
@@ -40,12 +41,15 @@ from .untrained import Untrained
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network, the lab that it was trained in, and its folder if there is one."""
+    """A trained network, the lab of its seed, and its folder if there is one."""
 
     lab: Lab
     seed: int
     network: nn.Module
     run: Run | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lab", self.lab.at(self.seed))
 
     @classmethod
     def stored(cls, lab: Lab, seed: int, run: Run) -> "Trained":
@@ -89,23 +93,39 @@ class Trained:
         yield "trained", self.lab.steps, self.network
 
     def subject(
-        self, network: nn.Module, generator: Randomness, twin: Subject | None = None
+        self,
+        network: nn.Module,
+        generator: Randomness,
+        twin: Subject | None = None,
+        tested: int | None = None,
     ) -> Subject:
-        """Returns a network of this lab as probes are given it."""
+        """Returns a network of this lab as probes are given it.
 
-        lab = self.lab
+        Arguments:
+            tested: The seed whose test split it is given; its own unless given.
+        """
+
+        lab = self.lab if tested is None else self.lab.at(tested)
+        x, y = lab.splits["test"]
 
         return Subject(
             network.eval(),
-            *lab.splits["test"],
+            whole(x),
+            whole(y),
             lab.objective("test"),
             generator,
             name=self.run.folder.name if self.run else f"seed {self.seed}",
-            train=lab.splits["train"],
+            train=self._train,
             factors=lab.factors,
             twin=twin,
             refit=self.refit,
         )
+
+    @cached_property
+    def _train(self) -> tuple[Tensor, Tensor]:
+        x, y = self.lab.splits["train"]
+
+        return whole(x), whole(y)
 
     def refit(self, networks: Sequence[nn.Module], steps: int, rate: float) -> list[nn.Module]:
         """Returns copies of networks, trained on as one on the batches that would have come next.
@@ -158,7 +178,11 @@ def put_probes(
 
 
 def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Trained | None) -> Probed:
-    """Puts one probe to each network that it asks for."""
+    """Puts one probe to each network that it asks for.
+
+    A twin that was trained on splits of its own is given the subject's test samples, as the
+    subject sees them: the two are compared on the same ones, some of which it was trained on.
+    """
 
     rows: Rows = {"network": [], "step": []}
     against = twin if "twin" in getattr(probe, "needs", ()) else None
@@ -170,7 +194,8 @@ def _put(probe: Probe, name: str, trained: Trained, record: Record, twin: Traine
         if against is not None:
             untrained = which == "untrained"
             network = against.lab.network(against.seed) if untrained else against.network
-            other = against.subject(network, stream(against.seed, "probe", name))
+            noise = stream(against.seed, "probe", name)
+            other = against.subject(network, noise, tested=trained.seed)
         noise = stream(trained.seed, "probe", name)
         subject = partial(trained.subject, model, noise, other)
         if which == "untrained" and other is None:

@@ -21,15 +21,16 @@ from ..config.document import to_yaml
 from ..ensemble import Ensemble
 from ..errors import failure, one_line
 from ..probes import Probe
+from ..samples import whole
 from ..store import checkpoint
 from ..store.files import append_line, clear, remove, write_bytes, write_json, write_lines
 from ..store.history import add_start, changes
 from ..store.identity import columns, command, flat, telling
 from ..store.provenance import provenance
-from ..store.run import MADE, Run
+from ..store.run import MADE, MORE, Run
 from ..store.study import find
-from ..store.tables import METRICS, Rows, Schema, write_table
-from ..training import evaluate
+from ..store.tables import ITEMS, METRICS, Rows, Schema, write_table
+from ..training import evaluate, evaluated
 from .columns import of_probe
 from .job import Job, Resumed, completed
 from .lab import Lab
@@ -78,7 +79,7 @@ class Record:
 
         if start == 0:
             checkpoint.discard(run.folder, all=True)
-            for name in (*MADE, "snapshots.pt", "metrics.jsonl", "probes"):
+            for name in (*MADE, *MORE, "metrics.jsonl", "probes"):
                 remove(run.folder / name)
         checkpoint.forget_snapshots(run.folder, after=start)
         for name in ("error.txt", "stop.json"):
@@ -134,6 +135,7 @@ class Record:
         return {
             "identity": self.identity,
             "data": self.job.fingerprint,
+            "resampled": self.lab.dataset.resampled,
             "plan": self.job.plan,
             "words": self.telling,
             "seed": self.seed,
@@ -236,6 +238,8 @@ class Record:
         if not isfinite(self.summary["test/loss"]):
             self.fail("diverged: the loss of the trained network on the test split is not finite")
             return False
+        if self.job.items:
+            self._write_items(network)
 
         return True
 
@@ -247,7 +251,7 @@ class Record:
 
         # The rows go last: until the state says completed they may be needed again.
         done = {"step": self.summary["steps"], "ended": time.time()}
-        self.run.write_state("completed", **done, files=self.run.stamps(*MADE, "snapshots.pt"))
+        self.run.write_state("completed", **done, files=self.run.stamps(*MADE, *MORE))
         self.run.lines.unlink(missing_ok=True)
         checkpoint.discard(self.run.folder)
 
@@ -284,6 +288,13 @@ class Record:
         state = self.run.state
         self.summary = self.run.summary
         self._probed = {key: dict(state.get(key) or {}) for key in self._probed}
+
+    def add_items(self, network: nn.Module) -> None:
+        """Writes the outcomes of test samples of a completed run that lacks them."""
+
+        self._write_items(network)
+        files = {**self._files, **self.run.stamps("items.parquet")}
+        self.run.write_state("completed", files=files)
 
     def keep(self, name: str, probe: Probe, rows: Rows, numbers: Mapping[str, float]) -> str | None:
         """Writes the rows that a probe has measured, their figure, and their summary.
@@ -369,13 +380,31 @@ class Record:
     def _evaluate(self, network: nn.Module) -> dict[str, float]:
         """Returns loss and score on the splits that the network was not trained on."""
 
-        found = {}
+        found, lab = {}, self.lab.at(self.seed)
         for split in ("valid", "test"):
-            objective = self.lab.objective(split)
-            losses, scores = evaluate(Ensemble([network]), *self.lab.splits[split], objective)
+            objective = lab.objective(split)
+            losses, scores = evaluate(Ensemble([network]), *lab.splits[split], objective)
             found |= {f"{split}/loss": losses.item(), f"{split}/{objective.score}": scores.item()}
 
         return found
+
+    def _write_items(self, network: nn.Module) -> None:
+        """Writes loss, score and answer of each test sample."""
+
+        lab = self.lab.at(self.seed)
+        (x, y), objective = lab.splits["test"], lab.objective("test")
+        found = list(evaluated(Ensemble([network]), x, y, objective))
+        losses, scores = (torch.cat([each[i][0] for each in found]) for i in (1, 2))
+        rows: Rows = {"item": lab.dataset.items.tolist()}
+        rows |= {"loss": losses.tolist(), "score": scores.tolist()}
+        targets = whole(y)
+        if targets.ndim == 1 and not targets.is_floating_point():
+            rows["label"] = targets.tolist()
+            if objective.score == "accuracy":
+                rows["predicted"] = torch.cat(
+                    [each.outputs[0].argmax(-1) for each in found]
+                ).tolist()
+        self._write("items.parquet", rows, ITEMS, "completed")
 
     def _draw(self, name: str) -> str | None:
         if self.job.settings.figures is False:

@@ -131,6 +131,8 @@ def put_again(
         return
 
     with terminable():
+        if record.job.lacks_items(record.run):
+            record.add_items(trained.network)
         yield from put_probes(trained, record, names, twin)
     yield Ended(record.run, record.drop() if record.gone else None)
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ..ensemble import differences
 from ..probes import Probe, Subject
 from ..store.tables import Rows
+from .dataset import Dataset
 from .lab import Lab
 
 MOST = 128
@@ -42,8 +43,10 @@ class Untrained:
         """Returns the network of a lab and a seed, with what was measured of it before."""
 
         samples, _ = lab.splits["test"]
-        known = _known.setdefault(samples, OrderedDict())
-        new = cls(replace(lab, splits={}, factors={}), seed, repr(lab.network(seed)))
+        own = samples if isinstance(samples, Tensor) else samples.rows
+        known = _known.setdefault(own, OrderedDict())
+        without = replace(lab, dataset=Dataset({}, lab.shape))
+        new = cls(without, seed, repr(lab.network(seed)))
         found = known.pop(new, new)
         known[found] = found  # the last to be forgotten
         if len(known) > MOST:
@@ -82,7 +85,10 @@ class Untrained:
 
 
 _known: Any = WeakTensorKeyDictionary()
-"""The networks of which something was measured, by the samples that were put to them."""
+"""The networks of which something was measured, by the samples that were put to them.
+
+Of samples that were dealt it is their places in the pool, which each seed has one tensor of.
+"""
 
 
 @dataclass(frozen=True)

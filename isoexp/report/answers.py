@@ -230,6 +230,7 @@ def _row(place: int, answered: Answered) -> Row:
         ),
         numbers("d_z", "d_z", "d_z low", "d_z high"): ranged(effect and effect.triple),
         numbers("seeds needed"): count(answer.seeds_needed),
+        "interval over": text(answered.over),
     }
 
 

@@ -182,9 +182,8 @@ def _verdicts(chapters: Sequence[Chapter]) -> Table:
         if several:
             row["study"] = text(each.decision.evidence.study.name)
         rows.append(row)
-    caption = (
-        "Verdicts. Effects are those that decide, with 95 % intervals over seeds; × marks ratios."
-    )
+    intervals = "95 % intervals, over seeds unless told; × marks ratios"
+    caption = f"Verdicts. Effects are those that decide, with {intervals}."
 
     return Table.of("verdicts", caption, rows)
 

@@ -2,8 +2,11 @@
 
 student  means, differences of means, equivalence      significance  sign flips
 effects  sizes of differences, rank correlation        power         how many seeds decide
+clusters means over seeds that share test items
 """
 
+from .clusters import clustered as clustered
+from .clusters import resampled as resampled
 from .effects import hedges as hedges
 from .effects import hedges_unpaired as hedges_unpaired
 from .effects import spearman as spearman

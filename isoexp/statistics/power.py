@@ -1,9 +1,10 @@
 """Power: how often n seeds find an effect, and the least n that finds it as often as asked.
 
-    difference     P(T > t(½ + level/2)),          T ~ t(n − 1; δ),    δ = √n margin / s
+    difference     P(T > t(½ + level/2)),          T ~ t(n − 1; δ),    δ = margin / e
     equivalence    at least 2 P(T > t(level)) − 1, of the same T, if there is no effect
 
-t(q) is a quantile of Student's law. The second is a bound, of two tests that must both pass: its n
+t(q) is a quantile of Student's law, and e² = s²/n + f², with the floor f of an error that the seeds
+share; with one, no n may be enough. The second is a bound, of two tests that must both pass: its n
 is never too small.
 
 Source: Cohen, Statistical Power Analysis for the Behavioral Sciences (1988); Phillips, Power of the
@@ -14,7 +15,7 @@ __all__ = ["power_of_difference", "seeds_for_difference", "seeds_for_equivalence
 
 from bisect import bisect_left
 from collections.abc import Callable
-from math import copysign, isfinite, sqrt
+from math import ceil, copysign, hypot, inf, isfinite, sqrt
 
 from scipy.special import nctdtr, stdtrit
 
@@ -42,7 +43,7 @@ def power_of_difference(n: int, spread: float, shift: float, level: float = 0.95
 
 
 def seeds_for_difference(
-    spread: float, margin: float, level: float = 0.95, power: float = 0.8
+    spread: float, margin: float, level: float = 0.95, power: float = 0.8, floor: float = 0.0
 ) -> SampleSize:
     """Returns how many seeds a two-sided t test needs to tell a mean of ±margin from 0.
 
@@ -50,18 +51,20 @@ def seeds_for_difference(
         spread: The standard deviation of the values.
         level: 1 − α, of the test.
         power: The share of studies that find it.
+        floor: The part of the standard error that no number of seeds lowers.
 
     Raises:
-        ValueError: If the margin is not above 0, or the spread is below 0 or not finite.
+        ValueError: If the margin is not above 0, the spread is below 0 or not finite, or no number
+            of seeds is enough.
     """
 
     what = f"noncentral t power of a two-sided t test, for a mean of {margin:g} at s = {spread:g}"
 
-    return _least(lambda passes: passes, spread, margin, (1 + level) / 2, power, what)
+    return _least(lambda passes: passes, (spread, floor), margin, (1 + level) / 2, power, what)
 
 
 def seeds_for_equivalence(
-    spread: float, margin: float, level: float = 0.95, power: float = 0.8
+    spread: float, margin: float, level: float = 0.95, power: float = 0.8, floor: float = 0.0
 ) -> SampleSize:
     """Returns how many seeds TOST needs to show that a mean of 0 is within ±margin.
 
@@ -70,29 +73,37 @@ def seeds_for_equivalence(
 
     what = f"noncentral t power of TOST within {margin:g}, for a mean of 0 at s = {spread:g}"
 
-    return _least(lambda passes: max(0.0, 2 * passes - 1), spread, margin, level, power, what)
+    def both(passes: float) -> float:
+        return max(0.0, 2 * passes - 1)
+
+    return _least(both, (spread, floor), margin, level, power, what)
 
 
 def _least(
     power_of: Callable[[float], float],
-    spread: float,
+    errors: tuple[float, float],
     margin: float,
     quantile: float,
     power: float,
     method: str,
 ) -> SampleSize:
-    """Returns the least n of a power that follows from P(T > t(quantile))."""
+    """Returns the least n of a power that follows from P(T > t(quantile)), by spread and floor."""
 
+    spread, floor = errors
     if not (margin > 0 and isfinite(margin)):
         raise ValueError(f"the margin must be above 0, got {margin:g}: no n finds an effect of 0")
     if not (spread >= 0 and isfinite(spread)):
         raise ValueError(f"the spread must be finite and not below 0, got {spread:g}")
+    if not 0 <= floor < inf:
+        raise ValueError(f"the floor must be finite and not below 0, got {floor:g}")
     if not 0 < power < 1:
         raise ValueError(f"the power must be between 0 and 1, got {power:g}")
 
     def found(n: int) -> float:
-        return power_of(_passes(n, spread, margin, quantile))
+        return power_of(_passes(n, hypot(spread, sqrt(n) * floor), margin, quantile))
 
+    if floor and found(ceil(LARGEST_DF) ** 2) < power:
+        raise ValueError(f"no number of seeds finds {margin:g}: an error of {floor:g} stays")
     enough = 2  # one value has no power, ever
     while found(enough) < power:
         enough *= 2

@@ -36,6 +36,8 @@ class Student:
     Arguments:
         error: The standard error; 0 if the values have no spread, ∞ if one stands alone.
         rarity: The probability that chance alone puts values without spread on one side so.
+        floor: The part of the error that no number of values lowers: they share it.
+        over: What varies in the error.
     """
 
     n: int
@@ -44,6 +46,8 @@ class Student:
     df: float
     rarity: float
     method: str
+    floor: float = 0.0
+    over: str = "seeds"
 
     def interval(self, level: float = 0.95) -> Estimate:
         """Returns the estimate with its interval m ± t e, t the quantile (1 + level) / 2."""

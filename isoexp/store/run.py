@@ -2,13 +2,13 @@
 
     <out>/<study>/<label>-<hash8>/
         config.yaml  provenance.json  state.json  summary.json
-        metrics.parquet  probes/*.parquet  probes/*.png  checkpoint.pt  wandb/
+        metrics.parquet  items.parquet  probes/*.parquet  probes/*.png  checkpoint.pt  wandb/
 
 A run is pending, running, completed, failed or interrupted. One process at a time works on it: it
 holds a lock that the kernel frees when the process is killed.
 """
 
-__all__ = ["END", "HEARTBEAT_DEAD_S", "MADE", "PROVENANCE", "Run", "damaged", "status"]
+__all__ = ["END", "HEARTBEAT_DEAD_S", "MADE", "MORE", "PROVENANCE", "Run", "damaged", "status"]
 
 import os
 import socket
@@ -21,7 +21,16 @@ from typing import Any
 from ..errors import Unreadable
 from ..names import is_name
 from .files import (
-    Shape, fault, fits, is_time, load_json, read_json, read_lines, remove, stamp, write_json,
+    Shape,
+    fault,
+    fits,
+    is_time,
+    load_json,
+    read_json,
+    read_lines,
+    remove,
+    stamp,
+    write_json,
 )  # fmt: skip
 
 HEARTBEAT_DEAD_S = 60.0
@@ -59,11 +68,14 @@ PROVENANCE: Shape = {
     "command": _TEXT, "host": _TEXT, "device": _TEXT, "device_name": _TEXT, "platform": _TEXT,
     "data": _TEXT, "threads": (int, None), "versions": ({str: str}, None),
     "code": ({"commit": str, "diff": str}, None), "plan": ({"line": int, "hash": str}, None),
+    "resampled": (float, None),
 }  # fmt: skip
 """What provenance.json may say, of what is read back."""
 
 MADE = ("config.yaml", "provenance.json", "summary.json", "metrics.parquet", "checkpoint.pt")
-"""The files of every completed run; it may have snapshots.pt and tables of probes, too."""
+"""The files of every completed run; it may have some of MORE and tables of probes, too."""
+
+MORE = ("snapshots.pt", "items.parquet")
 
 
 def status(state: Mapping[str, Any]) -> str:
@@ -209,7 +221,9 @@ class Run:
 def damaged(run: Run | None) -> str | None:
     """Says why a run that says it is completed must be trained again; None if it need not be."""
 
-    return None if run is None else run.fault(lambda name: not name.startswith("probes/"))
+    again = ("probes/", "items.")  # which its weights suffice for
+
+    return None if run is None else run.fault(lambda name: not name.startswith(again))
 
 
 def _alive(state: Mapping[str, Any]) -> bool:

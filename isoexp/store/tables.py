@@ -3,7 +3,10 @@
 A study is read back as one table by `isoexp.read`, with the configuration beside the results.
 """
 
-__all__ = ["METRICS", "SCORES", "Rows", "Schema", "read", "read_table", "write_table"]
+__all__ = [
+    "ITEMS", "METRICS", "SCORES", "TABLES", "Rows", "Schema", "place_of", "read", "read_table",
+    "write_table",
+]  # fmt: skip
 
 import json
 import warnings
@@ -41,6 +44,16 @@ METRICS: Schema = {
     "valid/r2": float,
 }
 """The columns of metrics.parquet; those that a task has not are empty."""
+
+ITEMS: Schema = {"item": int, "label": int, "predicted": int, "loss": float, "score": float}
+"""The columns of items.parquet, a row a test sample, by its index before splitting.
+
+Label and predicted are empty where targets are not one class a sample. The mean of the scores is
+the accuracy, or R².
+"""
+
+TABLES = ("metrics", "items")
+"""The tables of a run that are of no probe."""
 
 SCORES = ("valid/accuracy", "valid/r2")
 """The validation scores; a task has one of them."""
@@ -90,12 +103,18 @@ def write_table(
     write_bytes(path, buffer.getvalue())
 
 
+def place_of(table: str) -> str:
+    """Returns where a table lies in the folder of a run."""
+
+    return f"{table}.parquet" if table in TABLES else f"probes/{table}.parquet"
+
+
 def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
     """Reads one table of all runs below a folder, with the configuration beside the results.
 
     Arguments:
         root: A run, a study, or a folder of studies.
-        table: metrics, or the name of a probe.
+        table: metrics, items, or the name of a probe.
 
     Returns:
         A data frame: the columns of the table, then a column for each setting of the
@@ -112,7 +131,7 @@ def read(root: str | Path = "runs", table: str = "metrics") -> "pd.DataFrame":
     import pyarrow.compute as pc
 
     check_name("a table", table)
-    name = "metrics.parquet" if table == "metrics" else f"probes/{table}.parquet"
+    name = place_of(table)
     paths = list(files_below(path_of(root), name))
     if not paths:
         raise FileNotFoundError(f"no {name} below {root}: has a run been completed there?")

@@ -6,7 +6,7 @@ no faster. Which is which is not guessed: some updates are made, of one network 
 
 __all__ = ["Pace", "measure"]
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,12 +59,14 @@ def measure(lab: "Lab", networks: int, workers: int, most: int | None = None) ->
     from ..devices import memory_bytes
 
     steps = lab.steps
+    a_seed = lab.dataset.bytes
+    lab = replace(lab, dataset=replace(lab.dataset, anew=None))  # one split serves to measure
     update_s = _update_s(lab, 1)
     if most is not None:
         return Pace(most, lab.settings.compile, steps * update_s)
 
     best = 1
-    room = SHARE * memory_bytes(lab.device) / workers / _bytes(lab)
+    room = SHARE * memory_bytes(lab.device) / workers / (_bytes(lab) + a_seed)
     for size in sorted({min(size, networks) for size in SIZES} - {1}):
         if size > room or networks * steps < PAYS * size * (WARM + UPDATES):
             break

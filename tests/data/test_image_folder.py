@@ -131,6 +131,7 @@ def test_a_split_that_is_missing_is_cut_from_the_training_pictures(
     splits = ImageFolder(root=str(tmp_path)).load()
 
     assert [len(s.x) for s in (splits.train, splits.valid, splits.test)] == sizes
+    assert splits.published == ("test" in parts)
     for split in (splits.train, splits.valid, splits.test):
         assert_colours(split)
 

@@ -90,6 +90,7 @@ def assert_written(splits, transposed: bool = False) -> None:
     expected = images.transpose(0, 2, 1) if transposed else images
     np.testing.assert_array_equal(splits.test.x, expected[:, None].astype(np.float32) / 255)
     np.testing.assert_array_equal(splits.test.y, labels)
+    assert splits.published
 
     assert [len(s.x) for s in (splits.train, splits.valid, splits.test)] == [8, 4, 5]
     images, labels = pictures(12, 0)

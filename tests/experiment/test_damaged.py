@@ -90,6 +90,15 @@ def test_so_is_one_that_lost_what_probes_need(
     assert run(*ASKED) == [AlreadyDone(it)]
 
 
+def test_a_folder_in_the_place_of_the_state_is_none_of_a_run(
+    it: Run, whole: Path, folder: Path
+) -> None:
+    made_a_folder(it.folder / "state.json")
+
+    assert [each.run for each in run(*ASKED) if isinstance(each, Damaged)] == [it]
+    assert_equal(whole, folder / "runs")
+
+
 @pytest.mark.parametrize("damage", DAMAGES[:3], ids=lambda each: each.__name__)
 def test_of_a_run_that_lost_a_table_that_probe_alone_is_put_again(damage, it: Run) -> None:
     weights = (it.folder / "checkpoint.pt").stat().st_mtime_ns

@@ -164,3 +164,21 @@ def test_a_label_says_what_was_chosen_and_no_more() -> None:
 
     long = label(choices, ["a.b=1", "model.widths=" + "9" * 500], 3)
     assert long == "activation-iso_tanh,model-mlp,data-digits,a.b-1,seed-3"
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        ("", "9a7f0827e9eced1273ebf463d5516536"),
+        ("data=shapes data.target=factors", "02889e8618d9252862e77ceb4601a9f7"),
+        ("data._target_=isoexp.data.Spheres", "9d0f7b377cc3d7b38c6a794a874a3adb"),
+    ],
+)
+def test_identities_are_those_of_before(
+    words: str, known: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting that is added must be neutral; what computes other numbers raises NUMBERS."""
+
+    monkeypatch.setattr("isoexp.store.identity._torch_minor", lambda: "2")
+
+    assert identity(compose(words.split()).config, 0, "data", {}) == known
