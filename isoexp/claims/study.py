@@ -28,7 +28,7 @@ from .claim import Claim
 from .decision import Decision, decided
 from .evidence import Evidence, find_evidence, register, registered
 from .prospect import check_answerable
-from .tuning import LONGER, End, Selection, Space, choose
+from .tuning import LONGER, Edge, SearchSpace, Selection, choose
 
 ANALYSIS = 2
 """Raised when the same values are decided otherwise: a plan is of the analysis, too.
@@ -83,7 +83,7 @@ class ClaimStudy:
     line: Line
     plan: Mapping[str, str]
     shared: frozenset[str] = frozenset()
-    longer: tuple[End, ...] = ()
+    longer: tuple[Edge, ...] = ()
     rounds: int = 0
 
     @classmethod
@@ -290,8 +290,8 @@ class ClaimStudy:
 
         return tuned[arm].chosen if arm in tuned else self._space(arm).candidates[0]
 
-    def _space(self, arm: str) -> Space:
-        return Space.of(self.claim.tuning, arm, self._written(arm), self.longer)
+    def _space(self, arm: str) -> SearchSpace:
+        return SearchSpace.of(self.claim.tuning, arm, self._written(arm), self.longer)
 
     def _is_tuned(self, arm: str) -> bool:
         return len(self._space(arm).candidates) > 1

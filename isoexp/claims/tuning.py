@@ -10,7 +10,7 @@ arms alike and at most three times. What is best at an end all the same may be b
 Source: Halton, On the Efficiency of Certain Quasi-Random Sequences of Points (1960).
 """
 
-__all__ = ["LONGER", "Candidate", "End", "Selection", "Space", "choose"]
+__all__ = ["LONGER", "Candidate", "Edge", "Selection", "SearchSpace", "choose"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ Tried = tuple[Mapping[str, Any], Sequence[Mapping[str, Any] | None]]
 """A combination, and the summaries of its networks; None of those that failed."""
 
 
-class End(NamedTuple):
+class Edge(NamedTuple):
     """An end of the values of a setting."""
 
     key: str
@@ -44,7 +44,7 @@ class End(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Space:
+class SearchSpace:
     """The trials of an arm.
 
     Arguments:
@@ -56,7 +56,7 @@ class Space:
 
     settings: Mapping[str, Sequence[Any]]
     trials: int = 0
-    longer: tuple[End, ...] = ()
+    longer: tuple[Edge, ...] = ()
 
     @classmethod
     def of(
@@ -64,8 +64,8 @@ class Space:
         tuning: Tuning | None,
         arm: str,
         overrides: Sequence[str],
-        longer: tuple[End, ...] = (),
-    ) -> "Space":
+        longer: tuple[Edge, ...] = (),
+    ) -> "SearchSpace":
         """Returns what a tuning leaves to an arm that has set some settings itself."""
 
         if tuning is None:
@@ -95,7 +95,7 @@ class Space:
 
         return found
 
-    def ends(self, values: Mapping[str, Any]) -> list[End]:
+    def ends(self, values: Mapping[str, Any]) -> list[Edge]:
         """Returns the ends at which some values of it are."""
 
         if self.trials:
@@ -111,9 +111,9 @@ class Space:
                 for key, grid in grids.items()
                 if len(grid) > 2
             }
-        low = [End(key, "low") for key, place in places.items() if place <= NEAR]
+        low = [Edge(key, "low") for key, place in places.items() if place <= NEAR]
 
-        return low + [End(key, "high") for key, place in places.items() if place >= 1 - NEAR]
+        return low + [Edge(key, "high") for key, place in places.items() if place >= 1 - NEAR]
 
     def _grid(self, key: str) -> list[Any]:
         """Returns the values of a setting in a grid, made longer where it was."""
@@ -198,7 +198,7 @@ class Selection:
     tried: Sequence[Candidate]
 
 
-def choose(tuning: Tuning, space: Space, tried: Sequence[Tried]) -> Selection | None:
+def choose(tuning: Tuning, space: SearchSpace, tried: Sequence[Tried]) -> Selection | None:
     """Chooses the best trial, the first of equals; None if networks of all have failed.
 
     One whose networks did not all end is not chosen: a rate at which training diverges now and

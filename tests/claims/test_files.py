@@ -8,7 +8,7 @@ import pytest
 from isoexp.claims import SCALES, Claim
 from isoexp.claims.prospect import check_answerable
 from isoexp.claims.study import claim_files, read_claim
-from isoexp.claims.tuning import Space
+from isoexp.claims.tuning import SearchSpace
 from isoexp.config.groups import CONF, choices, defaults, describe, keys
 from isoexp.config.overrides import check_overrides
 from isoexp.errors import UserError
@@ -23,7 +23,7 @@ def test_the_overrides_of_a_claim_fit_the_command_line(name: str, scale: str) ->
 
     for arm, overrides in claim.arms.items():
         last = {each.partition("=")[0]: each for each in [*claim.common, *overrides]}
-        tuned = Space.of(claim.tuning, arm, [*last.values()]).candidates[0]
+        tuned = SearchSpace.of(claim.tuning, arm, [*last.values()]).candidates[0]
         check_overrides(
             [*last.values(), *(f"{key}={value}" for key, value in tuned.items())], [], False
         )

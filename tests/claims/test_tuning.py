@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import qmc
 
 from isoexp.claims import Tuning
-from isoexp.claims.tuning import End, Selection, Space, choose
+from isoexp.claims.tuning import Edge, SearchSpace, Selection, choose
 from isoexp.errors import UserError
 
 RATES = [0.001, 0.01, 0.1]
@@ -18,8 +18,10 @@ def tuning(metric: str = "valid/accuracy", **fields: Any) -> Tuning:
     return Tuning.read({**node, **fields}, "mine", ["a", "b"])
 
 
-def space(overrides: list[str] | None = None, *longer: End, arm: str = "a", **fields: Any) -> Space:
-    return Space.of(tuning(**fields), arm, overrides or [], longer)
+def space(
+    overrides: list[str] | None = None, *longer: Edge, arm: str = "a", **fields: Any
+) -> SearchSpace:
+    return SearchSpace.of(tuning(**fields), arm, overrides or [], longer)
 
 
 LR = {"optimizer.lr": [1e-4, 1e-1]}
@@ -30,7 +32,7 @@ def test_all_combinations_of_what_an_arm_leaves_open_are_tried() -> None:
     assert len(space(["activation=tanh"]).candidates) == 6
     assert space(["optimizer.lr=0.08"]).candidates == [{"batch_size": 50}, {"batch_size": 100}]
     assert space(["optimizer.lr=0.08", "batch_size=1"]).candidates == [{}]
-    assert Space.of(None, "a", []).candidates == [{}]
+    assert SearchSpace.of(None, "a", []).candidates == [{}]
 
 
 def tried(metric: str, *scores: list[float | None]) -> list:
@@ -73,11 +75,11 @@ def test_nothing_is_chosen_where_everything_fails() -> None:
 
 # --- longer ---------------------------------------------------------------------------------
 
-LOW, HIGH = End("optimizer.lr", "low"), End("optimizer.lr", "high")
+LOW, HIGH = Edge("optimizer.lr", "low"), Edge("optimizer.lr", "high")
 
 
 def test_a_grid_grows_in_its_own_steps() -> None:
-    def rates(*longer: End) -> list[float]:
+    def rates(*longer: Edge) -> list[float]:
         found = space([], *longer).candidates
         return list(dict.fromkeys(each["optimizer.lr"] for each in found))
 
@@ -130,7 +132,7 @@ def test_points_are_those_of_scipy() -> None:
 
 def test_a_space_grows_by_a_third_with_a_third_of_the_trials_in_every_arm() -> None:
     own: dict[str, Any] = {"arms": {"b": {"activation.R0": [0.1, 10]}}}
-    radius = End("activation.R0", "high")
+    radius = Edge("activation.R0", "high")
     one = space([], HIGH, radius, arm="a", **OF_SPACE, **own)
     two = space([], HIGH, radius, arm="b", **OF_SPACE, **own)
 
