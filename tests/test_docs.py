@@ -81,6 +81,7 @@ def test_a_part_of_ones_own_works_as_written(heading: str, isoexp: Command) -> N
     assert sum(files.values()) <= LIMITS[heading]
 
 
+@pytest.mark.slow
 def test_a_figure_of_ones_own_is_drawn_by_every_command(isoexp: Command) -> None:
     follow(isoexp, sections("extending.md")["A probe with its figure"])
     own = ("--config-dir", "myconf", "--allow", "mylab")

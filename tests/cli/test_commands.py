@@ -142,6 +142,7 @@ def test_a_sweep_by_a_launcher_of_hydra(isoexp: Command) -> None:
     assert "diverged" in failing.err
 
 
+@pytest.mark.slow
 def test_sweeps_take_ranges_globs_and_lists(isoexp: Command) -> None:
     outcome = isoexp(
         "train", "-m", *QUICK, "seed=range(0,2)", "model.widths=[4],[4,4]", "init=glob(g*)"

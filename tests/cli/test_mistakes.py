@@ -211,6 +211,7 @@ EXPLOITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", EXPLOITS)
 def test_a_configuration_sets_nothing_that_runs(key: str, isoexp: Command, folder: Path) -> None:
     """Refused where a launcher of Hydra's would obey it, without effect elsewhere."""

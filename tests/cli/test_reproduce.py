@@ -139,6 +139,7 @@ def test_a_run_that_is_gone_is_the_only_one_trained_again(study: Path, isoexp: C
     assert Run(gone.folder).summary["test/loss"] == pytest.approx(summary["test/loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_tuning_run_that_diverged_is_not_done_again_and_one_that_is_gone_is(
     study: Path, tmp_path: Path, isoexp: Command
 ) -> None:

@@ -85,6 +85,7 @@ def found(root: str = "runs") -> dict[str, Run]:
     return {" ".join(run.state["words"][-1:]).partition("=")[2]: run for run in runs}
 
 
+@pytest.mark.slow
 def test_a_sweep_survives_classes_that_fail(isoexp: Command, trouble: list[str]) -> None:
     """Each in its way; the others are done, and each failure is told at once and kept whole."""
 
@@ -111,6 +112,7 @@ def test_a_sweep_survives_classes_that_fail(isoexp: Command, trouble: list[str])
     assert "5 jobs, 5 runs, 2 done before" in isoexp("train", *words, "--dry-run").out
 
 
+@pytest.mark.slow
 def test_the_table_is_in_the_order_of_the_jobs(isoexp: Command) -> None:
     """Whatever was done before, and whichever worker was the first."""
 
@@ -132,6 +134,7 @@ def test_the_table_is_in_the_order_of_the_jobs(isoexp: Command) -> None:
     assert "to be trained" not in again.out
 
 
+@pytest.mark.slow
 def test_no_figures_are_drawn_in_a_sweep(isoexp: Command) -> None:
     words = ("train", "-m", *TINY, "epochs=1", "probe=[spectrum]", "seed=0,1")
     outcome = isoexp(*words)

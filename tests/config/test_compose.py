@@ -140,6 +140,7 @@ def test_hydra_composes_once_for_each_combination_of_choices(
     assert (jobs[0].config["steps"], jobs[0].config["epochs"]) == (3, None)
 
 
+@pytest.mark.slow
 def test_many_choices_are_composed_one_by_one(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
     """Not in all their combinations: pair alone says something of another part."""
 

@@ -130,6 +130,7 @@ def test_mnist5k_is_balanced_and_not_blank() -> None:
     assert x[:, 0, 12:16, 12:16].mean() > 10 * x[:, 0, :4, :4].mean()
 
 
+@pytest.mark.slow
 def test_mnist1d_is_the_published_one_at_its_seed() -> None:
     from mnist1d.data import make_dataset
 
@@ -141,6 +142,7 @@ def test_mnist1d_is_the_published_one_at_its_seed() -> None:
     np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(made["x"], axis=0).astype("f4"))
 
 
+@pytest.mark.slow
 def test_mnist1d_leaves_the_global_generators_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its generator seeds both of them, and leaves them seeded; and another seed, other rows."""
 

@@ -109,6 +109,7 @@ def test_to_set_it_is_refused(words: tuple[str, ...], said: str, isoexp: Command
     assert isoexp("train", "--cfg", *BRIEF, *words).code == 0
 
 
+@pytest.mark.slow
 def test_what_another_job_of_the_sweep_has_is_not_refused(isoexp: Command) -> None:
     words = (*BRIEF, "model=linear,mlp", "activation=tanh,relu,elu")
     found = plan(words)

@@ -114,6 +114,7 @@ def test_ids_are_said_once_whatever_claims_studies_and_probes_are_called(tmp_pat
     assert len(read.all("table")) == len(list((tmp_path / "out" / "tables").glob("*.csv")))
 
 
+@pytest.mark.slow
 def test_a_drawing_has_no_part_that_a_name_brought(tmp_path: Path) -> None:
     def drawings(of: Typed) -> list[tuple[set[str], set[str]]]:
         study = tmp_path / slug(of(""))

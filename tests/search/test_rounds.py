@@ -90,6 +90,7 @@ def test_what_is_known_is_told_and_not_done(folder: Path) -> None:
     assert final(search)[0].value == min(trial.value for trial in each if trial.value)
 
 
+@pytest.mark.slow
 def test_diverged_trials_are_told_as_bad_and_broken_ones_as_failed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +111,7 @@ def test_diverged_trials_are_told_as_bad_and_broken_ones_as_failed(
     assert [trial.failed for trial in told(broken)] == [False, False]
 
 
+@pytest.mark.slow
 def test_values_that_do_not_go_together_are_no_end(folder: Path) -> None:
     overrides = ("activation=iso_soft_relu", "activation.R0=0.4,0.8", "activation.delta=0.3,0.6")
     search = searched(*overrides)

@@ -144,7 +144,7 @@ def test_a_floor_takes_more_seeds_or_no_number_of_them(seeds_for) -> None:
 # --- what intervals over test items are worth, by simulation --------------------------------
 
 
-@pytest.mark.parametrize("n", [8, 16, 32])
+@pytest.mark.parametrize("n", [8, *(pytest.param(n, marks=pytest.mark.slow) for n in (16, 32))])
 def test_clustered_both_ways_intervals_cover_and_are_no_wider_than_they_must_be(n: int) -> None:
     """At 400 studies a rate of 4 % has a standard error of 1 point; docs/statistics.md has more."""
 

@@ -132,6 +132,7 @@ def test_an_offline_run_lies_in_its_folder(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_a_killed_offline_run_is_replaced(tmp_path: Path) -> None:
     with training(tmp_path) as process:
         process.kill()
@@ -325,6 +326,7 @@ def test_a_resumed_run_sends_only_what_the_server_lacks(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["absent", "fail", "hang"])
 def test_a_server_that_cannot_start_a_run_is_asked_once(
     server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -344,6 +346,7 @@ def test_a_server_that_cannot_start_a_run_is_asked_once(
     assert_one_line(capfd, "offline")
 
 
+@pytest.mark.slow
 def test_a_failing_start_leaves_the_runs_that_are_open(
     tmp_path: Path, stub: WandBStub, capfd: pytest.CaptureFixture[str]
 ) -> None:

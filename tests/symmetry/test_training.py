@@ -139,6 +139,7 @@ def test_an_isotropic_network_has_no_basis_under_sgd() -> None:
     assert difference(partial(SGD, lr=0.1, momentum=0.9)) < 1e-10
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_adam_gives_it_one() -> None:
     """The control: the same network, data, and order; the optimizer knows the axes."""

@@ -266,7 +266,7 @@ OTHERS: dict[str, Build] = {
 }
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["none", "batch", pytest.param("layer", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_permuted_twin_of_any_model(name: str, norm: str) -> None:
     it = subject(name, ReLU, NORMS[norm])
@@ -283,7 +283,7 @@ def test_a_permuted_twin_with_any_norm(name: str, norm: str) -> None:
     check(it, twin_of(it.model, SPACES[name](it.model), permutation), "permutation")
 
 
-@pytest.mark.parametrize("norm", ["none", "batch"])
+@pytest.mark.parametrize("norm", ["none", pytest.param("batch", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["mlp", "cnn", "rnn", "transformer"])
 def test_a_twin_with_signs_changed(name: str, norm: str) -> None:
     it = subject(name, Tanh, NORMS[norm])
@@ -309,6 +309,7 @@ def test_layers_and_heads_in_numbers() -> None:
     assert found["layers"]["permutation"] == 1 + 2 + 2  # the stream, perceptrons, attentions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cnn", "transformer"])
 def test_in_single_precision(name: str) -> None:
     """Permuted weights are the same numbers; of rotated ones u ‖θ‖ is lost, and of the loss u."""

@@ -59,6 +59,7 @@ def begun(workers: Workers, root: Path) -> Run:
     raise TimeoutError("nothing has begun")
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_idle_is_replaced(workers: Workers, tmp_path: Path) -> None:
     one, two = jobs(tmp_path, 2)
 
@@ -76,6 +77,7 @@ def test_a_worker_killed_while_idle_is_replaced(workers: Workers, tmp_path: Path
     assert len({run.state["pid"] for run in runs_below(tmp_path)}) == 2
 
 
+@pytest.mark.slow
 def test_a_worker_may_be_asked_to_do_one_unit_only(workers: Workers, tmp_path: Path) -> None:
     for job in jobs(tmp_path, 2):
         workers.send(Unit((job,), Pace(), fresh=True))
