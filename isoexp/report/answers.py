@@ -2,7 +2,7 @@
 
 __all__ = [
     "arms_table", "comparisons_table", "curve_figure", "effects", "line", "metrics_figure",
-    "outcome", "tuning_table",
+    "outcome",
 ]  # fmt: skip
 
 import textwrap
@@ -17,7 +17,7 @@ from ..claims.verdict import LEVEL, NULL
 from ..figures.arms import curves, dots, over_seeds
 from ..statistics import mean_interval
 from .cells import code, count, estimate, interval, measured, number, ranged, text, verdict
-from .document import Cell, Column, Figure, Row, Table, numbers
+from .document import Cell, Figure, Row, Table, numbers
 
 SHOWN = 2
 """Effects that the table of claims shows of one."""
@@ -131,33 +131,6 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
         caption += " What is compared by ratios has its geometric mean."
 
     return Table.of(name, caption, rows)
-
-
-def tuning_table(evidence: Evidence, name: str) -> Table | None:
-    """Makes the table of scores, settings by arm; None if no arm was tuned."""
-
-    tuning, tuned = evidence.claim.tuning, evidence.tuned
-    if tuning is None or not tuned:
-        return None
-    scores: dict[str, dict[str, Cell]] = {}
-    for arm, each in tuned.items():
-        for tried in each.get("tried") or ():
-            settings = " ".join(f"{key}={value}" for key, value in tried["values"].items())
-            failed = f"{tried['failed']} of {tried['networks']} failed" if tried["failed"] else ""
-            told, best = failed or number(tried["score"]), tried["values"] == each.get("chosen")
-            cell = Cell(told + " (best)" * best, (tried["score"],), kind="best" * best)
-            scores.setdefault(settings, {})[arm] = cell
-    caption = (
-        f"Tuning: the mean {tuning.metric} of {tuning.seeds} networks of other seeds, for each "
-        "combination of the grid. The best of each arm is what was compared."
-    )
-    columns = [Column("settings"), *map(numbers, tuned)]
-    rows = [
-        [code(settings), *(own.get(arm, text("")) for arm in tuned)]
-        for settings, own in scores.items()
-    ]
-
-    return Table(name, caption, columns, rows)
 
 
 def metrics_figure(evidence: Evidence, values: Values, name: str) -> Figure | None:

@@ -12,6 +12,7 @@ from .cells import code, moment, plural, text
 from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
 from .origin import TimeSpent, commit, origin, time_spent
+from .tuning import tuning_figure, tuning_table
 
 SMOKE = "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
 
@@ -53,7 +54,8 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
         answers.curve_figure(evidence, f"{anchor}-curve"),
         answers.comparisons_table(decision, f"{anchor}-comparisons"),
         answers.arms_table(evidence, values, f"{anchor}-arms"),
-        answers.tuning_table(evidence, f"{anchor}-tuning"),
+        tuning_figure(evidence, f"{anchor}-budget"),
+        tuning_table(evidence, f"{anchor}-tuning"),
         _missing_table(decision, f"{anchor}-missing"),
         Facts(
             [

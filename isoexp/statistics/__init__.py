@@ -23,3 +23,4 @@ from .student import identical as identical
 from .student import mean as mean
 from .student import mean_interval as mean_interval
 from .student import welch as welch
+from .trials import best_of as best_of
