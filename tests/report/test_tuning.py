@@ -1,5 +1,6 @@
 """How arms were tuned, on the page: the best of k trials, and which arm is ahead when."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ RATES = [0.001, 0.01, 0.1, 1.0]
 STEADY, LUCKY = [0.6, 0.6, 0.6, 0.6], [0.2, 0.2, 0.3, 0.9]
 
 
-def tuned(study: Path, metric: str, **scores: list[float | None]) -> Evidence:
-    def tried(own: list[float | None]) -> list[dict[str, Any]]:
+def tuned(study: Path, metric: str, **scores: Sequence[float | None]) -> Evidence:
+    def tried(own: Sequence[float | None]) -> list[dict[str, Any]]:
         return [
             {"values": {"optimizer.lr": r}, "score": s, "networks": 2, "failed": int(s is None)}
             for r, s in zip(RATES, own, strict=False)
