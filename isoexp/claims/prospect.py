@@ -8,13 +8,14 @@ any outcome by chance to be rare, or in which nothing would show that its measur
 __all__ = ["Prospect", "check_answerable", "prospects"]
 
 from dataclasses import dataclass
-from math import ceil, log, log2
+from math import ceil, log, log2, sqrt
 
 import numpy as np
 
 from ..errors import UserError
-from ..statistics import power_of_difference, seeds_for_difference
+from ..statistics import Student, mean, power_of_difference, seeds_for_difference
 from .claim import Claim
+from .error import student_of
 from .evidence import Evidence
 from .terms import Comparison
 from .verdict import EVERY, adjusted
@@ -33,14 +34,16 @@ class Prospect:
     Arguments:
         spread: The standard deviation of its contrast by seed; None if it is not known.
         known: Where that is known from.
+        floor: The part of the standard error that no number of seeds lowers.
         at_margin: How often it is supported at a true effect of the margin.
         at_twice: The same at twice the margin.
-        seeds: The seeds that find twice the margin with a power of 0.9.
+        seeds: The seeds that find twice the margin with a power of 0.9; None if no number does.
     """
 
     comparison: Comparison
     spread: float | None
     known: str
+    floor: float = 0.0
     at_margin: float | None = None
     at_twice: float | None = None
     seeds: int | None = None
@@ -110,29 +113,38 @@ def prospects(claim: Claim, evidence: Evidence | None) -> list[Prospect]:
 
 
 def _prospect(claim: Claim, asked: Comparison, k: int, evidence: Evidence | None) -> Prospect:
-    spread, known = asked.spread or None, "the claim"
-    if spread is None and evidence is not None:
-        values = _contrast(asked, evidence)
-        if len(values) > 2:
-            spread, known = float(values.std(ddof=1)), f"{len(values)} seeds"
+    spread, floor, known = asked.spread or None, 0.0, "the claim"
+    student = None if spread or evidence is None else _known(asked, evidence)
+    if student is not None:
+        floor, known = student.floor, f"{student.n} seeds"
+        spread = sqrt(max(student.error**2 - floor**2, 0.0) * student.n)
     if spread is None:
         return Prospect(asked, None, "")
     margin = log(asked.margin) if claim.metrics[asked.metric].log else asked.margin
     if not margin:
         return Prospect(asked, spread, known)
-    level, n = adjusted(k), claim.seeds
-    once, twice = (power_of_difference(n, spread, d, level) if n > 1 else 0.0 for d in (0, margin))
-    seeds = seeds_for_difference(spread, margin, level, GOOD).n
 
-    return Prospect(asked, spread, known, once, twice, seeds)
+    n, level = claim.seeds, adjusted(k)
+    once, twice = (
+        power_of_difference(n, spread, shift, level, floor) if n > 1 else 0.0
+        for shift in (0.0, margin)
+    )
+    try:
+        seeds = seeds_for_difference(spread, margin, level, GOOD, floor).n
+    except ValueError:  # what is left of the test items
+        seeds = None
+
+    return Prospect(asked, spread, known, floor, once, twice, seeds)
 
 
-def _contrast(asked: Comparison, evidence: Evidence) -> np.ndarray:
-    """Returns a contrast as far as runs of another plan tell it."""
+def _known(asked: Comparison, evidence: Evidence) -> Student | None:
+    """Estimates a contrast as far as runs of another plan tell it."""
 
     same = evidence.claim
     if asked.metric not in same.metrics or not set(asked.weights) <= set(same.arms):
-        return np.array([])
-    values = evidence.contrast(asked)[0]
+        return None
+    values, scale, missing = evidence.contrast(asked)
+    own = None if missing else student_of(evidence, asked, values, scale)
+    values = values[np.isfinite(values)]
 
-    return values[np.isfinite(values)]
+    return own or (mean(values, scale) if len(values) > 2 else None)

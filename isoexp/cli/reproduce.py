@@ -181,14 +181,15 @@ def _say_prospects(study: "ClaimStudy") -> None:
     rows = []
     for each in found:
         known = each.spread is not None
+        floor = f" and {each.floor:.2g} of items" if each.floor else ""
         rows.append(
             [
                 each.comparison.contrast,
                 each.comparison.metric,
                 f"{each.comparison.margin:g}",
-                f"{each.spread:.2g} ({each.known})" if known else "not known",
+                f"{each.spread:.2g}{floor} ({each.known})" if known else "not known",
                 *("" if p is None else f"{p:.0%}" for p in (each.at_margin, each.at_twice)),
-                "" if each.seeds is None else str(each.seeds),
+                str(each.seeds or "none") if each.at_twice is not None else "",
             ]
         )
     heads = ["contrast", "of", "margin", "spread", "found at it", "at twice it", "seeds for 90%"]

@@ -28,7 +28,9 @@ LARGEST_SHIFT = 1e4
 """A δ from where on every test passes."""
 
 
-def power_of_difference(n: int, spread: float, shift: float, level: float = 0.95) -> float:
+def power_of_difference(
+    n: int, spread: float, shift: float, level: float = 0.95, floor: float = 0.0
+) -> float:
     """Returns how often the two-sided interval of a mean that is off by a shift lies above.
 
     With a shift of effect − margin that is how often an effect clears its margin.
@@ -37,9 +39,10 @@ def power_of_difference(n: int, spread: float, shift: float, level: float = 0.95
         n: The number of seeds, 2 or more.
         spread: The standard deviation of the values.
         level: The level of the interval.
+        floor: The part of the standard error that no number of seeds lowers.
     """
 
-    return _passes(n, spread, shift, (1 + level) / 2)
+    return _passes(n, hypot(spread, sqrt(n) * floor), shift, (1 + level) / 2)
 
 
 def seeds_for_difference(

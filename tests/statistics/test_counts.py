@@ -148,3 +148,12 @@ def test_power_without_spread_is_certain() -> None:
     assert power_of_difference(5, 0.0, 0.1) == 1
     assert power_of_difference(5, 0.0, -0.1) == 0
     assert power_of_difference(5, 1.0, 0.0) == pytest.approx(0.025)
+
+
+def test_what_seeds_do_not_lower_bounds_the_power() -> None:
+    """At a floor of the size of the shift, ten thousand seeds find no more than a z of 1 does."""
+
+    many = power_of_difference(10_000, 1.0, 0.1, floor=0.1)
+
+    assert many == pytest.approx(stats.norm.sf(1.96 - 1), abs=0.01)
+    assert power_of_difference(10_000, 1.0, 0.1) == pytest.approx(1)
