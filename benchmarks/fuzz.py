@@ -63,7 +63,7 @@ ELSEWHERE = {
     "probe": ("runs", "probe=none", "probe=[spectrum]", "nowhere"),
     "report": ("runs", "nowhere"),
     "audit": ("activation=tanh", "nowhere", "math:sqrt", "activation=iso_tanh"),
-    "reproduce": ("accuracy", "nowhere", "--plan", "--smoke", "--confirm", "--amend why"),
+    "reproduce": ("static_refraction", "nowhere", "--plan", "--smoke", "--confirm", "--amend why"),
     "search": ("optimizer.lr=interval(1e-3,1e-1)", "search.trials=1", "seed=0"),
     "completion": ("bash", "zsh", "fish", "cmd"),
 }
