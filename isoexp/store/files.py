@@ -299,8 +299,13 @@ def append_line(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def add_line(path: Path, row: Mapping[str, Any]) -> None:
-    """Appends a row, once a last line that a kill cut short is gone: it would spoil the next."""
+    """Appends a row, once a last line that a kill cut short is gone: it would spoil the next.
 
+    A folder in the place of the file holds nothing of ours, and goes.
+    """
+
+    if path.is_dir():
+        remove(path)
     if path.exists() and not (content := path.read_bytes()).endswith(b"\n"):
         os.truncate(path, content.rfind(b"\n") + 1)
     append_line(path, row)

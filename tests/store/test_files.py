@@ -11,7 +11,15 @@ import pytest
 import torch
 
 from isoexp.store import checkpoint
-from isoexp.store.files import append_line, clear, write_bytes, write_json, written
+from isoexp.store.files import (
+    add_line,
+    append_line,
+    clear,
+    read_lines,
+    write_bytes,
+    write_json,
+    written,
+)
 
 LARGE = 2**20
 
@@ -99,3 +107,12 @@ def test_what_a_killed_process_left_beside_files_is_cleared_away(tmp_path: Path)
     clear(tmp_path / "nowhere")
 
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_folder_in_the_place_of_lines_goes(tmp_path: Path) -> None:
+    path = tmp_path / "lines.jsonl"
+    path.mkdir()
+    (path / "something").touch()
+    add_line(path, {"n": 1})
+
+    assert read_lines(path) == [{"n": 1}]
