@@ -175,6 +175,8 @@ def decided(evidence: Evidence) -> Decision:
 def _at_an_end(evidence: Evidence, comparison: Comparison) -> str:
     """Says which arms of a comparison are best at an end of what was tried, if any is."""
 
+    if evidence.claim.scale == "smoke":
+        return ""
     ends = {arm: (evidence.tuned.get(arm) or {}).get("edges") for arm in comparison.weights}
     found = [f"{' and '.join(keys)} of {arm}" for arm, keys in ends.items() if keys]
     if not found:

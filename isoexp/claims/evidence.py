@@ -235,7 +235,14 @@ class Evidence:
         plans = [run.provenance.get("plan") for run in every]
         unplanned = plans.count(None)
         foreign = sum(plan is not None and plan.get("hash") not in there for plan in plans)
+        seeds = [
+            (run.state.get("columns") or {}).get("seed") == seed
+            for own in self.runs.values()
+            for seed, run in own.items()
+            if run
+        ]
         for count, what in (
+            (seeds.count(False), "stand under a seed that they do not have"),
             (unplanned, "were made by no plan"),
             (foreign, "carry the line of a plan that is not in the chain"),
         ):
@@ -401,6 +408,8 @@ class Evidence:
         """Says why there is no run of a seed."""
 
         identity = _identity(self.found.get("arms") or {}, arm, seed)
+        if self.damage is not None:
+            return f"not known: {self.damage}"
         others = self._listed.names.get(identity[:8], ()) if identity else ()
 
         return f"{others[0]} holds another run" if others else "not run yet"

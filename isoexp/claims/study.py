@@ -232,9 +232,12 @@ class ClaimStudy:
     def extended(self, tuned: Mapping[str, Selection]) -> Self:
         """Returns the study with longer grids and spaces where the best of an arm is at an end.
 
-        It is the same if none is, or if they have been made longer as often as may be.
+        It is the same if none is, if they have been made longer as often as may be, and at the
+        smallest scale, whose verdicts mean nothing.
         """
 
+        if self.claim.scale == "smoke":
+            return self
         ends = [end for arm, each in tuned.items() for end in self._space(arm).ends(each.chosen)]
         if not ends or self.rounds == LONGER:
             return self
@@ -335,6 +338,8 @@ def following(
     own = [e for e in there if (e.claim, e.scale) == (claim.name, claim.scale)]
     plans = [each for each in own if each.kind != "confirmation"]
     last = plans[-1] if plans else None
+    if confirm and amend:
+        raise UserError("--confirm repeats a plan as it is, and --amend changes it: give one")
     if confirm:
         if last is None or last.plan != line.plan:
             raise UserError(
@@ -346,6 +351,8 @@ def following(
     if last is None:
         return line.follows(there)
     if last.plan == line.plan:
+        if amend and last.why != amend:
+            raise UserError(f"claim {claim.name} is as it was planned: there is nothing to amend")
         return last
 
     before = registered(folder, last)

@@ -96,24 +96,34 @@ class SearchSpace:
         return found
 
     def ends(self, values: Mapping[str, Any]) -> list[Edge]:
-        """Returns the ends at which some values of it are."""
+        """Returns the ends at which some values are: of a range, or of all that was tried."""
 
-        if self.trials:
-            ranges = {key: (float(low), float(high)) for key, (low, high) in self.settings.items()}
-            for key, side in self.longer:
-                if key in ranges:
-                    ranges[key] = _longer(ranges[key], side)[1]
-            places = {key: _place(ranges[key], values[key]) for key in ranges}
-        else:
-            grids = {key: self._grid(key) for key in self.settings}
-            places = {
-                key: grid.index(values[key]) / (len(grid) - 1)
-                for key, grid in grids.items()
-                if len(grid) > 2
-            }
-        low = [Edge(key, "low") for key, place in places.items() if place <= NEAR]
+        found: list[Edge] = []
+        tried = self.candidates
+        for key, value in values.items():
+            every = [each[key] for each in tried]
+            if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in every):
+                continue
+            place = _place(self._range(key), value) if self.trials else 0.5
+            if min(every) == max(every):
+                continue
+            if value <= min(every) or place <= NEAR:
+                found.append(Edge(key, "low"))
+            if value >= max(every) or place >= 1 - NEAR:
+                found.append(Edge(key, "high"))
 
-        return low + [Edge(key, "high") for key, place in places.items() if place >= 1 - NEAR]
+        return found
+
+    def _range(self, key: str) -> tuple[float, float]:
+        """Returns the range of a setting of a space, made longer where it was."""
+
+        low, high = self.settings[key]
+        bounds = float(low), float(high)
+        for end in self.longer:
+            if end.key == key:
+                _, bounds = _longer(bounds, end.side)
+
+        return bounds
 
     def _grid(self, key: str) -> list[Any]:
         """Returns the values of a setting in a grid, made longer where it was."""

@@ -119,7 +119,7 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
             chosen = [f"{key}={value}" for key, value in (tuned.get("chosen") or {}).items()]
             edges = ", ".join(tuned.get("edges") or ()) or "no"
             row["tuned to"] = code(" ".join(chosen))
-            row["at the end of its grid"] = text(edges if chosen else "")
+            row["at an end of what was tried"] = text(edges if chosen else "")
         for key, metric in claim.metrics.items():
             own = values[key][arm]
             cell = estimate(mean_interval(own, metric.log), int(np.isfinite(own).sum()))

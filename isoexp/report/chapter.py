@@ -89,7 +89,9 @@ def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str,
     told = moment(time_s) + (
         f", line {line.number} of the chain, {line.hash[:8]}; " if line else "; "
     )
-    if not started:
+    if evidence.damage is not None:
+        told += "its runs are not known, for a file of it is damaged"
+    elif not started:
         told += "no run was started yet"
     elif before:
         told += (
@@ -114,9 +116,11 @@ def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str,
 
 
 def outcome_of(evidence: Evidence) -> str:
-    """Returns the verdict of a plan, or of its repetition."""
+    """Returns the verdict of a plan, or of its repetition, and where it is not as planned."""
 
-    return answers.outcome(decided(evidence))
+    found = answers.outcome(decided(evidence))
+
+    return f"{found} (not as planned)" if evidence.faults else found
 
 
 def _missing_table(decision: Decision, name: str) -> Table | None:

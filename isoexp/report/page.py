@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ..claims.chain import CHAIN
+from ..claims.chain import CHAIN, lines
 from ..claims.evidence import Evidence, confirmations, damaged_claims, find_evidence
 from ..errors import UserError
 from ..names import slug, unique
@@ -84,6 +84,7 @@ def page(roots: Sequence[Path]) -> Page:
     told = dict.fromkeys(line for root in roots for line in damaged_claims(root))
     damaged = [*damaged_runs(runs), *told]
     first += [Paragraph(f"Damaged: {told}.", kind="warning") for told in damaged]
+    first += [Paragraph(told, kind="warning") for told in _unchained(studies)]
     if chapters:
         first += [Paragraph(f"{_plans(chapters)} {RULE}"), _verdicts(chapters)]
     first.append(_studies(studies, chapters))
@@ -145,6 +146,26 @@ def _anchor(parts: Sequence[str], taken: set[str]) -> str:
     """Makes an anchor that is not taken yet, with room behind it for the names of its tables."""
 
     return unique(slug(*parts)[:100], taken)
+
+
+def _unchained(studies: Mapping[Path, Sequence[Entry]]) -> list[str]:
+    """Says of which studies runs were made for a plan that is not in their chain."""
+
+    found = []
+    for study, runs in studies.items():
+        if not (study / "claims").is_dir():
+            continue
+        known = {line.hash for line in lines(study)}
+        plans = [each.run.provenance.get("plan") for each in runs]
+        n = sum(plan is not None and plan.get("hash") not in known for plan in plans)
+        if n:
+            name, made = (
+                study.resolve().name,
+                "was made for a plan" if n == 1 else "were made for plans",
+            )
+            found.append(f"{plural(n, 'run')} of {name} {made} that its chain does not have.")
+
+    return found
 
 
 def _plans(chapters: Sequence[Chapter]) -> str:

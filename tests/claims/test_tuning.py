@@ -55,10 +55,10 @@ def test_the_best_mean_is_chosen_whichever_way_is_better() -> None:
 
     assert accuracy is not None
     assert accuracy.chosen["optimizer.lr"] == 0.01
-    assert accuracy.edges == []
+    assert accuracy.edges == ["batch_size"]
     assert loss is not None
     assert loss.chosen["optimizer.lr"] == 0.001
-    assert loss.edges == ["optimizer.lr"]
+    assert loss.edges == ["optimizer.lr", "batch_size"]
 
 
 def test_what_fails_now_and_then_is_not_chosen_and_not_hidden() -> None:
@@ -93,14 +93,19 @@ def test_a_grid_grows_in_its_own_steps() -> None:
 
 
 def test_the_ends_of_a_grid_are_its_first_and_its_last() -> None:
-    """Of two values neither is: there is nothing between them."""
-
     grid = space()
+    low, high = Edge("batch_size", "low"), Edge("batch_size", "high")
 
-    assert grid.ends({"optimizer.lr": 0.1, "batch_size": 100}) == [HIGH]
-    assert grid.ends({"optimizer.lr": 0.001, "batch_size": 50}) == [LOW]
-    assert grid.ends({"optimizer.lr": 0.01, "batch_size": 50}) == []
-    assert space([], HIGH).ends({"optimizer.lr": 0.1, "batch_size": 50}) == []
+    assert grid.ends({"optimizer.lr": 0.1, "batch_size": 100}) == [HIGH, high]
+    assert grid.ends({"optimizer.lr": 0.01, "batch_size": 50}) == [low]
+    assert space([], HIGH).ends({"optimizer.lr": 0.1, "batch_size": 50}) == [low]
+    assert space(["batch_size=1"]).ends({"optimizer.lr": 0.01}) == []
+
+
+def test_what_is_no_number_and_what_is_one_value_alone_has_no_end() -> None:
+    words: dict[str, Any] = {"grid": {"optimizer": ["sgd", "adam"], "optimizer.lr": [0.1]}}
+
+    assert space(**words).ends({"optimizer": "adam", "optimizer.lr": 0.1}) == []
 
 
 def test_a_space_is_filled_evenly_and_each_arm_has_as_many_trials() -> None:
@@ -145,12 +150,17 @@ def test_a_space_grows_by_a_third_with_a_third_of_the_trials_in_every_arm() -> N
     assert min(each["optimizer.lr"] for each in one.candidates[16:]) < 0.1
 
 
-def test_the_ends_of_a_space_are_a_twentieth_of_it() -> None:
+def test_the_ends_of_a_space_are_a_twentieth_of_it_and_what_is_outermost() -> None:
+    """Of twelve points in the range the outermost is at 7/8 of it, and the innermost at 1/16."""
+
     found = space(**OF_SPACE)
+    rates = sorted(each["optimizer.lr"] for each in found.candidates)
 
     assert found.ends({"optimizer.lr": 0.09}) == [HIGH]
-    assert found.ends({"optimizer.lr": 0.06}) == []
+    assert found.ends({"optimizer.lr": rates[-1]}) == [HIGH]
+    assert found.ends({"optimizer.lr": rates[-2]}) == []
     assert found.ends({"optimizer.lr": 1.1e-4}) == [LOW]
+    assert found.ends({"optimizer.lr": rates[0]}) == [LOW]
     assert space([], HIGH, **OF_SPACE).ends({"optimizer.lr": 0.09}) == []
 
 

@@ -1,9 +1,11 @@
 """The page: what it says of claims and of other runs, whatever people have typed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from isoexp.claims.chain import CHAIN
 from isoexp.report.document import Paragraph, Table, blocks
 from isoexp.report.html import html
 from isoexp.report.page import Page, page, write
@@ -80,6 +82,35 @@ def test_a_claim_that_was_registered_late_says_so(study: Path) -> None:
     claimed(study, two_arms(study, A, BETTER), registered=BEGAN + 3.5)
 
     assert "3 of its 8 runs had been started before" in facts(page([study]))["registered"]
+
+
+def warnings_of(found: Page) -> list[str]:
+    return [b.text for b in found.document.blocks if isinstance(b, Paragraph) and b.kind]
+
+
+def test_a_run_counts_under_its_own_seed_alone(study: Path) -> None:
+    """One lucky run in the place of all others: it has one of the seeds."""
+
+    runs = two_arms(study, A, BETTER)
+    claimed(study, {"a": runs["a"], "b": [runs["b"][1]] * 4})
+    found = page([study])
+
+    assert column(the_table(found, "verdicts"), "plan") == ["not as planned"]
+    text = " ".join(Reader(html(found.document)).text)
+    assert "3 of its 8 runs stand under a seed that they do not have" in text
+
+
+def test_runs_of_a_plan_that_was_cut_off_are_told(study: Path) -> None:
+    claimed(study, two_arms(study, A, BETTER))
+    cut = claimed(study, two_arms(study, A, BETTER, first=20), name="other", seeds=3)
+    assert warnings_of(page([study])) == []
+    chain = study / CHAIN
+    chain.write_text(chain.read_text().splitlines(keepends=True)[0])
+    shutil.rmtree(cut.folder)
+
+    assert warnings_of(page([study])) == [
+        "8 runs of study were made for plans that its chain does not have."
+    ]
 
 
 def test_other_registrations_are_told(study: Path) -> None:
@@ -161,7 +192,7 @@ def test_tuning_is_shown_whole_with_what_lies_at_an_end(study: Path) -> None:
     assert column(the_table(found, "better-tuning"), "a") == ["0.5 (best)", "1 of 2 failed"]
     arms = the_table(found, "better-arms")
     assert column(arms, "tuned to") == ["optimizer.lr=0.1", "–"]
-    assert column(arms, "at the end of its grid") == ["optimizer.lr", "–"]
+    assert column(arms, "at an end of what was tried") == ["optimizer.lr", "–"]
     assert facts(found)["cost"].startswith("9.0 min")  # 8 runs of a minute, one of ten to tune
     assert [section.title for section in found.document.sections] == ["B is better"]
 
