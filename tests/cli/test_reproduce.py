@@ -140,6 +140,7 @@ def test_a_run_that_is_gone_is_the_only_one_trained_again(study: Path, isoexp: C
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("study")
 def test_a_tuning_run_that_diverged_is_not_done_again_and_one_that_is_gone_is(
     study: Path, tmp_path: Path, isoexp: Command
 ) -> None:
@@ -167,7 +168,8 @@ def test_a_grid_grows_where_the_best_is_at_its_end(tmp_path: Path, isoexp: Comma
 
     (tmp_path / "mine" / "claim").mkdir(parents=True)
     path = tmp_path / "mine" / "claim" / "training.yaml"
-    path.write_text(CLAIM.replace("[1e-5, 3e-2, 3.0]", "[1e-4, 2e-4, 4e-4]"))
+    low = CLAIM.replace("[1e-5, 3e-2, 3.0]", "[1e-4, 2e-4, 4e-4]").replace("seeds: 2}", "seeds: 1}")
+    path.write_text(low.replace("steps=60", "steps=30").replace("steps=61", "steps=31"))
 
     done = isoexp(*command(tmp_path))
 
@@ -201,6 +203,7 @@ def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: P
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("study")
 def test_a_claim_that_is_changed_after_its_runs_takes_a_reason_and_new_seeds(
     study: Path, tmp_path: Path, isoexp: Command
 ) -> None:
@@ -243,6 +246,7 @@ def test_a_claim_that_is_changed_after_its_runs_takes_a_reason_and_new_seeds(
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("study")
 def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
     study: Path, tmp_path: Path, isoexp: Command
 ) -> None:
