@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..claims.decision import Decision, decided
 from ..claims.evidence import Evidence, confirmations, earlier
+from ..config.groups import CONF
 from . import answers
 from .cells import code, moment, plural, text
 from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
@@ -44,6 +45,11 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
         Facts(
             [
                 ("section of the paper", claim.section),
+                *(
+                    [("decided by", "any comparison that decides")]
+                    if claim.decides == "any"
+                    else []
+                ),
                 ("expected before any run", claim.expected),
                 *_registrations(evidence, runs),
                 ("cost", f"{spent.told(claim.scale)}, measured; {claim.cost:g} min was expected"),
@@ -72,12 +78,13 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
 
 
 def command(decision: Decision) -> str:
-    """Returns the command that decides the claim again."""
+    """Returns the command that decides the claim again; DIR has a claim of the user's own."""
 
     claim = decision.evidence.claim
     scale = "" if claim.scale == "laptop" else f" scale={claim.scale}"
+    own = "" if (CONF / "claim" / f"{claim.name}.yaml").is_file() else " --config-dir DIR"
 
-    return f"isoexp reproduce {claim.name}{scale}"
+    return f"isoexp reproduce {claim.name}{scale}{own}"
 
 
 def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str, str]]:

@@ -88,6 +88,16 @@ def warnings_of(found: Page) -> list[str]:
     return [b.text for b in found.document.blocks if isinstance(b, Paragraph) and b.kind]
 
 
+def test_a_shipped_claim_needs_no_folder_and_any_is_said(study: Path) -> None:
+    claimed(study, two_arms(study, A, BETTER), name="accuracy", decides="any")
+    found = page([study])
+    text = " ".join(Reader(html(found.document)).text)
+
+    assert "isoexp reproduce accuracy" in text
+    assert "--config-dir" not in text
+    assert facts(found)["decided by"] == "any comparison that decides"
+
+
 def test_a_run_counts_under_its_own_seed_alone(study: Path) -> None:
     """One lucky run in the place of all others: it has one of the seeds."""
 
