@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..store.files import Shape, add_line, is_time, read_lines
+from ..store.files import Shape, add_line, fits, is_time
 
 CHAIN = Path("claims", "chain.jsonl")
 """The file, in the folder of a study."""
@@ -138,9 +138,8 @@ def faults(study: Path) -> list[str]:
         if line.hash != written:
             found.append(f"line {line.number} was changed after it was written")
         previous = written
-    path = study / CHAIN
-    rest = path.read_text(errors="replace").count("\n") - len(_read(study)) if path.exists() else 0
-    if rest:
+    written = [each for each in _text(study).split("\n") if each]
+    if rest := len(written) - len(_read(study)):
         found.append(f"{rest} of its lines cannot be read")
 
     return found
@@ -158,7 +157,24 @@ def add(study: Path) -> Iterator[tuple[list[Line], Callable[[Line], None]]]:
         yield lines(study), lambda line: add_line(path, {**asdict(line), "hash": line.hash})
 
 
-def _read(study: Path) -> list[tuple[Line, str]]:
-    rows = read_lines(study / CHAIN, SHAPE, list(SHAPE))
+def _text(study: Path) -> str:
+    """Returns what the file holds, up to a last line that a kill has cut short."""
 
-    return [(Line(**{k: v for k, v in row.items() if k != "hash"}), row["hash"]) for row in rows]
+    path = study / CHAIN
+
+    return path.read_text(errors="replace").rpartition("\n")[0] if path.is_file() else ""
+
+
+def _read(study: Path) -> list[tuple[Line, str]]:
+    """Reads each line by itself: behind one that is broken there may be others."""
+
+    found = []
+    for text in _text(study).split("\n"):
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if fits(row, SHAPE) and row.keys() == SHAPE.keys():
+            found.append((Line(**{k: v for k, v in row.items() if k != "hash"}), row["hash"]))
+
+    return found

@@ -11,7 +11,7 @@ first.
 """
 
 __all__ = [
-    "CONDITION", "Evidence", "Missing", "confirmations", "damaged_claims", "earlier",
+    "CONDITION", "ENDED", "Evidence", "Missing", "confirmations", "damaged_claims", "earlier",
     "find_evidence", "matching", "number_of", "register", "registered", "results", "tables",
 ]  # fmt: skip
 
@@ -62,6 +62,9 @@ RUNS: Shape = {
     "arms": {str: {"words": [str], "runs": {str: str}}},
 }
 """What runs.json may say."""
+
+ENDED = ("completed", "failed")
+"""The states of runs that show something."""
 
 CONDITION = re.compile(r"(>=|<=|>|<|!=)\s*(.+)")
 """A condition on the values of a column."""
@@ -300,7 +303,7 @@ class Evidence:
 
         compared = [run for own in self.runs.values() for run in own.values() if run]
 
-        return [r for r in [*compared, *self.tuning_runs] if r.status in ("completed", "failed")]
+        return [r for r in [*compared, *self.tuning_runs] if r.status in ENDED]
 
     @property
     def tuned(self) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from ..errors import UserError, did_you_mean, one_line
 from ..experiment.job import Job, completed, prepare_all, refuse_idle
 from ..store.files import write_json
 from ..store.provenance import provenance
-from ..store.study import Study
+from ..store.study import Study, runs_below
 from ..sweep import FINAL
 from ..sweep.plan import labelled
 from . import chain
@@ -26,7 +26,7 @@ from .asked import check_asked
 from .chain import Line
 from .claim import Claim
 from .decision import Decision, decided
-from .evidence import Evidence, find_evidence, register, registered
+from .evidence import ENDED, Evidence, find_evidence, register, registered
 from .prospect import check_answerable
 from .tuning import LONGER, Edge, SearchSpace, Selection, choose
 
@@ -356,7 +356,12 @@ def following(
         return last
 
     before = registered(folder, last)
-    runs = len(before.ended)
+    # runs.json is written after the tuning, and may be gone: runs carry their plan themselves.
+    made = [
+        r for r in runs_below(folder) if (r.provenance.get("plan") or {}).get("hash") == last.hash
+    ]
+    seen = {r.folder for r in [*before.ended, *(r for r in made if r.status in ENDED)]}
+    runs = len(seen)
     if claim.scale == "smoke" or not runs:
         return line.follows(there)
     changed = [key for key, value in plan.items() if before.plan.get(key) != value]

@@ -105,3 +105,16 @@ def test_the_last_line_that_is_removed_is_missed_by_its_runs_alone(tmp_path: Pat
     planned(tmp_path, "plan", "plan")
 
     assert tampered(tmp_path, lambda rows: rows[:1]) == []
+
+
+def test_what_stands_behind_a_broken_line_is_read_and_not_planned_again(tmp_path: Path) -> None:
+    one, two = planned(tmp_path, "plan", "plan")
+    path = tmp_path / CHAIN
+    first, second = path.read_text().splitlines()
+    path.write_text(f"{first}\ngarbage\n{second}\n")
+
+    assert lines(tmp_path) == [one, two]
+    assert faults(tmp_path) == ["1 of its lines cannot be read"]
+    path.unlink()
+    path.mkdir()
+    assert (lines(tmp_path), faults(tmp_path)) == ([], [])

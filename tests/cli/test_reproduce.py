@@ -272,6 +272,23 @@ def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
     assert f"with seeds from {confirmation.seed} on" in told
 
 
+def test_a_plan_that_is_changed_after_its_tuning_was_seen_takes_a_reason(
+    study: Path, tmp_path: Path, isoexp: Command
+) -> None:
+    """Killed before runs.json was written, or with it gone: the runs carry their plan."""
+
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    (registered(copy) / "runs.json").unlink()
+    path = copy / "mine" / "claim" / "training.yaml"
+    path.write_text(path.read_text().replace("margin: 0.05}", "margin: 0.9}", 1))
+
+    done = isoexp(*command(copy))
+
+    assert done.code == 2
+    assert "was changed (claim) after 39 of its runs had ended" in done.err
+
+
 def test_two_processes_that_plan_at_once_write_one_line(tmp_path: Path) -> None:
     """Both had looked before either wrote: the second finds the first's."""
 
