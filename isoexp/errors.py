@@ -1,8 +1,8 @@
 """What is said to a user who asked for something that cannot be."""
 
 __all__ = [
-    "Unreadable", "UserError", "blamed", "did_you_mean", "failure", "one_line", "out_of_memory",
-    "suggest",
+    "NotHere", "Unreadable", "UserError", "blamed", "did_you_mean", "failure", "one_line",
+    "out_of_memory", "suggest",
 ]  # fmt: skip
 
 import re
@@ -24,6 +24,10 @@ class UserError(ValueError):
 
 class Unreadable(UserError):
     """A file that is not what was written: cut short, empty, overwritten, or of wrong types."""
+
+
+class NotHere(UserError):
+    """Data that this machine has not: not installed, and not to be downloaded."""
 
 
 def one_line(error: BaseException) -> str:

@@ -15,17 +15,19 @@ no run had before. A confirmation repeats a plan with such seeds. Seeds come in 
     10⁶ + 0, 1, …               tune them
     (2 + 2 b) · 10⁶ + 0, 1, …   compared by an amendment or a confirmation, b by its hash
     (3 + 2 b) · 10⁶ + 0, 1, …   tune it
+
+A claim may be asked under other settings, too, cell by cell of a grid: each cell is a plan.
 """
 
 __all__ = ["BLOCK", "CHAIN", "Kind", "Line", "add", "faults", "lines"]
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from ..store.files import Shape, add_line, fits, is_time
 
@@ -39,6 +41,9 @@ BLOCKS = 1_000_000
 """The number of pairs of blocks that amendments and confirmations are given."""
 
 Kind = Literal["plan", "amendment", "confirmation"]
+
+LATER = ("cell",)
+"""What a line says only where it has something to say, so that older lines keep their hashes."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Line:
         registered: The time, in seconds since 1970.
         commit: The commit of the code, with a + if it was changed; None without git.
         previous: The hash of the line before; "" of the first.
+        cell: The settings of all arms that differ from the claim's; "" of the claim as it is.
     """
 
     number: int
@@ -69,14 +75,33 @@ class Line:
     registered: float = 0.0
     commit: str | None = None
     previous: str = ""
+    cell: str = ""
+
+    @classmethod
+    def of(cls, written: Mapping[str, Any]) -> Self:
+        """Returns a line as it was written."""
+
+        return cls(**{key: value for key, value in written.items() if key != "hash"})
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What it says."""
+
+        return {k: v for k, v in asdict(self).items() if v or k not in LATER}
 
     @property
     def hash(self) -> str:
         """The hash of the line and of all before it."""
 
-        content = json.dumps(asdict(self), sort_keys=True)
+        text = json.dumps(self.content, sort_keys=True)
 
-        return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """What it says, and its hash."""
+
+        return {**self.content, "hash": self.hash}
 
     @property
     def folder(self) -> str:
@@ -93,7 +118,7 @@ class Line:
     def same(self, other: "Line") -> bool:
         """Whether it says the same of the same claim, though at another time."""
 
-        told = ("claim", "scale", "plan", "kind", "why")
+        told = ("claim", "scale", "cell", "plan", "kind", "why")
 
         return all(getattr(self, each) == getattr(other, each) for each in told)
 
@@ -118,6 +143,7 @@ SHAPE: Shape = {
     "number": int, "claim": str, "scale": str, "plan": str, "why": str,
     "kind": ("plan", "amendment", "confirmation"), "runs": int, "seed": int, "tuning_seed": int,
     "registered": is_time, "commit": (str, None), "previous": str, "hash": str,
+    "cell": str,
 }  # fmt: skip
 """What a line says."""
 
@@ -154,7 +180,7 @@ def add(study: Path) -> Iterator[tuple[list[Line], Callable[[Line], None]]]:
     path = study / CHAIN
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(".chain")):
-        yield lines(study), lambda line: add_line(path, {**asdict(line), "hash": line.hash})
+        yield lines(study), lambda line: add_line(path, line.written)
 
 
 def _text(study: Path) -> str:
@@ -174,7 +200,7 @@ def _read(study: Path) -> list[tuple[Line, str]]:
             row = json.loads(text)
         except (ValueError, RecursionError):
             continue
-        if fits(row, SHAPE) and row.keys() == SHAPE.keys():
-            found.append((Line(**{k: v for k, v in row.items() if k != "hash"}), row["hash"]))
+        if fits(row, SHAPE) and SHAPE.keys() >= row.keys() >= SHAPE.keys() - {*LATER}:
+            found.append((Line.of(row), row["hash"]))
 
     return found

@@ -11,7 +11,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from math import prod
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from .terms import (
     Tuning,
     check_choice,
     checked,
+    key_of,
     overrides,
     wrong,
 )
@@ -141,6 +143,26 @@ class Claim:
         check_runs(claim.runs, f"claim {name} at scale {claim.scale}")
 
         return claim
+
+    def under(self, cell: Sequence[str]) -> Self:
+        """Returns the claim with settings in place of those that all its arms share.
+
+        Raises:
+            UserError: If an arm sets one of them itself, or it is tuned, or no setting of a cell.
+        """
+
+        tuning = self.tuning
+        own = {
+            "tuned": [*tuning.grid, *tuning.space, *chain(*tuning.arms.values())] if tuning else [],
+            "what its arms differ by": [key_of(each) for each in chain(*self.arms.values())],
+            "the same in all cells": ["seed", "seeds", "data.split"],
+        }
+        for key in map(key_of, cell):
+            for what, keys in own.items():
+                if key in keys:
+                    raise UserError(f"claim {self.name}: {key} is {what}: leave it out of a cell")
+
+        return replace(self, common=[*self.common, *cell])
 
     @property
     def runs(self) -> int:

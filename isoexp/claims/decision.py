@@ -13,7 +13,7 @@ from ..statistics import bounds
 from .error import student_of
 from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
-from .verdict import Answer, Question, Verdict, decide
+from .verdict import EVERY, Answer, Question, Verdict, decide
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,12 @@ class Answered:
     missing: Sequence[Missing]
     unsettled: str = ""
     over: str = "seeds"
+
+    @property
+    def averaged(self) -> bool:
+        """Whether it is about a mean, which has an interval, and not about every value."""
+
+        return self.comparison.expects not in EVERY
 
     @property
     def interval(self) -> tuple[float, float, float]:
@@ -69,12 +75,19 @@ class Answered:
         return self.comparison.words or f"{self.contrast}, {self.metric.words}"
 
     @property
+    def told(self) -> str:
+        """The estimate with its interval by itself."""
+
+        estimate, low, high = (f"{each:.4g}" for each in self.interval)
+
+        return f"{estimate} [{low}, {high}]"
+
+    @property
     def line(self) -> str:
         """The question, the estimate with its interval, and the expectation."""
 
-        estimate, low, high = (f"{each:.4g}" for each in self.interval)
         over = "" if self.over == "seeds" else f" over {self.over}"
-        told = f"{self.question}: {estimate} [{low}, {high}]{over}, n = {self.answer.n}"
+        told = f"{self.question}: {self.told}{over}, n = {self.answer.n}"
         unsettled = f"; {self.unsettled}" if self.unsettled else ""
 
         return f"{told}; asked was {self.expected}{unsettled}"
@@ -105,6 +118,12 @@ class Decision:
     evidence: Evidence
     answers: Sequence[Answered]
     verdict: Verdict
+
+    @property
+    def deciding(self) -> list[Answered]:
+        """The comparisons that decide."""
+
+        return [each for each in self.answers if each.comparison.role == "decides"]
 
     @property
     def missing(self) -> list[Missing]:

@@ -5,21 +5,24 @@
         claim.json    the claim as registered, when, and by which code, before its first run
         runs.json     how its arms were tuned, and the runs of each arm by seed
         verdict.json  the verdict, with all its comparisons
+        not_here.json  the cells that it was to be asked in, whose data were not there
 
 A folder goes by the hash of its line in the chain. A claim that is changed is registered beside the
 first.
 """
 
 __all__ = [
-    "CONDITION", "ENDED", "Evidence", "Missing", "confirmations", "damaged_claims", "earlier",
-    "find_evidence", "matching", "number_of", "register", "registered", "results", "tables",
+    "CONDITION", "ENDED", "Evidence", "Missing", "cells", "confirmations", "damaged_claims",
+    "earlier", "find_evidence", "matching", "number_of", "register", "registered", "results",
+    "tables",
 ]  # fmt: skip
 
+import json
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +38,7 @@ from ..store.tables import place_of, read_table
 from . import chain
 from .chain import SHAPE, Line
 from .claim import Claim
-from .terms import Comparison, Metric
+from .terms import Comparison, Metric, key_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,7 +207,13 @@ class Evidence:
 
         written = self.registration.get("line")
 
-        return Line(**{k: v for k, v in written.items() if k != "hash"}) if written else None
+        return Line.of(written) if written else None
+
+    @property
+    def cell(self) -> str:
+        """The settings that differ from the claim's, of a cell of a grid; else ""."""
+
+        return self.line.cell if self.line else ""
 
     @property
     def kind(self) -> str:
@@ -238,14 +247,17 @@ class Evidence:
         plans = [run.provenance.get("plan") for run in every]
         unplanned = plans.count(None)
         foreign = sum(plan is not None and plan.get("hash") not in there for plan in plans)
-        seeds = [
-            (run.state.get("columns") or {}).get("seed") == seed
-            for own in self.runs.values()
+        placed = [
+            (self._words(arm), seed, run)
+            for arm, own in self.runs.items()
             for seed, run in own.items()
             if run
         ]
+        seeds = [(run.state.get("columns") or {}).get("seed") == seed for _, seed, run in placed]
+        arms = [_has(run, words) for words, _, run in placed]
         for count, what in (
             (seeds.count(False), "stand under a seed that they do not have"),
+            (arms.count(False), "stand under an arm whose settings they do not have"),
             (unplanned, "were made by no plan"),
             (foreign, "carry the line of a plan that is not in the chain"),
         ):
@@ -259,6 +271,12 @@ class Evidence:
         """The tuning of the arms and the identities of their runs; {} before there are any."""
 
         return read_json(self.folder / "runs.json", RUNS)
+
+    @cached_property
+    def not_here(self) -> dict[str, str]:
+        """The cells that were asked for without their data on the machine, each with the reason."""
+
+        return read_json(self.folder / "not_here.json", {str: str})
 
     @cached_property
     def damage(self) -> str | None:
@@ -296,6 +314,12 @@ class Evidence:
         """The hashes of what was planned, by name."""
 
         return self.registration.get("plan") or {}
+
+    @property
+    def arms_planned(self) -> dict[str, str]:
+        """The identity of the first run of each arm before it was tuned."""
+
+        return {key: value for key, value in self.plan.items() if key.startswith("arm ")}
 
     @property
     def ended(self) -> list[Run]:
@@ -407,6 +431,13 @@ class Evidence:
 
         return *difference(terms), missing
 
+    def _words(self, arm: str) -> dict[str, str]:
+        """Returns the settings of the runs of an arm, those that were tuned included."""
+
+        words = ((self.found.get("arms") or {}).get(arm) or {}).get("words") or ()
+
+        return {key_of(each): each.partition("=")[2] for each in words}
+
     def _absent(self, arm: str, seed: int) -> str:
         """Says why there is no run of a seed."""
 
@@ -465,7 +496,7 @@ def register(
     except Unreadable:  # or not there yet
         known = False
     if not known:
-        written = {"line": {**asdict(line), "hash": line.hash}, "plan": dict(plan)}
+        written = {"line": line.written, "plan": dict(plan)}
         content = {"registered": line.registered, "claim": claim.written, **written, **facts}
         evidence.folder.mkdir(parents=True, exist_ok=True)
         write_json(evidence.folder / "claim.json", content)
@@ -487,7 +518,7 @@ def find_evidence(root: Path) -> list[Evidence]:
 
     last: dict[tuple[Path, str], Evidence] = {}
     for evidence in sorted(_readable(root), key=lambda e: e.registered, reverse=True):
-        if evidence.kind != "confirmation":
+        if evidence.kind != "confirmation" and not evidence.cell:
             last.setdefault((evidence.study, evidence.claim.name), evidence)
 
     return [last[key] for key in sorted(last)]
@@ -498,25 +529,50 @@ def earlier(root: Path, evidence: Evidence) -> list[Evidence]:
 
     found = _others(root, evidence)
 
-    return [each for each in found if each.kind != "confirmation"]
+    return [each for each in found if each.kind != "confirmation" and not each.cell]
 
 
 def confirmations(root: Path, evidence: Evidence) -> list[Evidence]:
     """Returns the confirmations of a plan, in the order of their registration."""
 
-    plan = evidence.line and evidence.line.plan
     found = _others(root, evidence)
 
-    return [e for e in found if e.kind == "confirmation" and e.line and e.line.plan == plan]
+    return [e for e in found if e.kind == "confirmation" and _is_of(e, evidence)]
+
+
+def cells(root: Path, evidence: Evidence) -> list[Evidence]:
+    """Returns the last plan of each cell in which a plan was asked, but its own settings."""
+
+    last: dict[str, Evidence] = {}
+    for each in _others(root, evidence):
+        if each.cell and each.kind != "confirmation" and _is_of(each, evidence):
+            last[each.cell] = each
+    arms = evidence.arms_planned
+
+    return [each for each in last.values() if not arms or each.arms_planned != arms]
+
+
+def _is_of(other: Evidence, evidence: Evidence) -> bool:
+    """Whether a plan is that of some evidence, in a cell if it says one."""
+
+    if not other.cell:
+        return other.plan == evidence.plan
+    cell = other.claim.common[len(evidence.claim.common) :]
+    same = other.plan.get("analysis") == evidence.plan.get("analysis")
+    try:
+        return same and other.claim.identity == evidence.claim.under(cell).identity
+    except UserError:  # a claim of an arm that sets it, by now
+        return False
 
 
 def _others(root: Path, evidence: Evidence) -> list[Evidence]:
     own = evidence.study, evidence.claim.name
     same = [each for each in _readable(root) if (each.study, each.claim.name) == own]
 
-    return sorted(
-        (each for each in same if each.folder != evidence.folder), key=lambda e: e.registered
-    )
+    def order(each: Evidence) -> tuple[float, int]:
+        return each.registered, each.line.number if each.line else 0
+
+    return sorted((each for each in same if each.folder != evidence.folder), key=order)
 
 
 def damaged_claims(root: Path) -> list[str]:
@@ -537,6 +593,22 @@ def _readable(root: Path) -> list[Evidence]:
 
 def _registrations(root: Path) -> list[Evidence]:
     return [Evidence(path.parent) for path in files_below(root, "claim.json")]
+
+
+def _has(run: Run, words: Mapping[str, str]) -> bool:
+    """Whether a run has some settings, as far as it says: the same may be said in other words."""
+
+    said = dict(run.state.get("columns") or {})
+    said |= {key_of(each): each.partition("=")[2] for each in run.state.get("words") or ()}
+
+    return all(_value(said[key]) == _value(value) for key, value in words.items() if key in said)
+
+
+def _value(text: Any) -> Any:
+    try:
+        return json.loads(str(text))
+    except ValueError:
+        return str(text)
 
 
 def _identity(arms: Mapping[str, Any], arm: str, seed: int) -> str:

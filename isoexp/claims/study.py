@@ -28,6 +28,7 @@ from .claim import Claim
 from .decision import Decision, decided
 from .evidence import ENDED, Evidence, find_evidence, register, registered
 from .prospect import check_answerable
+from .terms import key_of
 from .tuning import LONGER, Edge, SearchSpace, Selection, choose
 
 ANALYSIS = 2
@@ -94,19 +95,26 @@ class ClaimStudy:
         folders: Sequence[Path],
         amend: str | None = None,
         confirm: bool = False,
+        cell: Sequence[str] = (),
     ) -> Self:
         """Plans the study of a claim; nothing is written.
 
         Arguments:
             amend: The reason why the plan was changed after runs of it.
             confirm: Whether the plan is repeated, with seeds of its own.
+            cell: Settings in place of those that all arms share.
 
         Raises:
             UserError: If the overrides of an arm do not fit, or the plan was changed and no reason
                 is given.
+            NotHere: If its data are not on this machine.
         """
 
-        study = cls(claim, Path(), overrides, folders, Line(0, claim.name, claim.scale, ""), {})
+        if cell and confirm:  # of the plan as it is
+            cls.of(claim, overrides, folders, amend, confirm)
+        claim = claim.under(cell)
+        line = Line(0, claim.name, claim.scale, "", cell=" ".join(cell))
+        study = cls(claim, Path(), overrides, folders, line, {})
         first = {arm: study._jobs(arm, {}, [0])[0] for arm in claim.arms}
         jobs = list(first.values())
         plan = {"analysis": str(ANALYSIS), "claim": claim.identity}
@@ -151,6 +159,12 @@ class ClaimStudy:
         register(self.folder, self.claim, line, self.plan, known)
 
         return replace(self, line=line)
+
+    @property
+    def arms(self) -> dict[str, str]:
+        """The identity of the first run of each arm before it was tuned."""
+
+        return {key: value for key, value in self.plan.items() if key.startswith("arm ")}
 
     @cached_property
     def tuning_jobs(self) -> dict[str, list[tuple[dict[str, Any], list[Job]]]]:
@@ -271,6 +285,13 @@ class ClaimStudy:
         }
         write_json(self.evidence.folder / "runs.json", content)
 
+    def lack(self, cells: Mapping[str, str]) -> None:
+        """Writes down in which cells it could not be asked, and why."""
+
+        if cells:
+            known = self.evidence.not_here
+            write_json(self.evidence.folder / "not_here.json", {**known, **cells})
+
     def conclude(self) -> Decision:
         """Decides the claim by the runs that there are, and writes the decision down.
 
@@ -306,7 +327,7 @@ class ClaimStudy:
 
         last: dict[str, str] = {}  # of a key that is set twice the later override holds
         for each in [*self._written(arm), *_overrides(values), *self.overrides]:
-            last[each.partition("=")[0].lstrip("+")] = each
+            last[key_of(each)] = each
         if not probed:
             last = {key: each for key, each in last.items() if key.partition(".")[0] != "probe"}
             last["probe"] = "probe=none"
@@ -317,7 +338,8 @@ class ClaimStudy:
             plan = self.line.carried if self.line.number else None
             return [replace(job, shared=self.shared, plan=plan) for job in prepared]
         except UserError as error:
-            raise UserError(f"claim {self.claim.name}: arm {arm}: {error}") from error
+            cell = f", {self.line.cell}" * bool(self.line.cell)
+            raise type(error)(f"claim {self.claim.name}{cell}: arm {arm}: {error}") from error
 
 
 def following(
@@ -335,13 +357,14 @@ def following(
     """
 
     there = chain.lines(folder)
-    own = [e for e in there if (e.claim, e.scale) == (claim.name, claim.scale)]
+    asked = claim.name, claim.scale, line.cell
+    own = [each for each in there if (each.claim, each.scale, each.cell) == asked]
     plans = [each for each in own if each.kind != "confirmation"]
     last = plans[-1] if plans else None
     if confirm and amend:
         raise UserError("--confirm repeats a plan as it is, and --amend changes it: give one")
     if confirm:
-        if last is None or last.plan != line.plan:
+        if not line.cell and (last is None or last.plan != line.plan):
             raise UserError(
                 f"claim {claim.name}: a confirmation repeats a plan that was decided as it is now: "
                 f"isoexp reproduce {claim.name} comes first"

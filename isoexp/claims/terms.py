@@ -5,7 +5,7 @@ A contrast of arms is Σ w_a m_{a,s}, one number for each seed s.
 
 __all__ = [
     "DECIDES", "EXPECTATIONS", "KINDS", "ROLES", "Comparison", "Metric", "Plot", "Tuning",
-    "check_choice", "checked", "expectation", "overrides", "wrong",
+    "check_choice", "checked", "expectation", "key_of", "overrides", "wrong",
 ]  # fmt: skip
 
 import re
@@ -87,6 +87,12 @@ def overrides(node: Any, claim: str) -> list[str]:
         raise wrong(claim, "overrides", "like activation=tanh", node)
 
     return list(found)
+
+
+def key_of(override: str) -> str:
+    """Returns the key that an override sets."""
+
+    return override.partition("=")[0].lstrip("+")
 
 
 def check_choice(claim: str, key: str, choices: Collection[str], given: Any) -> None:
@@ -269,7 +275,7 @@ class Tuning:
     def left_to(self, overrides: Sequence[str], arm: str = "") -> dict[str, Sequence[Any]]:
         """Returns the values, or the ranges, of the settings that an arm's overrides leave open."""
 
-        set_by_arm = {each.partition("=")[0].lstrip("+") for each in overrides}
+        set_by_arm = {key_of(each) for each in overrides}
         offered = {**(self.grid or self.space), **self.arms.get(arm, {})}
 
         return {key: values for key, values in offered.items() if key not in set_by_arm}

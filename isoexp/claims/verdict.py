@@ -23,7 +23,9 @@ level 1 − α (an intersection–union test), and so are then their parts.
 Source: Berger, Multiparameter Hypothesis Testing and Acceptance Sampling (1982); Schuirmann (1987).
 """
 
-__all__ = ["LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "decide"]
+__all__ = [
+    "EVERY", "LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "adjusted", "decide",
+]  # fmt: skip
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,6 +54,9 @@ AGREED: dict[str, tuple[set[Outcome], ...]] = {
     "any": ({"contradicted"}, {NULL}, {NULL, "contradicted"}),
 }
 """The outcomes of comparisons that decide, of which none is wrong unless all are."""
+
+LEAST = 1e-9
+"""Probabilities below are not told apart: no law of errors is known so far out."""
 
 EVERY = ("within", "beyond")
 """Expectations of every value: mathematics, with no interval."""
@@ -93,10 +98,12 @@ class Answer:
             decide: the verdict is read off it, unless all of them agree by those by themselves.
         words: All of it in a line.
         p: The p-value that the mean is 0, by t, not adjusted.
-        p_permutation: The same by sign flips, with the least that they can give.
+        p_permutation: The same by sign flips, with the least that they can give; None if seeds
+            share more than their mean.
         effect: The mean in standard deviations, Hedges' d_z.
         seeds_needed: If inconclusive, the seeds that tell none from twice the margin, each with
             power 0.8. None if there are as many: the effect is too near the margin.
+        student: The mean with its error; None of what is asked of every value.
     """
 
     margin: float
@@ -113,14 +120,21 @@ class Answer:
     p_permutation_smallest: float | None = None
     effect: Estimate | None = None
     seeds_needed: int | None = None
+    student: Student | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a claim, and the reason in a line."""
+    """The verdict on a claim, and the reason in a line.
+
+    Arguments:
+        p: Its p-value, the least α at which it is what it is; None if it is open, or no interval
+            has a say in it.
+    """
 
     verdict: Outcome
     words: str
+    p: float | None = None
 
 
 def decide(asked: Sequence[Question], decides: str = "all") -> tuple[list[Answer], Verdict]:
@@ -151,10 +165,10 @@ def decide(asked: Sequence[Question], decides: str = "all") -> tuple[list[Answer
     return found, _conclude(list(zip(asked, found, strict=True)), decides)
 
 
-def adjusted(k: int) -> float:
-    """Returns the level of each of k intervals that hold together."""
+def adjusted(k: int, alpha: float = 1 - LEVEL) -> float:
+    """Returns the level of each of k intervals that hold together at 1 − α."""
 
-    return 1 - (1 - LEVEL) / max(k, 1)
+    return 1 - alpha / max(k, 1)
 
 
 def _check(place: int, asked: Question) -> None:
@@ -198,17 +212,19 @@ def _answer(asked: Question, level: float) -> Answer:
     outcome, told = _read(all_.low, all_.high, asked.expects, asked.margin)
     if asked.unsettled:
         outcome, told = "inconclusive", asked.unsettled
-    flips, p = sign_flips(values), student.test().p
+    p = student.test().p
+    # To flip signs is to take seeds for independent: what they share of the data is left out.
+    flips = None if asked.student else sign_flips(values)
     seeds, hint = None, ""
     if outcome == "inconclusive" and not asked.unsettled:
         seeds, hint = _needed(student, asked.margin, level)
     over = f" over {student.over}" if asked.student else ""
     hint = (f"; {told}" if told else "") + hint
     together = "" if level == LEVEL else f" ({all_.low:.3g} to {all_.high:.3g} with all)"
+    flipped = f", {flips.p:.2g} by sign flips (at best {flips.smallest:.2g})" if flips else ""
     words = (
         f"mean {student.estimate:.3g}, {100 * LEVEL:g} % interval{over} {own.low:.3g} to "
-        f"{own.high:.3g}{together}, n = {n}, expected {expected}; p = {p:.2g} by t, "
-        f"{flips.p:.2g} by sign flips (at best {flips.smallest:.2g}){hint}"
+        f"{own.high:.3g}{together}, n = {n}, expected {expected}; p = {p:.2g} by t{flipped}{hint}"
     )
 
     return Answer(
@@ -218,19 +234,21 @@ def _answer(asked: Question, level: float) -> Answer:
         words,
         *(student.estimate, own.low, own.high, all_.low, all_.high),
         p=p,
-        p_permutation=flips.p,
-        p_permutation_smallest=flips.smallest,
+        p_permutation=flips and flips.p,
+        p_permutation_smallest=flips and flips.smallest,
         effect=hedges(values, LEVEL) if n > 2 and not identical(values, asked.scale) else None,
         seeds_needed=seeds,
+        student=student,
     )
 
 
-def _alone(asked: Question, answer: Answer) -> Answer:
-    """Answers by the interval of a comparison by itself, where there is one."""
+def _alone(asked: Question, answer: Answer, level: float = LEVEL) -> Answer:
+    """Answers by an interval of a level for a comparison by itself, where there is one."""
 
-    if asked.missing or asked.unsettled or asked.expects in EVERY or answer.n < 2:
+    if asked.unsettled or answer.student is None:
         return answer
-    outcome, _ = _read(answer.low, answer.high, asked.expects, asked.margin)
+    own = answer.student.interval(level)
+    outcome, _ = _read(own.low, own.high, asked.expects, asked.margin)
 
     return replace(answer, verdict=outcome, seeds_needed=None)
 
@@ -307,21 +325,51 @@ def _conclude(answers: Sequence[tuple[Question, Answer]], decides: str) -> Verdi
 
     deciding = {place: answer for place, (asked, answer) in placed if asked.role == "decides"}
     found: set[Outcome] = {answer.verdict for answer in deciding.values()}
-    outcome: Outcome = "inconclusive"
-    if decides == "all" and "contradicted" in found:
-        outcome = "contradicted"
-    elif decides == "all" and NULL in found:
-        outcome = NULL
-    elif found == {"supported"} or (decides == "any" and "supported" in found):
-        outcome = "supported"
-    elif found == {"contradicted"}:
-        outcome = "contradicted"
-    elif found <= {"contradicted", NULL}:
-        outcome = NULL
-
+    outcome = _together(found, decides)
     told = [_share(deciding, each) for each in dict.fromkeys((outcome, *TOLD)) if each in found]
+    asked = [pair for pair in answers if pair[0].role == "decides"]
 
-    return Verdict(outcome, ". ".join(told))
+    return Verdict(outcome, ". ".join(told), _least_alpha(asked, outcome, decides))
+
+
+def _together(found: set[Outcome], decides: str) -> Outcome:
+    """Returns the outcome of a claim whose comparisons have these."""
+
+    if decides == "all" and "contradicted" in found:
+        return "contradicted"
+    if decides == "all" and NULL in found:
+        return NULL
+    if found == {"supported"} or (decides == "any" and "supported" in found):
+        return "supported"
+    if found == {"contradicted"}:
+        return "contradicted"
+    if found <= {"contradicted", NULL}:
+        return NULL
+
+    return "inconclusive"
+
+
+def _least_alpha(
+    asked: Sequence[tuple[Question, Answer]], outcome: Outcome, decides: str
+) -> float | None:
+    """Returns the least α at which comparisons have an outcome together; None if no α has a say."""
+
+    k = sum(answer.student is not None for _, answer in asked)
+    if outcome == "inconclusive" or not k:
+        return None
+
+    def same(alpha: float) -> bool:
+        alone, joint = (
+            {_alone(*pair, adjusted(of, alpha)).verdict for pair in asked} for of in (1, k)
+        )
+        return _together(alone if alone in AGREED[decides] else joint, decides) == outcome
+
+    low, high = LEAST, 1 - LEVEL
+    while high > 1.01 * low:
+        middle = sqrt(low * high)
+        low, high = (low, middle) if same(middle) else (middle, high)
+
+    return high
 
 
 def _share(deciding: dict[int, Answer], outcome: Outcome) -> str:

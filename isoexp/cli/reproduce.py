@@ -2,13 +2,14 @@
 
 __all__ = ["FREE", "reproduce"]
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..claims import SCALES, Claim
-from ..errors import UserError, did_you_mean
+from ..errors import NotHere, UserError, did_you_mean, one_line
 from ..output import say
 from .options import FLAG, command
 from .table import plural, say_unsent, table
@@ -30,7 +31,10 @@ is finished is not done again; what was interrupted goes on.
   --plan              prints arms, trials, runs, and how often effects will be found; trains nothing
   --dry-run           prints what there is to be trained, and trains nothing
   --amend REASON      goes on with a claim that was changed after runs of it, with new seeds
-  --confirm           repeats the study as it was planned, with seeds that were never used
+  --confirm           repeats the study as it was planned, with seeds that were never used; with
+                      data=… on other data
+  --across key=a,b …  asks it in each cell of a grid of data, models, optimizers, too: tuned there,
+                      with the same budget; says how large the effect is over all, and its spread
   --config-dir DIR    claims and choices of your own: DIR/claim/mine.yaml
   --allow PACKAGE     lets _target_ name classes of a package that you trust
 
@@ -39,6 +43,7 @@ is finished is not done again; what was interrupted goes on.
   data.root=…         where a data set is that is not to be downloaded
 
   isoexp reproduce static_refraction --smoke
+  isoexp reproduce accuracy --across data=digits,mnist1d optimizer=adam,sgd
   isoexp reproduce all                                   hours on two cores
 
 isoexp list claim shows the claims, isoexp report makes a page of what was found. The exit code is
@@ -56,6 +61,7 @@ FREE = ("name", "out", "device", "compile", "logger", "sweep", "figures", "force
         "--plan": FLAG,
         "--dry-run": FLAG,
         "--confirm": FLAG,
+        "--across": FLAG,
         "--amend": {"metavar": "REASON"},
     },
 )
@@ -63,7 +69,7 @@ def reproduce(options: Namespace) -> int:
     from ..claims.study import claim_files, read_claim
 
     folders = options.config_dir
-    names, overrides = [], []
+    names, overrides, axes = [], [], []
     scale = "smoke" if options.smoke else "laptop"
     for given in options.arguments:
         key, equals, value = given.partition("=")
@@ -74,16 +80,24 @@ def reproduce(options: Namespace) -> int:
             scale = value
         elif free or key.partition(".")[0] in FREE:
             overrides.append(given)
+        elif options.across or (options.confirm and key.partition(".")[0] == "data"):
+            axes.append(given)
         else:
             near = did_you_mean(key, (*FREE, "scale"))
             raise UserError(
-                f"a claim says by what it is decided: {given} would change that{near}. A claim of "
-                "your own is a file: DIR/claim/mine.yaml and --config-dir DIR"
+                f"a claim says by what it is decided: {given} would change that{near}. --across "
+                "asks it under other settings, too; a claim of your own is a file: "
+                "DIR/claim/mine.yaml and --config-dir DIR"
             )
     if scale not in SCALES:
         raise UserError(f"scale must be one of {', '.join(SCALES)}, got {scale}")
     if not names:
         raise UserError("isoexp reproduce needs a claim, or all: isoexp list claim shows them")
+    if options.across and (options.confirm or options.amend or not axes):
+        raise UserError(
+            "--across takes the values of settings, data=digits,mnist1d, without --confirm and "
+            "--amend"
+        )
     if "all" in names:
         names = list(claim_files(folders))
 
@@ -91,13 +105,57 @@ def reproduce(options: Namespace) -> int:
     if not any(each.startswith("name=") for each in overrides):
         overrides.append(f"name=reproduce-{scale}")
 
-    return _reproduce(claims, overrides, folders, options)
+    return _reproduce(claims, overrides, folders, options, _cells(axes, folders, options.confirm))
+
+
+def _cells(axes: Sequence[str], folders: Sequence[Path], confirm: bool) -> list[list[str]]:
+    """Returns the settings of each cell of a grid; a confirmation has one cell."""
+
+    from ..config.axes import SweepSettings, product
+
+    if not axes:
+        return [[]] * confirm
+    cells = product(axes, folders, SweepSettings())
+    if confirm and len(cells) > 1:
+        raise UserError(f"--confirm repeats a study once, got {len(cells)} cells: one value each")
+
+    return cells
+
+
+def _studies(
+    claim: Claim,
+    overrides: Sequence[str],
+    folders: Sequence[Path],
+    options: Namespace,
+    cells: Sequence[Sequence[str]],
+) -> tuple[list["ClaimStudy"], dict[str, str]]:
+    """Plans the studies of a claim, its own first; and says why cells have none."""
+
+    from ..claims.study import ClaimStudy
+
+    if options.confirm:
+        return [ClaimStudy.of(claim, overrides, folders, confirm=True, cell=cells[0])], {}
+    own = ClaimStudy.of(claim, overrides, folders, options.amend)
+    found, left = [own], {}
+    for cell in cells:
+        try:
+            study = ClaimStudy.of(claim, overrides, folders, cell=cell)
+        except NotHere as error:
+            left[" ".join(cell)] = one_line(error)
+            continue
+        if study.arms != own.arms:  # else it is the claim as it is
+            found.append(study)
+
+    return found, left
 
 
 def _reproduce(
-    claims: Sequence[Claim], overrides: Sequence[str], folders: Sequence[Path], options: Namespace
+    claims: Sequence[Claim],
+    overrides: Sequence[str],
+    folders: Sequence[Path],
+    options: Namespace,
+    cells: Sequence[Sequence[str]],
 ) -> int:
-    from ..claims.study import ClaimStudy
     from ..sweep import chosen_launcher, of_hydra, planned
     from .sweep import CLUSTER, carry_out
 
@@ -105,19 +163,26 @@ def _reproduce(
     launcher = chosen_launcher(overrides, folders)
     cluster = CLUSTER if launcher else None
     own = [each for each in overrides if not of_hydra(each)]
-    studies = [
-        ClaimStudy.of(claim, own, folders, options.amend, options.confirm) for claim in claims
-    ]
-    minutes = sum(claim.cost for claim in claims)
+    of_claims = [_studies(claim, own, folders, options, cells) for claim in claims]
+    studies = [study for found, _ in of_claims for study in found]
+    minutes = sum(study.claim.cost for study in studies)
     for study in studies:
         study.check()
     told = f"scale {claims[0].scale}, expected to take {minutes:g} min"
-    say(f"{plural(len(claims), 'claim')}, {told}")
+    said = plural(len(claims), "claim")
+    if options.across:
+        said += f" in {plural(len(studies), 'cell')}"
+        told += ", if cells take as long as the claim's own"
+    say(f"{said}, {told}")
+    for cell, why in {cell: why for _, left in of_claims for cell, why in left.items()}.items():
+        say(f"not run: {cell}: {why}", sys.stderr)
     if options.plan:
         for study in studies:
             _say_prospects(study)
     if not dry_run:
         studies = [study.registered() for study in studies]
+        for (_, left), first in zip(of_claims, _of_claims(studies), strict=True):
+            first.lack(left)
 
     while True:
         tuning = [job for study in studies for job in study.untuned]
@@ -151,8 +216,11 @@ def _reproduce(
         return 0
 
     say()
-    for study in studies:
-        _say(study.conclude())
+    decisions = [study.conclude() for study in studies]
+    for decision in decisions:
+        if options.confirm or not decision.evidence.cell:
+            _say(decision)
+            _say_across(decision)
     say(f"isoexp report {studies[0].folder} makes a page of it")
     say_unsent(path.parent.parent for path in studies[0].folder.glob("*/wandb/offline-run-*"))
     if left:
@@ -161,10 +229,47 @@ def _reproduce(
     return 1 if left else 0
 
 
+def _of_claims(studies: Sequence["ClaimStudy"]) -> list["ClaimStudy"]:
+    """Returns the first study of each claim, that of its own settings."""
+
+    first: dict[str, ClaimStudy] = {}
+    for study in studies:
+        first.setdefault(study.claim.name, study)
+
+    return list(first.values())
+
+
+def _say_across(decision: "Decision") -> None:
+    """Prints what a claim shows in the cells in which it was asked, if it was."""
+
+    from ..claims.across import across
+
+    found, cells = across(decision)
+    if not cells:
+        return
+    said = found or [None]
+    for each in said:
+        rows = [
+            [
+                cell,
+                *([each.answers[cell].told] if each else []),
+                own.verdict.verdict,
+            ]
+            for cell, own in cells.items()
+        ]
+        heads = ["cell", *([each.asked.question] if each else []), "the claim there"]
+        say(table(heads, rows))
+        if each:
+            say(f"  {each.line}")
+        say()
+
+
 def _say_prospects(study: "ClaimStudy") -> None:
     """Prints what a claim trains, and how often its comparisons will be decided."""
 
     from ..claims.prospect import prospects
+    from ..claims.terms import expectation
+    from ..claims.verdict import EVERY
 
     claim = study.claim
     rows = []
@@ -172,9 +277,15 @@ def _say_prospects(study: "ClaimStudy") -> None:
         trials = len(study.tuning_jobs.get(arm, ()))
         tuned = trials * (claim.tuning.seeds if claim.tuning else 0)
         rows.append([arm, str(trials), str(tuned), str(claim.seeds)])
-    say(f"\n{claim.name}: {claim.title}, about {claim.cost:g} min\n")
+    cell = f", {study.line.cell}" * bool(study.line.cell)
+    say(f"\n{claim.name}{cell}: {claim.title}, about {claim.cost:g} min\n")
     say(table(["arm", "trials", "runs that tune it", "runs compared"], rows))
 
+    every = [each for each in claim.comparisons if each.expects in EVERY]
+    for each in every:
+        ratio = claim.metrics[each.metric].log
+        told = expectation(each.expects, each.margin, ratio)
+        say(f"{each.contrast}, {each.metric}: {told}; at every seed, so that no power is to be told")
     found = prospects(claim, study.earlier)
     if not found:
         return
@@ -209,7 +320,8 @@ def _say(decision: "Decision") -> None:
     standing, line = decision.evidence.standing, decision.evidence.line
     kind = "confirmation, " if line and line.kind == "confirmation" else ""
     plan = f" ({kind}{standing})" if kind or standing != "as planned" else ""
-    say(f"{claim.name}: {decision.verdict.verdict}{plan}{smoke}")
+    cell = f", {decision.evidence.cell}" * bool(decision.evidence.cell)
+    say(f"{claim.name}{cell}: {decision.verdict.verdict}{plan}{smoke}")
     say(f"  {claim.title} ({claim.section})")
     for answered in decision.answers:
         comparison = answered.comparison

@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import UserError, one_line
+from ..errors import NotHere, UserError, one_line
 from ..paths import path_of
 from .base import Source, Split, Splits, carve, digest_files
 
@@ -84,7 +84,7 @@ class StandardImages(Source):
 
         if self.root:
             name = type(self).__name__
-            raise UserError(
+            raise NotHere(
                 f"data.root={self.root} holds no {name} files: looked for "
                 f"{self.lacking(path_of(self.root))}"
             )
@@ -105,7 +105,7 @@ class StandardImages(Source):
         except (OSError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             debian = ", install Debian's dataset-fashion-mnist" if self.system else ""
-            raise UserError(
+            raise NotHere(
                 f"{name} is not on this machine and cannot be downloaded ({reason}): name its "
                 f"folder with data.root={debian}, or use data=digits, which needs no network"
             ) from error

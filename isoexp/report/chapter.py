@@ -12,6 +12,7 @@ from . import answers
 from .cells import code, moment, plural, text
 from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
+from .forest import forest_blocks
 from .origin import TimeSpent, commit, origin, time_spent
 from .tuning import tuning_figure, tuning_table
 
@@ -59,6 +60,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
         answers.metrics_figure(evidence, values, f"{anchor}-metrics"),
         answers.curve_figure(evidence, f"{anchor}-curve"),
         answers.comparisons_table(decision, f"{anchor}-comparisons"),
+        *forest_blocks(decision, anchor),
         answers.arms_table(evidence, values, f"{anchor}-arms"),
         tuning_figure(evidence, f"{anchor}-budget"),
         tuning_table(evidence, f"{anchor}-tuning"),

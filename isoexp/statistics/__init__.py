@@ -1,8 +1,8 @@
 """Statistics of seeds: arrays in, numbers out, each with n and its method in words.
 
-student  means, differences of means, equivalence      significance  sign flips
-effects  sizes of differences, rank correlation        power         how many seeds decide
-clusters means over seeds that share test items
+student   means, differences of means, equivalence     significance   sign flips
+effects   sizes of differences, rank correlation       power          how many seeds decide
+clusters  means over seeds that share test items       heterogeneity  means over cells
 """
 
 from .clusters import clustered as clustered
@@ -10,6 +10,8 @@ from .clusters import resampled as resampled
 from .effects import hedges as hedges
 from .effects import hedges_unpaired as hedges_unpaired
 from .effects import spearman as spearman
+from .heterogeneity import RandomEffects as RandomEffects
+from .heterogeneity import random_effects as random_effects
 from .power import power_of_difference as power_of_difference
 from .power import seeds_for_difference as seeds_for_difference
 from .power import seeds_for_equivalence as seeds_for_equivalence

@@ -29,6 +29,24 @@ def test_lines_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert faults(tmp_path / "nowhere") == []
 
 
+def test_a_line_without_a_cell_has_the_hash_that_it_always_had(tmp_path: Path) -> None:
+    """Lines that were written before there were cells are as they were."""
+
+    (one,) = planned(tmp_path, "plan")
+    with add(tmp_path) as (there, append):
+        append(replace(one, cell="data=shapes").follows(there))
+    one, other = lines(tmp_path)
+    row, _ = map(json.loads, (tmp_path / CHAIN).read_text().splitlines())
+    before = Line(1, "mine", "laptop", "plan 0", registered=0.0, commit="c")
+
+    assert "cell" not in row
+    assert one == before
+    assert one.hash == "c0d40d72299303d23c8179e58bd0aa0a"
+    assert other.cell == "data=shapes"
+    assert not one.same(replace(one, cell="data=shapes"))
+    assert faults(tmp_path) == []
+
+
 def test_what_is_said_at_another_time_is_the_same(tmp_path: Path) -> None:
     one, two = planned(tmp_path, "plan", "amendment")
 

@@ -12,6 +12,8 @@ from isoexp.claims.decision import decided
 from isoexp.claims.evidence import Evidence
 from isoexp.claims.study import ClaimStudy, read_claim
 from isoexp.cli import main
+from isoexp.data.images import StandardImages
+from isoexp.errors import NotHere
 from isoexp.store.files import read_json, write_json
 from isoexp.store.run import Run
 from isoexp.store.study import runs_below
@@ -272,6 +274,70 @@ def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
     assert f"with seeds from {confirmation.seed} on" in told
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("study")
+def test_a_claim_is_asked_in_cells_and_on_other_data(
+    study: Path, tmp_path: Path, isoexp: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cell that is the claim is not done again; data that are not there are told."""
+
+    def download(self, folder: Path) -> None:
+        raise NotHere("CIFAR10 is not on this machine")
+
+    monkeypatch.setattr(StandardImages, "download", download)
+    monkeypatch.setenv("ISOEXP_DATA", str(tmp_path))
+    copy = tmp_path / "copy"
+    shutil.copytree(study, copy)
+    axes = ["--across", "data=digits,shapes,cifar10", "model.widths=[8]"]
+
+    planned = isoexp(*command(copy), *axes, "--dry-run")
+    done = isoexp(*command(copy), *axes)
+    again = isoexp(*command(copy), *axes)
+
+    assert (planned.code, done.code, again.code) == (0, 0, 0), done.err
+    assert "1 claim in 2 cells" in done.out
+    assert "not run: data=cifar10 model.widths=[8]: " in done.err
+    assert "CIFAR10 is not on this machine" in done.err
+    assert "over 2 cells, spread between them" in done.out
+    plan, cell = lines(copy / "runs" / "mine")
+    assert (plan.cell, cell.cell) == ("", "data=shapes model.widths=[8]")
+    assert cell.seed == plan.seed
+    new = [r for r in runs_below(copy / "runs") if r.provenance["plan"]["hash"] == cell.hash]
+    assert len(new) == 39
+    assert {r.state["columns"]["data"] for r in new} == {"shapes"}
+    assert isoexp("report", str(copy / "runs")).code == 0
+    told = (copy / "runs" / "report" / "report.md").read_text()
+    assert "Where it holds. " in told
+    assert "Not run. data=cifar10" in told
+
+    other = isoexp(*command(copy), "--confirm", "data=shapes")
+    assert other.code == 0, other.err
+    assert "training, data=shapes: " in other.out
+    assert [each.kind for each in lines(copy / "runs" / "mine")][2:] == ["confirmation"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--across"], "--across takes the values of settings"),
+        (["--across", "optimizer.lr=1,2"], "optimizer.lr is tuned: leave it out of a cell"),
+        (["--across", "data=digits", "--confirm"], "without --confirm and --amend"),
+        (["--confirm", "data=digits,shapes"], "--confirm repeats a study once, got 2 cells"),
+        (["data=shapes"], "--across asks it under other settings"),
+        (["--across", "data=nowhere"], "data=nowhere"),
+    ],
+)
+def test_a_cell_that_cannot_be_is_refused(
+    study: Path, isoexp: Command, words: list[str], told: str
+) -> None:
+    before = sorted(study.rglob("*"))
+    done = isoexp(*command(study), *words)
+
+    assert done.code == 2
+    assert told in done.err
+    assert sorted(study.rglob("*")) == before
+
+
 def test_a_plan_that_is_changed_after_its_tuning_was_seen_takes_a_reason(
     study: Path, tmp_path: Path, isoexp: Command
 ) -> None:
@@ -350,6 +416,17 @@ def test_runs_that_were_made_otherwise_are_noticed(study: Path, tmp_path: Path) 
     facts = read_json(runs[0].folder / "provenance.json")
     write_json(runs[0].folder / "provenance.json", {**facts, "plan": None})
     assert "1 of its 39 runs were made by no plan" in Evidence(path.parent).faults
+
+    shutil.copy(registered(study) / "runs.json", path.with_name("runs.json"))
+    found = read_json(path.with_name("runs.json"))
+    arms = found["arms"]
+    arms["trained"]["runs"], arms["untrained"]["runs"] = (
+        arms["untrained"]["runs"], arms["trained"]["runs"],
+    )  # fmt: skip
+    write_json(path.with_name("runs.json"), found)
+    told = "14 of its 39 runs stand under an arm whose settings they do not have"
+    assert told in Evidence(path.parent).faults
+    shutil.copy(registered(study) / "runs.json", path.with_name("runs.json"))
 
     one, other = runs[1].folder, runs[2].folder
     one.rename(one.with_name("aside"))
