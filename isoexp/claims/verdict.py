@@ -359,10 +359,12 @@ def _least_alpha(
         return None
 
     def same(alpha: float) -> bool:
-        alone, joint = (
-            {_alone(*pair, adjusted(of, alpha)).verdict for pair in asked} for of in (1, k)
-        )
-        return _together(alone if alone in AGREED[decides] else joint, decides) == outcome
+        def found(level: float) -> set[Outcome]:
+            return {_alone(*pair, level).verdict for pair in asked}
+
+        alone = found(1 - alpha)
+        joint = alone if alone in AGREED[decides] else found(adjusted(k, alpha))
+        return _together(joint, decides) == outcome
 
     low, high = LEAST, 1 - LEVEL
     while high > 1.01 * low:

@@ -5,6 +5,7 @@ __all__ = ["FREE", "reproduce"]
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,11 +112,12 @@ def reproduce(options: Namespace) -> int:
 def _cells(axes: Sequence[str], folders: Sequence[Path], confirm: bool) -> list[list[str]]:
     """Returns the settings of each cell of a grid; a confirmation has one cell."""
 
-    from ..config.axes import SweepSettings, product
+    from ..config.groups import choices
+    from ..config.overrides import options, parsed
 
-    if not axes:
-        return [[]] * confirm
-    cells = product(axes, folders, SweepSettings())
+    known = choices(folders)
+    values = [options(each, known.get(each.key_or_group, ())) for each in map(parsed, axes)]
+    cells = [list(each) for each in product(*values)] if axes or confirm else []
     if confirm and len(cells) > 1:
         raise UserError(f"--confirm repeats a study once, got {len(cells)} cells: one value each")
 
@@ -285,7 +287,9 @@ def _say_prospects(study: "ClaimStudy") -> None:
     for each in every:
         ratio = claim.metrics[each.metric].log
         told = expectation(each.expects, each.margin, ratio)
-        say(f"{each.contrast}, {each.metric}: {told}; at every seed, so that no power is to be told")
+        say(
+            f"{each.contrast}, {each.metric}: {told}; at every seed, so that no power is to be told"
+        )
     found = prospects(claim, study.earlier)
     if not found:
         return

@@ -18,7 +18,8 @@ __all__ = ["RandomEffects", "random_effects"]
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf, isfinite, sqrt
+from math import inf, sqrt
+from typing import Any
 
 import numpy as np
 from scipy.special import chdtri, stdtrit
@@ -81,7 +82,7 @@ def random_effects(effects: Values, errors: Values, level: float = 0.95) -> Rand
 
     return RandomEffects(
         around(k - 1, error, f"random effects of {k} cells (Paule–Mandel, Hartung–Knapp)"),
-        Estimate(k, sqrt(tau2), *ends, level, f"spread between {k} cells (Q-profile)"),
+        Estimate(k, sqrt(tau2), ends[0], ends[1], level, f"spread between {k} cells (Q-profile)"),
         around(k - 2, sqrt(tau2 + error**2), f"prediction from {k} cells (Higgins)"),
     )
 
@@ -98,7 +99,6 @@ def _where(Q: Callable[[float], float], value: float) -> float:
         top *= 4
     while Q(top / 4) < value:
         top /= 4
-    found = brentq(lambda tau2: Q(tau2) - value, top / 4, top, xtol=top * 1e-12)
-    assert isfinite(found)
+    found: Any = brentq(lambda tau2: Q(tau2) - value, top / 4, top, xtol=top * 1e-12)
 
     return float(found)

@@ -9,7 +9,7 @@ from isoexp.claims import SCALES, Claim
 from isoexp.claims.prospect import check_answerable
 from isoexp.claims.study import claim_files, read_claim
 from isoexp.claims.tuning import SearchSpace
-from isoexp.config.groups import CONF, choices, defaults, describe, keys
+from isoexp.config.groups import CONF, GROUPS, choices, defaults, describe, keys
 from isoexp.config.overrides import check_overrides
 from isoexp.errors import UserError
 
@@ -32,7 +32,8 @@ def test_the_overrides_of_a_claim_fit_the_command_line(name: str, scale: str) ->
         for key in [*last, *tuned]:
             group, dot, setting = key.partition(".")
             if dot and group != "probe":
-                assert setting in keys(known[group][chosen[group]]), f"{arm}: {key}"
+                there = [*keys(known[group][chosen[group]]), *GROUPS[group].own]
+                assert setting in there, f"{arm}: {key}"
 
         asked, probes = _probes_that_are_asked(claim, arm), chosen["probe"]
         named = re.findall(r"\w+", probes)
