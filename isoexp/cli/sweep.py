@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..config.overrides import names_probe
+from ..config.overrides import names_probe, refuse_folders
 from ..errors import UserError
 from ..experiment.job import completed
 from ..experiment.run import damages, terminable
@@ -123,6 +123,7 @@ def sweep(overrides: Sequence[str], folders: Sequence[Path], dry_run: bool) -> i
             say(f"failed: {failure}", sys.stderr)
         return 1 if failures else 0
 
+    refuse_folders(overrides)
     launcher = chosen_launcher(overrides, folders)
     own = [text for text in overrides if not of_hydra(text)]
     found = plan(own, folders, CLUSTER if launcher else None)

@@ -46,8 +46,10 @@ def train(options: Namespace) -> int:
     from ..config.build import check, with_targets
     from ..config.compose import compose
     from ..config.document import to_yaml
+    from ..config.overrides import refuse_folders
     from ..experiment.job import prepare, refuse_idle
 
+    refuse_folders(overrides)
     composed = compose(overrides, folders)
     if options.cfg:
         config = with_targets(composed.config, overrides)

@@ -11,6 +11,7 @@ __all__ = [
     "names_probe",
     "options",
     "parsed",
+    "refuse_folders",
     "split",
 ]
 
@@ -43,6 +44,9 @@ TYPED = re.compile(
     r"^[-+]?(\d|\.\d|(inf|nan|true|false|on|off|yes|no)$)|[^\x21-\x7d]", re.IGNORECASE
 )
 """What Hydra takes for a number or a value, or not at all, as ~ and é; null stays nothing."""
+
+FOLDERS = ("hydra.run.", "hydra.sweep.")
+"""The keys that say where Hydra's own launchers put what they write."""
 
 Setting = tuple[tuple[str, ...], Any]
 """The path of a value, and the value."""
@@ -79,7 +83,7 @@ def check_overrides(
     for override in found:
         key = override.key_or_group
         root = key.partition(".")[0].partition("/")[0]
-        _check_place(override, root, sweep)
+        _check_place(override, root, sweep, overrides)
         length(override)
         if key in known:
             _check_choice(override, sorted(known[key]), sweep)
@@ -87,6 +91,20 @@ def check_overrides(
             raise UserError(f"there is no setting {key}{did_you_mean(key, top)}")
 
     return found
+
+
+def refuse_folders(overrides: Iterable[str]) -> None:
+    """Refuses the folders that Hydra would put runs into: without its launchers it makes none.
+
+    Raises:
+        UserError: If there is one.
+    """
+
+    for text in overrides:
+        if (key := text.lstrip("+~").partition("=")[0]).startswith(FOLDERS):
+            raise UserError(
+                f"{key} is no folder of isoexp: out=, name= and the settings name those"
+            )
 
 
 def as_texts(overrides: Iterable[str]) -> list[str]:
@@ -112,7 +130,7 @@ def names_probe(override: str) -> bool:
     return override.lstrip("+~").startswith("probe")
 
 
-def _check_place(override: Override, root: str, sweep: bool) -> None:
+def _check_place(override: Override, root: str, sweep: bool, every: Sequence[str]) -> None:
     """Checks that a command takes an override at all.
 
     Raises:
@@ -122,7 +140,7 @@ def _check_place(override: Override, root: str, sweep: bool) -> None:
     text, key = override.input_line or "", override.key_or_group
     if not sweep and override.is_sweep_override():
         raise UserError(
-            f"{text} lists several values: sweep with isoexp train -m {shlex.quote(text)}"
+            f"{text} lists several values: sweep with isoexp train -m {shlex.join(every)}"
         )
     if not sweep and (root == "sweep" or key in ("hydra/launcher", "hydra/sweeper")):
         raise UserError(f"{key} is for sweeps: isoexp train -m {shlex.quote(text)}")

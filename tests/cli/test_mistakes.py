@@ -88,6 +88,11 @@ MISTAKES = {
     "reproduce ../../static_refraction": "static_refraction",
     "train -m hydra/launcher=basic seed=0,1 hydra.output_subdir=../../x": "output_subdir must stay",
     "train -m hydra/launcher=basic seed=0,1 hydra.sweep.subdir=../x": "subdir must stay",
+    "train hydra.run.dir=there": "hydra.run.dir is no folder of isoexp: out=, name=",
+    "train -m seed=0,1 hydra.sweep.subdir=there": "hydra.sweep.subdir is no folder of isoexp",
+    "train activation=iso_relu,tanh activation.R0=0.5": (
+        "isoexp train -m activation=iso_relu,tanh activation.R0=0.5"
+    ),
     "train logger=wandb logger.project=a/b": "logger.project=a/b: W&B refuses it: Invalid project",
     "train logger=wandb logger.project=": "logger.project must be a name, got ''",
     "train logger=wandb logger.tags=['']": "logger.tags must be texts of 1 to 64 characters",
