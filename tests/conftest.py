@@ -56,15 +56,34 @@ def pytest_configure(config: pytest.Config) -> None:
     laws.DRAWS, training.UPDATES = 800, 20
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the longest tests first: no worker is left alone with one at the end."""
+LONG_S = 20
+"""Tests that take so long take turns in `make smoke`, a quarter of them at each commit."""
 
-    def rank(item: pytest.Item) -> float:
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts the longest tests first, so that no worker is left alone with one at the end.
+
+    With QUARTER, 0 to 3, those of LONG_S are kept whose turn it is; a group shares its turn.
+    """
+
+    def seconds(item: pytest.Item) -> float:
         slow = item.get_closest_marker("slow")
 
-        return 1 if slow is None else -sum(slow.args)
+        return -1 if slow is None else sum(slow.args)
 
-    items.sort(key=rank)
+    def unit(item: pytest.Item) -> str:
+        group = item.get_closest_marker("xdist_group")
+
+        return item.nodeid if group is None else group.args[0]
+
+    items.sort(key=lambda item: -seconds(item))
+    quarter = os.environ.get("QUARTER", "all")
+    if quarter != "all":
+        units = sorted({unit(item) for item in items if seconds(item) >= LONG_S})
+        others = {each for place, each in enumerate(units) if place % 4 != int(quarter)}
+        left = [item for item in items if seconds(item) >= LONG_S and unit(item) in others]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 def pytest_collection_finish() -> None:

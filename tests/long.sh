@@ -28,6 +28,11 @@ elsewhere() {
         rm -rf "${here:?}/$python"
 }
 
+# All quarters, two at a time.
+quarters() {
+    printf '%s\n' 0 1 2 3 | xargs -P 2 -I Q python "benchmarks/$@" --quarter Q
+}
+
 for capability in avx2 default; do part "$capability" sh tests/numerical.sh $capability; done
 
 uv venv -q -p 3.11 "$here/lowest" 2>/dev/null || python -m venv "$here/lowest"
@@ -45,9 +50,9 @@ done
 
 part slow python -m pytest -n auto --dist loadgroup -m slow
 part claims isoexp reproduce all --smoke out="$here/runs"
-part fuzz python benchmarks/fuzz.py --lines 10000
-part corrupt python benchmarks/corrupt.py --count 3000
-part fuzz-processes python benchmarks/fuzz.py --lines 200 --seed 1 --processes
+part fuzz quarters fuzz.py --lines 10000
+part corrupt quarters corrupt.py --count 3000
+part fuzz-processes quarters fuzz.py --lines 200 --seed 1 --processes
 part kills python benchmarks/kill.py --kills 200 --out "$here/kill"
 
 test -z "$failed" || { echo "failed:$failed"; exit 1; }
