@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..statistics import bounds
+from ..output import plural
+from ..statistics import Student, bounds, in_digits
 from .error import student_of
 from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
@@ -20,8 +21,8 @@ from .verdict import Answer, Question, Verdict, decide
 class Answered:
     """A comparison with its answer and its contrast by seed, without the missing ones.
 
-    Both are in logarithms, if the metric is compared by ratios. The interval is over seeds, or over
-    more.
+    Both are in logarithms, if the metric is compared by ratios. The student is there if its error
+    is more than that of seeds.
     """
 
     comparison: Comparison
@@ -30,7 +31,13 @@ class Answered:
     metric: Metric
     missing: Sequence[Missing]
     unsettled: str = ""
-    over: str = "seeds"
+    student: Student | None = None
+
+    @property
+    def over(self) -> str:
+        """What varies in the interval."""
+
+        return self.student.over if self.student else "seeds"
 
     @property
     def interval(self) -> tuple[float, float, float]:
@@ -72,9 +79,9 @@ class Answered:
     def line(self) -> str:
         """The question, the estimate with its interval, and the expectation."""
 
-        estimate, low, high = (f"{each:.4g}" for each in self.interval)
         over = "" if self.over == "seeds" else f" over {self.over}"
-        told = f"{self.question}: {estimate} [{low}, {high}]{over}, n = {self.answer.n}"
+        found = in_digits(*self.interval, self.metric.log)
+        told = f"{self.question}: {found}{over}, n = {self.answer.n}"
         unsettled = f"; {self.unsettled}" if self.unsettled else ""
 
         return f"{told}; asked was {self.expected}{unsettled}"
@@ -140,7 +147,8 @@ def decided(evidence: Evidence) -> Decision:
         values, scale, missing = evidence.contrast(comparison)
         ratio, margin = claim.metrics[comparison.metric].log, comparison.margin
         arms = ", ".join(dict.fromkeys(each.arm for each in missing))
-        told = f"{len(missing)} numbers are missing, of {arms} with {claim.seeds} seeds each"
+        lacks = plural(len(missing), "number") + (" is" if len(missing) == 1 else " are")
+        told = f"{lacks} missing, of {arms} with {plural(claim.seeds, 'seed')} each"
         each = Question(
             values[np.isfinite(values)],
             comparison.expects,
@@ -164,7 +172,7 @@ def decided(evidence: Evidence) -> Decision:
             claim.metrics[comparison.metric],
             missing,
             each.unsettled,
-            each.student.over if each.student else "seeds",
+            each.student,
         )
         for comparison, answer, each, missing in parts
     ]
