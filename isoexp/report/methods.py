@@ -73,7 +73,8 @@ def _paragraphs(evidence: Evidence) -> list[Paragraph]:
 
 
 def _asked(claim: Claim) -> str:
-    of = "" if claim.section == "none" else f" of section {claim.section} of the paper"
+    several = "s" * any(each in claim.section for each in (" and ", ","))
+    of = f" of section{several} {claim.section} of the paper" if claim.section != "none" else ""
 
     return f"We tested this claim{of}: {claim.claim}"
 
@@ -129,10 +130,14 @@ def _decided(decision: Decision) -> str:
     """Says what is compared, and how it is decided."""
 
     claim, answers = decision.evidence.claim, decision.answers
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for each in answers:
+        key = ROLES[each.comparison.role], each.metric.words, each.expected
+        alike.setdefault(key, []).append(each.contrast)
     told = [
-        f"{ROLES[each.comparison.role]}{each.contrast} in {each.metric.words}, expected "
-        f"{each.expected}"
-        for each in answers
+        f"{role}{listed(own)} in {words}, {'each ' * (len(own) > 1)}expected to "
+        f"{'have' if expected.startswith('every') else 'be'} {expected}"
+        for (role, words, expected), own in alike.items()
     ]
     tested = [each for each in answers if each.comparison.expects not in EVERY]
     said = [f"Contrasts of arms were taken seed by seed: {'; '.join(told)}."]

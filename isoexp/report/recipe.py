@@ -14,81 +14,113 @@ from .cells import number
 from .entries import Entry
 
 PARTS = {
-    "model": "the model", "activation": "the activation function", "norm": "the normalization",
-    "init": "the initialization", "dropout": "the dropout", "optimizer": "the optimizer",
-    "schedule": "the learning-rate schedule", "clip": "the gradient clipping",
-    "regularizer": "the regularizer",
+    "model": "model", "activation": "activation function", "norm": "normalization",
+    "init": "initialization", "dropout": "dropout", "optimizer": "optimizer",
+    "schedule": "learning-rate schedule", "clip": "gradient clipping",
+    "regularizer": "regularizer",
 }  # fmt: skip
 """Parts of a network and its training, as they are called in prose."""
+
+HIDDEN = ("run", "study", "seed", "data.split", "data.items")
+"""What is said elsewhere."""
 
 Settings = Mapping[str, str]
 
 
 def arms_told(evidence: Evidence, arms: Mapping[str, Sequence[Entry]]) -> str:
-    """Says what the arms are, and what they have in common."""
+    """Says what the arms are, what they are made of, and by which data and how long they learn."""
 
     claim = evidence.claim
     first = {arm: next((run for run in own if run.config), None) for arm, own in arms.items()}
-    if not all(first.values()):
+    known = {arm: _settings(run) for arm, run in first.items() if run}
+    if len(known) < len(first):
         own = [f"{arm} ({' '.join(words) or 'as all'})" for arm, words in claim.arms.items()]
         shared = f", all of them with {' '.join(claim.common)}" if claim.common else ""
         return f"The arms that were planned are {listed(own)}{shared}."
-    settings = {arm: _settings(run) for arm, run in first.items() if run}
-    every = [*settings.values()]
-    common = {k: v for k, v in every[0].items() if all(each.get(k) == v for each in every)}
     tuned = {key for each in evidence.tuned.values() for key in each.get("chosen") or ()}
-    differ = {
-        arm: [f"{k} = {v}" for k, v in own.items() if k not in common and k not in tuned]
-        for arm, own in settings.items()
-    }
-    told = [f"{arm} ({', '.join(own) or 'no other setting'})" for arm, own in differ.items()]
-    said = [f"We compared {plural(len(told), 'arm')}, with what sets each apart: {listed(told)}."]
-    if len(told) == 1:
-        said = [f"There was one arm, {next(iter(differ))}."]
-    parts = [
-        f"{what} {common[part]}{_in_brackets(common, part, tuned)}"
-        for part, what in PARTS.items()
-        if common.get(part, "none") not in ("none", "")
+    usual = {key: _usual(key, known.values()) for own in known.values() for key in own}
+    told = []
+    for arm, own in known.items():
+        chosen = (evidence.tuned.get(arm) or {}).get("chosen") or {}
+        named = {word.partition("=")[0].lstrip("+") for word in claim.arms[arm]}
+        apart = [
+            f"{key} = {value}"
+            for key, value in own.items()
+            if key not in chosen and value != "none" and (key in named or value != usual[key])
+        ]
+        told.append(f"{arm} ({', '.join(apart) or 'as below'})")
+    made = [
+        each for part, what in PARTS.items() if (each := _part(part, what, known.values(), tuned))
     ]
-    if parts:
-        said.append(f"Common to all were {listed(parts)}." if len(parts) > 1 else
-                    f"Common to all was {parts[0]}.")  # fmt: skip
+    of = [
+        f"The arm was {told[0]}."
+        if len(told) == 1
+        else f"We compared {len(told)} arms: {listed(told)}."
+    ]
+    if made:
+        of.append(f"Networks were made, and trained, with {listed(made)}.")
 
-    return " ".join([*said, _data(common, arms, tuned), _budget(common, arms)])
+    return " ".join([*of, _data(known.values(), arms, tuned), _budget(usual, arms)])
 
 
 def _settings(run: Entry) -> Settings:
     """Returns the choices of a run and its settings by dotted key."""
 
-    choices = {k: str(v) for k, v in (run.run.state.get("columns") or {}).items() if v != ""}
+    choices = {k: v for k, v in (run.run.state.get("columns") or {}).items() if v != ""}
     config = {
-        key: str(value)
+        key: value
         for key, value in flat(run.config, 0).items()
         if not key.endswith("_target_") and value is not None
     }
-    hidden = ("run", "study", "seed")
 
-    return {k: v for k, v in {**choices, **config}.items() if k not in hidden}
-
-
-def _in_brackets(common: Settings, part: str, tuned: Iterable[str]) -> str:
-    own = {k: v for k, v in common.items() if k.startswith(f"{part}.") and k not in tuned}
-    told = [f"{key.removeprefix(f'{part}.')} = {value}" for key, value in own.items()]
-
-    return f" ({', '.join(told)})" if told else ""
+    return {k: str(v) for k, v in {**choices, **config}.items() if k not in HIDDEN}
 
 
-def _data(common: Settings, arms: Mapping[str, Sequence[Entry]], tuned: Iterable[str]) -> str:
+def _usual(key: str, every: Iterable[Settings]) -> str | None:
+    """Returns the value that most arms have; None where none is that usual."""
+
+    values = Counter(each[key] for each in every if key in each)
+    value, n = values.most_common(1)[0]
+
+    return value if 2 * n > values.total() else None
+
+
+def _part(part: str, what: str, every: Iterable[Settings], tuned: Iterable[str]) -> str:
+    """Says what a part is, each choice with the settings that all have who chose it; "" of none."""
+
+    chosen: dict[str, list[Settings]] = {}
+    for each in every:
+        if each.get(part, "none") != "none":
+            chosen.setdefault(each[part], []).append(each)
+    told = []
+    for name, own in chosen.items():
+        shared = [
+            f"{key.removeprefix(f'{part}.')} = {value}"
+            for key, value in own[0].items()
+            if key.startswith(f"{part}.")
+            and key not in tuned
+            and all(each.get(key) == value for each in own)
+        ]
+        told.append(name + (f" ({', '.join(shared)})" if shared else ""))
+
+    return f"the {what}{'s' * (len(told) > 1)} {listed(told)}" if told else ""
+
+
+def _data(
+    every: Iterable[Settings], arms: Mapping[str, Sequence[Entry]], tuned: Iterable[str]
+) -> str:
     """Says what data there are, how they are split, and how many samples networks are tested on."""
 
+    of = _part("data", "data set", every, tuned)
     runs = [run for own in arms.values() for run in own if run.completed]
-    hidden = {*tuned, "data.split", "data.items"}
-    of = f"{common.get('data')}{_in_brackets(common, 'data', hidden)}"
-    said = [f"The data were {of}." if "data" in common else "The data differ, as told above."]
+    said = [f"They learnt {of}."] if of else []
     splits = {str((run.config.get("data") or {}).get("split", "fixed")) for run in runs}
     ratios = {number(r) for run in runs if (r := run.run.provenance.get("resampled"))}
     if splits == {"fixed"}:
-        said.append("All seeds shared one split into training, validation and test samples.")
+        said.append(
+            "All seeds shared one split into training, validation and test samples, so that "
+            "intervals leave out what another split would give."
+        )
     elif splits == {"seed"} and ratios:
         said.append(
             "Each seed dealt training, validation and test samples anew from one pool, alike for "
@@ -96,8 +128,7 @@ def _data(common: Settings, arms: Mapping[str, Sequence[Entry]], tuned: Iterable
         )
     elif splits == {"seed"}:
         said.append("Each seed had training and validation samples of its own, alike for all arms.")
-    first = [own[0] for own in arms.values() if own]
-    sizes = sorted({n for run in first if (n := _items(run))})
+    sizes = sorted({n for own in arms.values() if own and (n := _items(own[0]))})
     if sizes:
         told = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
         said.append(f"Networks were tested on {told} samples, whose outcomes were kept.")
@@ -116,16 +147,14 @@ def _items(run: Entry) -> int:
     return 0 if found is None else len(found)
 
 
-def _budget(common: Settings, arms: Mapping[str, Sequence[Entry]]) -> str:
+def _budget(usual: Mapping[str, str | None], arms: Mapping[str, Sequence[Entry]]) -> str:
     runs = [run for own in arms.values() for run in own]
-    length = f"{common['epochs']} epochs" if "epochs" in common else ""
-    updates = _range(run.numbers.get("steps") for run in runs)
+    epochs, updates = usual.get("epochs"), _range(run.numbers.get("steps") for run in runs)
+    length = f"{epochs} {'epoch' if epochs == '1' else 'epochs'}" if epochs else ""
     told = " and ".join(filter(None, (length, f"{updates} updates" if updates else "")))
-    said = f"Each network was trained for {told}" if told else "Networks were trained"
-    if "batch_size" in common:
-        said += f" in batches of {common['batch_size']}"
-    if "precision" in common:
-        said += f", in {common['precision']}"
+    said = f"Unless told otherwise, training took {told or 'as long as each arm says'}"
+    said += f" in batches of {size}" if (size := usual.get("batch_size")) else ""
+    said += f", in {precision}" if (precision := usual.get("precision")) else ""
     sizes = _range(run.numbers.get("parameters") for run in runs)
 
     return said + (f"; networks had {sizes} parameters." if sizes else ".")
@@ -142,8 +171,9 @@ def tuning_told(evidence: Evidence) -> str:
     for arm, own in tuning.arms.items():
         offered += [f"{_offered(key, v, space)} in {arm} alone" for key, v in own.items()]
     how = "at quasi-random points of the space" if space else "at all combinations of the grid"
+    where = "each arm" if set(evidence.claim.arms) <= set(tuned) else listed(tuned or ["arms"])
     said = [
-        f"Settings were tuned in each arm on the validation split, by the mean {tuning.metric} of "
+        f"Settings of {where} were tuned on the validation split, by the mean {tuning.metric} of "
         f"{plural(tuning.seeds, 'network')} a trial, {how} {listed(offered)}."
     ]
     tried = {arm: each.get("tried") or [] for arm, each in tuned.items()}
@@ -154,16 +184,19 @@ def tuning_told(evidence: Evidence) -> str:
         f"longer there {'once' if n == 1 else f'{n} times'}, for all arms alike."
         for (key, side), n in longer.items()
     ]
-    ends = [f"{listed(each['edges'])} of {arm}" for arm, each in tuned.items() if each.get("edges")]
-    if ends:
-        said.append(f"The best {listed(ends)} was still at the end of what was tried.")
-    chosen = {
-        arm: ", ".join(f"{k} = {v}" for k, v in (each.get("chosen") or {}).items())
-        for arm, each in tuned.items()
-    }
-    told = [f"{values} in {arm}" for arm, values in chosen.items() if values]
+    chosen, ends = {}, {}
+    for arm, each in tuned.items():
+        values = ", ".join(f"{k} = {v}" for k, v in (each.get("chosen") or {}).items())
+        chosen.setdefault(values, []).append(arm)
+        ends.setdefault(" and ".join(each.get("edges") or ()), []).append(arm)
+    told = [f"{values} in {listed(own)}" for values, own in chosen.items() if values]
     if told:
-        said.append(f"Chosen were {listed(told)}.")
+        said.append(f"Chosen {'was' if len(told) == 1 else 'were'} {'; '.join(told)}.")
+    said += [
+        f"The best {keys} of {listed(own)} was still at the end of what was tried."
+        for keys, own in ends.items()
+        if keys
+    ]
     failed = sum(int(each["failed"]) for own in tried.values() for each in own)
     if failed:
         said.append(f"Of these trials, {plural(failed, 'network')} failed.")
@@ -190,7 +223,7 @@ def _budgets(trials: Mapping[str, int]) -> str:
     if not trials:
         return "No trial has been done yet."
     if len({*trials.values()}) == 1:
-        return f"Each arm had {plural(next(iter(trials.values())), 'trial')}."
+        return f"Each of them had {plural(next(iter(trials.values())), 'trial')}."
 
     told = [f"{plural(n, 'trial')} in {arm}" for arm, n in trials.items()]
 

@@ -62,19 +62,19 @@ def test_a_plan_and_its_runs_become_prose(study: Path) -> None:
         "We tested this claim of section 5.1 of the paper: Networks of B are more accurate.",
         "written down on 2027-01-15 07:00 UTC, as entry 1 of the register of plans, before the "
         "first of its networks was trained.",
-        "We compared 2 arms, with what sets each apart: a (activation = tanh, optimizer.lr = 0.1) "
-        "and b (activation = iso_tanh, optimizer.lr = 0.01).",
-        "Common to all were the model mlp (widths = [32, 16], bias = True) and the optimizer adam "
-        "(eps = 1e-08).",
-        "The data were digits (train = 500). All seeds shared one split",
-        "Each network was trained for 5 epochs in batches of 50, in float32; networks had 3,466 "
-        "parameters.",
+        "We compared 2 arms: a (activation = tanh, optimizer.lr = 0.1) and b (activation = "
+        "iso_tanh, optimizer.lr = 0.01).",
+        "Networks were made, and trained, with the model mlp (widths = [32, 16], bias = True), the "
+        "activation functions tanh and iso_tanh and the optimizer adam (eps = 1e-08).",
+        "They learnt the data set digits (train = 500). All seeds shared one split",
+        "Unless told otherwise, training took 5 epochs in batches of 50, in float32; networks had "
+        "3,466 parameters.",
         "No setting was tuned.",
         "Each arm was trained with 4 seeds, 0 to 3, the same in all arms: 8 networks for the "
         "comparison.",
         "Of each network we measured accuracy (test/accuracy).",
-        "b - a in accuracy, expected above 0 by at least 0.01; as a control, b against 0.5 in "
-        "accuracy, expected above 0 by at least 0.1.",
+        "b - a in accuracy, expected to be above 0 by at least 0.01; as a control, b against 0.5 "
+        "in accuracy, expected to be above 0 by at least 0.1.",
         "Intervals are Student's t at the level of 95 %, over seeds.",
         "Nothing is concluded unless each control is supported.",
         "There were no deviations from the plan",
@@ -110,11 +110,11 @@ def test_tuning_is_told_with_what_grew_and_what_was_chosen(study: Path) -> None:
 
     for told in (
         "by the mean valid/accuracy of 1 network a trial, at all combinations of the grid "
-        "optimizer.lr = 0.1, 1.0. Each arm had 3 trials.",
+        "optimizer.lr = 0.1, 1.0. Each of them had 3 trials.",
         "Since the best optimizer.lr was at the low end, the grid was made longer there once, for "
         "all arms alike.",
         "The best optimizer.lr of b was still at the end of what was tried.",
-        "Chosen were optimizer.lr = 0.1 in a and optimizer.lr = 0.01 in b.",
+        "Chosen were optimizer.lr = 0.1 in a; optimizer.lr = 0.01 in b.",
         "Of these trials, 2 networks failed.",
         "had seeds from 1000000 on, and were not used again.",
         "8 networks for the comparison, and 1 for the tuning.",
