@@ -57,7 +57,9 @@ def differing(a: Sequence[Entry], b: Sequence[Entry]) -> Block:
     if not rows:
         return Paragraph(f"A and B have the same settings.{few}")
 
-    return Table.of("settings", f"Settings that differ; {DEFAULT} has none.{few}", rows)
+    return Table.of(
+        "settings", f"Settings that differ; {DEFAULT} is one that is not set.{few}", rows
+    )
 
 
 def _settings_of(run: Entry, whole: bool) -> dict[str, str]:
@@ -142,8 +144,8 @@ def _caption(groups: int, found: Sequence[tuple[float, Row]]) -> str:
     told = (
         f"{plural(groups, 'group')} of runs that both have, by final number; those first that "
         "differ most, beside their standard error. B − A is seed by seed where both have the same "
-        "seeds, else by Welch; an interval over seeds of one split leaves other splits out, and of "
-        "one run each nothing tells what is the seed's."
+        "seeds, else by Welch. An interval over seeds of one split leaves other splits out; of one "
+        "run each there is none, for nobody knows what another seed would give."
     )
     more = (
         f" The first {SHOWN} of {len(found):,}; the files have all." if len(found) > SHOWN else ""
