@@ -89,6 +89,18 @@ def warnings_of(found: Page) -> list[str]:
     return [b.text for b in found.document.blocks if isinstance(b, Paragraph) and b.kind]
 
 
+def test_a_damaged_claim_is_named_once_and_a_hint_ends_its_sentence(study: Path) -> None:
+    runs = two_arms(study, A, BETTER)
+    claimed(study, runs)
+    bad = claimed(study, runs, name="other")
+    path = bad.folder / "claim.json"
+    path.write_text(path.read_text().replace('"seeds": 4', '"seds": 4'))
+    (told,) = warnings_of(page([study]))
+
+    assert told.endswith("there is no key seds; did you mean seeds?")
+    assert told.count(str(bad.folder)) == 1
+
+
 def test_a_shipped_claim_needs_no_folder_and_any_is_said(study: Path) -> None:
     claimed(study, two_arms(study, A, BETTER), name="accuracy", decides="any")
     found = page([study])
