@@ -77,12 +77,16 @@ def with_data(
     if found:
         return clustered(*found, scale)
 
-    ratios = [read(run, "resampled") for _, runs in arms for run in runs]
-    known = [ratio for ratio in ratios if ratio]
-    if len(known) < len(ratios) or number in WITHOUT_DATA:
+    if number in WITHOUT_DATA:
         return None
+    largest = 0.0
+    for run in (run for _, runs in arms for run in runs):
+        ratio = read(run, "resampled")
+        if not ratio:  # each is a file to be read: no more than are needed
+            return None
+        largest = max(largest, ratio)
 
-    return resampled(values, max(known), scale)
+    return resampled(values, largest, scale)
 
 
 def _outcomes(

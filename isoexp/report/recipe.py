@@ -161,7 +161,7 @@ def _budget(usual: Mapping[str, str | None], arms: Mapping[str, Sequence[Entry]]
 
 
 def tuning_told(evidence: Evidence) -> str:
-    """Says how the arms were tuned; "" if they were not."""
+    """Says how the arms were tuned, if they were."""
 
     tuning, tuned = evidence.claim.tuning, evidence.tuned
     if tuning is None:
@@ -178,7 +178,7 @@ def tuning_told(evidence: Evidence) -> str:
     ]
     tried = {arm: each.get("tried") or [] for arm, each in tuned.items()}
     said.append(_budgets({arm: len(own) for arm, own in tried.items()}))
-    longer = Counter(tuple(each) for each in evidence.found.get("longer") or ())
+    longer = Counter(tuple(e) for e in evidence.found.get("longer") or () if len(e) == 2)
     said += [
         f"Since the best {key} was at the {side} end, the {'space' if space else 'grid'} was made "
         f"longer there {'once' if n == 1 else f'{n} times'}, for all arms alike."

@@ -123,6 +123,26 @@ def test_tuning_is_told_with_what_grew_and_what_was_chosen(study: Path) -> None:
         assert told in text
 
 
+def test_a_space_is_told_with_what_only_some_arms_have(study: Path) -> None:
+    tuning = {
+        "space": {"optimizer.lr": [0.001, 0.1]},
+        "arms": {"b": {"activation.R0": [-1, 1]}},
+        "trials": 8, "metric": "valid/accuracy", "seeds": 2,
+    }  # fmt: skip
+    tried = [{"values": {"optimizer.lr": 0.1}, "score": 0.5, "networks": 2, "failed": 0}]
+    tuned = {"b": {"chosen": {"optimizer.lr": 0.1}, "edges": [], "tried": tried}}
+    claimed(study, configured(two_arms(study, A, BETTER)), tuning=tuning, tuned=tuned)
+    text = prose(study)
+
+    assert "Settings of b were tuned on the validation split" in text
+    assert (
+        "of 2 networks a trial, at quasi-random points of the space optimizer.lr from 0.001 to "
+        "0.1, even in its logarithm and activation.R0 from -1 to 1 in b alone. Each of them had 1 "
+        "trial."
+    ) in text
+    assert "a (activation = tanh, optimizer.lr = 0.1)" in text  # of its own, and not tuned
+
+
 def test_deviations_are_told_with_their_reasons(study: Path) -> None:
     claimed(study, two_arms(study, A, BETTER), registered=BEGAN - 9000)
     runs = two_arms(study, A, BETTER[:3], first=20)
