@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from isoexp.output import line, printable, say
+from isoexp.output import ended, line, plural, printable, say
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,13 @@ def test_lines_of_threads_do_not_mix() -> None:
         each.join()
 
     assert sorted(written) == ["0\n", "1\n", "2\n", "3\n"]
+
+
+def test_a_hint_ends_its_sentence() -> None:
+    assert ended("there is none") == "there is none."
+    assert ended("there is none; did you mean sweep?") == "there is none; did you mean sweep?"
+
+
+def test_one_is_no_plural() -> None:
+    assert [plural(n, "network") for n in (0, 1, 2)] == ["0 networks", "1 network", "2 networks"]
+    assert plural(12_345, "run") == "12,345 runs"

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..statistics import bounds
+from ..output import plural
+from ..statistics import bounds, in_digits
 from .error import student_of
 from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
@@ -20,8 +21,7 @@ from .verdict import EVERY, Answer, Question, Verdict, decide
 class Answered:
     """A comparison with its answer and its contrast by seed, without the missing ones.
 
-    Both are in logarithms, if the metric is compared by ratios. The interval is over seeds, or over
-    more.
+    Both are in logarithms, if the metric is compared by ratios.
     """
 
     comparison: Comparison
@@ -30,7 +30,12 @@ class Answered:
     metric: Metric
     missing: Sequence[Missing]
     unsettled: str = ""
-    over: str = "seeds"
+
+    @property
+    def over(self) -> str:
+        """What varies in the interval."""
+
+        return self.answer.student.over if self.answer.student else "seeds"
 
     @property
     def averaged(self) -> bool:
@@ -78,9 +83,7 @@ class Answered:
     def told(self) -> str:
         """The estimate with its interval by itself."""
 
-        estimate, low, high = (f"{each:.4g}" for each in self.interval)
-
-        return f"{estimate} [{low}, {high}]"
+        return in_digits(*self.interval, self.metric.log)
 
     @property
     def line(self) -> str:
@@ -159,7 +162,8 @@ def decided(evidence: Evidence) -> Decision:
         values, scale, missing = evidence.contrast(comparison)
         ratio, margin = claim.metrics[comparison.metric].log, comparison.margin
         arms = ", ".join(dict.fromkeys(each.arm for each in missing))
-        told = f"{len(missing)} numbers are missing, of {arms} with {claim.seeds} seeds each"
+        lacks = plural(len(missing), "number") + (" is" if len(missing) == 1 else " are")
+        told = f"{lacks} missing, of {arms} with {plural(claim.seeds, 'seed')} each"
         each = Question(
             values[np.isfinite(values)],
             comparison.expects,
@@ -183,7 +187,6 @@ def decided(evidence: Evidence) -> Decision:
             claim.metrics[comparison.metric],
             missing,
             each.unsettled,
-            each.student.over if each.student else "seeds",
         )
         for comparison, answer, each, missing in parts
     ]

@@ -7,13 +7,17 @@ so that those of a probe of weights alone have wider intervals than they need. O
 it is known.
 """
 
-__all__ = ["student_of"]
+__all__ = ["WITHOUT_DATA", "student_of", "with_data"]
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..errors import Unreadable
 from ..statistics import Student, clustered, resampled
-from .evidence import Evidence
+from ..store.run import Run
+from .evidence import Evidence, results
 from .terms import Comparison
 from .verdict import EVERY
 
@@ -23,49 +27,84 @@ OF_ITEMS = {"test/loss": "loss", "test/accuracy": "score", "test/r2": "score"}
 WITHOUT_DATA = ("train_time_s", "steps", "parameters")
 """The final numbers that no data move."""
 
+Arms = Sequence[tuple[float, Sequence[Run]]]
+"""The weight of each arm of a contrast, and its runs, one for each value."""
+
+Read = Callable[[Run, str], Any]
+"""A function like `results`, which may have read them before."""
+
 
 def student_of(
     evidence: Evidence, comparison: Comparison, values: np.ndarray, scale: float
 ) -> Student | None:
-    """Estimates a contrast with the error of its data; None where seeds have all there is.
-
-    Arguments:
-        values: The contrast by seed, of which none is missing.
-        scale: The size of the numbers that it is the difference of.
-    """
+    """Estimates the contrast of a claim with the error of its data, as `with_data`."""
 
     if comparison.expects in EVERY:
         return None
     metric = evidence.claim.metrics[comparison.metric]
-    column = OF_ITEMS.get(metric.column) if metric.of == "summary" and not metric.log else None
-    found = _outcomes(evidence, comparison, column, values, scale) if column else None
+    arms = [
+        (weight, [run for run in evidence.runs[arm].values() if run])
+        for arm, weight in comparison.weights.items()
+    ]
+    number = metric.column if metric.of == "summary" else ""
+    against, read = comparison.against, evidence.results
+
+    return with_data(arms, number, values, scale, against, log=metric.log, read=read)
+
+
+def with_data(
+    arms: Arms,
+    number: str,
+    values: np.ndarray,
+    scale: float = 0.0,
+    against: float = 0.0,
+    log: bool = False,
+    read: Read = results,
+) -> Student | None:
+    """Estimates a contrast of arms with the error of its data; None where seeds have all there is.
+
+    Arguments:
+        number: The final number that is compared; "" of another one.
+        values: The contrast by seed, of which none is missing.
+        scale: The size of the numbers that it is the difference of.
+        against: What is subtracted from the arms.
+        log: Whether it is the contrast of logarithms.
+        read: Reads the items, and what else is known, of a run.
+    """
+
+    column = None if log else OF_ITEMS.get(number)  # ratios have no items
+    found = _outcomes(arms, column, values, scale, against, read) if column else None
     if found:
         return clustered(*found, scale)
 
-    ratios = [
-        run.provenance.get("resampled") if run else None
-        for arm in comparison.weights
-        for run in evidence.runs[arm].values()
-    ]
-    known = [ratio for ratio in ratios if ratio]
-    if len(known) < len(ratios) or (metric.of == "summary" and metric.column in WITHOUT_DATA):
+    if number in WITHOUT_DATA:
         return None
+    largest = 0.0
+    for run in (run for _, runs in arms for run in runs):
+        ratio = read(run, "resampled")
+        if not ratio:  # each is a file to be read: no more than are needed
+            return None
+        largest = max(largest, ratio)
 
-    return resampled(values, max(known), scale)
+    return resampled(values, largest, scale)
 
 
 def _outcomes(
-    evidence: Evidence, comparison: Comparison, column: str, values: np.ndarray, scale: float
+    arms: Arms,
+    column: str,
+    values: np.ndarray,
+    scale: float,
+    against: float,
+    read: Read,
 ) -> tuple[list[np.ndarray], list[np.ndarray]] | None:
     """Returns the contrast on each test item by seed, and the items; None unless all have them."""
 
     contrasts, items = [], []
-    for seed, value in zip(evidence.seeds, values, strict=True):
-        total, own = -comparison.against, None
-        for arm, weight in comparison.weights.items():
-            run = evidence.runs[arm][seed]
+    for place, value in enumerate(values):
+        total, own = -against, None
+        for weight, runs in arms:
             try:
-                table = evidence.results(run, "items") if run else None
+                table = read(runs[place], "items")
             except Unreadable:
                 table = None
             if table is None:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import Unreadable, UserError, did_you_mean, one_line
+from ..output import plural
 from ..statistics import difference
 from ..store.files import Shape, files_below, fits, is_time, load_json, read_json, write_json
 from ..store.run import PROVENANCE, Run, status
@@ -78,7 +79,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def results(run: Run, of: str) -> Any:
-    """Reads the summary of a run, or one of its tables, by name; None if there is none.
+    """Reads the summary of a run, one of its tables, or n_test / n_train; None if there is none.
 
     Raises:
         Unreadable: If the table cannot be read.
@@ -86,6 +87,8 @@ def results(run: Run, of: str) -> Any:
 
     if of == "summary":
         return run.summary
+    if of == "resampled":
+        return run.provenance.get("resampled")
     path = run.folder / place_of(of)
 
     return read_table(path) if path.exists() else None
@@ -186,7 +189,8 @@ class Evidence:
         except (FileNotFoundError, UserError, KeyError, TypeError, ValueError, AttributeError,
                 RecursionError) as error:  # fmt: skip
             raise Unreadable(
-                f"{path} must hold a claim: {one_line(error)[:200]}; isoexp reproduce makes it anew"
+                f"{path} must hold a claim, and isoexp reproduce makes it anew: "
+                f"{one_line(error)[:200]}"
             ) from error
 
     @cached_property
@@ -288,7 +292,8 @@ class Evidence:
         except FileNotFoundError:
             return None
         except Unreadable as error:
-            return f"{self.folder}: {error}"
+            told, folder = str(error), str(self.folder)
+            return told if told.startswith(folder) else f"{folder}: {told}"
 
         return None
 
@@ -305,7 +310,7 @@ class Evidence:
         if self.faults:
             return "not as planned"
         if self.line and self.line.kind == "amendment":
-            return f"amended after {self.line.runs} run" + "s" * (self.line.runs != 1)
+            return f"amended after {plural(self.line.runs, 'run')}"
 
         return "as planned"
 

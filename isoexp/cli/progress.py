@@ -15,9 +15,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ..experiment import job
-from ..output import printable, say
+from ..output import plural, printable, say
 from ..store.run import Run
-from .table import number, plural
+from .table import number
 
 if TYPE_CHECKING:
     from .. import search

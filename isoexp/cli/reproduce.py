@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from ..claims import SCALES, Claim
 from ..errors import NotHere, UserError, did_you_mean, one_line
-from ..output import say
+from ..output import plural, say
 from .options import FLAG, command
-from .table import plural, say_unsent, table
+from .table import say_unsent, table
 
 if TYPE_CHECKING:
     from ..claims.decision import Decision
@@ -86,9 +86,9 @@ def reproduce(options: Namespace) -> int:
         else:
             near = did_you_mean(key, (*FREE, "scale"))
             raise UserError(
-                f"a claim says by what it is decided: {given} would change that{near}. --across "
-                "asks it under other settings, too; a claim of your own is a file: "
-                "DIR/claim/mine.yaml and --config-dir DIR"
+                f"a claim says by what it is decided: {given} would change that. --across asks it "
+                "under other settings, too; a claim of your own is a file, DIR/claim/mine.yaml, "
+                f"and --config-dir DIR{near}"
             )
     if scale not in SCALES:
         raise UserError(f"scale must be one of {', '.join(SCALES)}, got {scale}")

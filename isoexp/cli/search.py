@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..output import say
+from ..output import plural, say
 from .options import FLAG, command
-from .table import number, plural, say_unsent, table
+from .table import number, say_unsent, table
 
 if TYPE_CHECKING:
     from ..search import Search

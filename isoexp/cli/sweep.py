@@ -13,14 +13,14 @@ from ..config.overrides import names_probe, refuse_folders
 from ..errors import UserError
 from ..experiment.job import completed
 from ..experiment.run import damages, terminable
-from ..output import say
+from ..output import plural, say
 from ..paths import path_of
 from ..store.run import Run
 from ..store.study import Study
 from ..sweep import Backend, Launcher, Plan, Unit, Workers, events, launch, plan, run
 from ..sweep.backends.launcher import chosen_launcher, of_hydra, wants_hydra
 from .progress import OTHER, Display
-from .table import conclude, duration, plural
+from .table import conclude, duration
 
 CLUSTER = 8
 """Units that a cluster is taken to do at once, unless sweep.workers says how many."""

@@ -7,7 +7,6 @@ __all__ = [
     "final_numbers",
     "number",
     "places",
-    "plural",
     "say_unsent",
     "table",
     "table_of",
@@ -64,12 +63,6 @@ def duration(seconds: float) -> str:
             return f"about {seconds / size:.0f} {unit}"
 
     return f"about {seconds:.0f} s" if seconds >= 1 else "less than a second"
-
-
-def plural(count: int, noun: str) -> str:
-    """Returns a count with its noun: 1 run, 2 runs."""
-
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def final_numbers(run: Run) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 page      a report as a whole              chapter   a claim: answers and arms, in tables and plots
 entries   runs, as their folders were      sweeps    a study without a claim, in groups
-origin    code, machines and time          folders   two folders side by side: their differences
+contrasts means of groups, by seed         tuning    of the arms of a claim, and its curves
+origin    code, machines and time          folders   two folders side by side; sides: their runs
+methods   of claims, in prose; recipe: of their networks
 document  the content of a report          html, markdown, exports, readme   its forms
 """

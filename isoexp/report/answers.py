@@ -122,7 +122,7 @@ def arms_table(evidence: Evidence, values: Values, name: str) -> Table:
             row["at an end of what was tried"] = text(edges if chosen else "")
         for key, metric in claim.metrics.items():
             own = values[key][arm]
-            cell = estimate(mean_interval(own, metric.log), int(np.isfinite(own).sum()))
+            cell = estimate(mean_interval(own, metric.log), int(np.isfinite(own).sum()), metric.log)
             row[measured(_titled(metric), key)] = cell
         rows.append(row)
 
@@ -145,7 +145,8 @@ def metrics_figure(evidence: Evidence, values: Values, name: str) -> Figure | No
     alt = "Dots by arm."
     for key, m in metrics.items():
         means = [
-            f"{arm} {interval(*mean_interval(own, m.log))}" for arm, own in values[key].items()
+            f"{arm} {interval(*mean_interval(own, m.log), m.log)}"
+            for arm, own in values[key].items()
         ]
         alt += f" {m.words}: {_several(means)}."
     caption = "Every dot is a network; the bar is the mean over seeds with its 95 % t interval."

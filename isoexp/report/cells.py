@@ -1,17 +1,14 @@
 """Cells: numbers, intervals, times and names, for a reader and for a program."""
 
 __all__ = [
-    "code", "count", "difference", "estimate", "interval", "measured", "minutes", "moment",
-    "number", "plural", "ranged", "text", "verdict",
+    "code", "count", "estimate", "interval", "measured", "minutes", "moment", "number", "ranged",
+    "text", "verdict",
 ]  # fmt: skip
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from math import inf, isfinite, isnan
 
-import numpy as np
-
-from ..statistics import bounds, welch
+from ..statistics import in_digits
 from .document import Cell, Column, numbers
 
 
@@ -26,10 +23,10 @@ def number(value: float | None, digits: int = 4) -> str:
     return str(value) if isinstance(value, int) else f"{value:.{digits}g}"
 
 
-def interval(estimate: float, low: float, high: float) -> str:
-    """Writes an estimate with its interval: 0.93 [0.91, 0.95]."""
+def interval(estimate: float, low: float, high: float, log: bool = False) -> str:
+    """Writes an estimate with its interval: 0.93 [0.91, 0.95]; of a ratio, if log."""
 
-    return "–" if isnan(estimate) else f"{number(estimate)} [{number(low)}, {number(high)}]"
+    return "–" if isnan(estimate) else in_digits(estimate, low, high, log)
 
 
 def measured(head: str, name: str) -> Column:
@@ -38,27 +35,19 @@ def measured(head: str, name: str) -> Column:
     return numbers(head, f"{name} mean", f"{name} low", f"{name} high", f"{name} n")
 
 
-def difference(a: np.ndarray, b: np.ndarray, log: bool = False) -> Cell:
-    """Makes the cell of the difference of means B − A, of logarithms B / A."""
-
-    known = len(a) and len(b)
-
-    return ranged(bounds(welch(b, a).interval().triple, log) if known else None, log)
-
-
-def estimate(triple: Sequence[float], n: int) -> Cell:
+def estimate(triple: tuple[float, float, float], n: int, log: bool = False) -> Cell:
     """Makes the cell of an estimate with its interval and n."""
 
-    return Cell(f"{interval(*triple)}\nn = {n}", (*triple, n))
+    return Cell(f"{interval(*triple, log)}\nn = {n}", (*triple, n))
 
 
-def ranged(triple: Sequence[float] | None, log: bool = False) -> Cell:
+def ranged(triple: tuple[float, float, float] | None, log: bool = False) -> Cell:
     """Makes the cell of an estimate with its interval, as a ratio if log; a dash where none is."""
 
     if triple is None:
         return Cell("–", (None, None, None))
 
-    return Cell(f"{'× ' if log else ''}{interval(*triple)}", triple)
+    return Cell(f"{'× ' if log else ''}{interval(*triple, log)}", triple)
 
 
 def count(value: float | None, digits: int = 4) -> Cell:
@@ -99,9 +88,3 @@ def minutes(time_s: float) -> str:
         return "–"
 
     return f"{found:.0f}" if found >= 10 else f"{found:.1f}" if found >= 0.1 else f"{found:.2g}"
-
-
-def plural(n: int, what: str) -> str:
-    """Writes a count with its noun: 1 run, 2 runs."""
-
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ..claims.decision import Decision, decided
 from ..claims.evidence import Evidence, confirmations, earlier
 from ..config.groups import CONF
+from ..output import ended, plural
 from . import answers
-from .cells import code, moment, plural, text
+from .cells import code, moment, text
 from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
 from .forest import forest_blocks
@@ -40,7 +41,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
 
     blocks: list[Block | None] = [
         Paragraph(SMOKE, kind="warning") if claim.scale == "smoke" else None,
-        *(Paragraph(f"Not as planned: {told}.", kind="warning") for told in evidence.faults),
+        *(Paragraph(ended(f"Not as planned: {told}"), kind="warning") for told in evidence.faults),
         Paragraph(claim.claim),
         Paragraph(answers.line(decision), verdict=answers.outcome(decision)),
         Facts(

@@ -1,8 +1,8 @@
 """Runs as their folders were, each file read once, and groups that differ by their seed alone."""
 
 __all__ = [
-    "Entry", "RunGroup", "best", "by_study", "damaged_runs", "entries", "entry", "grouped",
-    "scores", "settled",
+    "DEFAULT", "Entry", "RunGroup", "best", "by_study", "damaged_runs", "entries", "entry",
+    "grouped", "scores", "settled",
 ]  # fmt: skip
 
 import re
@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from ..config.document import parse
+from ..errors import UserError
+from ..store.files import read_file
 from ..store.run import Run, status
 from ..store.study import runs_below
 from .cells import code, text
@@ -65,6 +69,15 @@ class Entry:
         """True if it has final numbers."""
 
         return self.status == "completed"
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The configuration that it was trained by; {} if it cannot be read."""
+
+        try:
+            return parse(read_file(self.run.folder / "config.yaml").decode())
+        except (OSError, UserError, UnicodeDecodeError):
+            return {}
 
 
 def entry(run: Run) -> Entry:
@@ -160,10 +173,31 @@ class RunGroup:
 
         return [run for run in self.runs if run.completed]
 
+    def having(self, name: str) -> list[Entry]:
+        """Returns the completed runs that have a final number."""
+
+        return [run for run in self.completed if name in run.numbers]
+
+    def by_seed(self, name: str) -> dict[int, Entry]:
+        """Returns the runs that have a final number by their seeds; {} if some have the same."""
+
+        found = self.having(name)
+        seeds = {run.seed: run for run in found if run.seed is not None}
+
+        return seeds if len(seeds) == len(found) else {}
+
     def values(self, name: str) -> np.ndarray:
         """Returns a final number, one for each completed run that has it."""
 
-        return np.array([run.numbers[name] for run in self.completed if name in run.numbers])
+        return np.array([run.numbers[name] for run in self.having(name)])
+
+    @cached_property
+    def fixed(self) -> bool:
+        """True if all of its seeds have one split; it is not known of runs without a file of it."""
+
+        config = self.completed[0].config if self.completed else {}
+
+        return bool(config) and (config.get("data") or {}).get("split", "fixed") == "fixed"
 
 
 def grouped(runs: Iterable[Entry], names: Sequence[str] | None = None) -> list[RunGroup]:

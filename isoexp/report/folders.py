@@ -1,55 +1,58 @@
-"""Two folders side by side: the same claims or the same groups, and by how much they differ.
+"""Two folders, or two runs, side by side: their settings, claims and numbers, and what differs.
 
-The difference is B − A, with Welch's interval: the two were not made as pairs.
+The difference is B − A: of runs seed by seed where both have the same seeds, of claims by Welch.
 """
 
 __all__ = ["compare"]
 
 from collections.abc import Sequence
-from math import inf
 from pathlib import Path
 
 from ..claims.decision import Answered, Decision, decided
 from ..claims.evidence import damaged_claims, find_evidence
 from ..errors import UserError
-from ..statistics import welch
+from ..output import ended, plural
+from ..statistics import apart, bounds, mean
 from .answers import outcome
-from .cells import code, difference, estimate, plural, text, verdict
+from .cells import code, estimate, ranged, text, verdict
 from .document import Block, Cell, Document, Facts, Paragraph, Row, Section, Table, numbers
-from .entries import Entry, damaged_runs, entries, grouped, settled
+from .entries import Entry, damaged_runs, entries
 from .origin import origin
-
-SHOWN = 100
-"""Differences that a table shows."""
+from .sides import differing, side_by_side
 
 Key = tuple[str, str]
 """The name of a claim and its scale."""
 
 
 def compare(first: Path, second: Path) -> Document:
-    """Compares two folders, A and B.
+    """Compares two folders of runs, or two runs, A and B.
 
     Raises:
-        UserError: If they have neither a claim nor a group in common.
+        UserError: If they have neither a claim nor numbers of a group in common.
     """
 
+    roots = first, second
     runs = entries(first), entries(second)
     claims: list[dict[Key, Decision]] = []
-    for root in (first, second):  # of a claim that is there twice, the last
+    for root in roots:  # of a claim that is there twice, the last
         found = sorted(find_evidence(root), key=lambda each: each.registered)
         claims.append({(each.claim.name, each.claim.scale): decided(each) for each in found})
-    sections = [*_claims(*claims), *_groups(*runs)]
+    sections = [*_claims(*claims), *side_by_side(*runs)]
     if not sections:
         raise UserError(
-            f"{first} and {second} must have a claim or settings in common to be compared, got "
-            f"{plural(len(runs[0]), 'run')} and {plural(len(runs[1]), 'run')} that have none"
+            f"{first} and {second} must have a claim, or runs of the same settings, in common to "
+            f"be compared, got {plural(len(runs[0]), 'run')} and {plural(len(runs[1]), 'run')} "
+            "that have none: name two runs, or studies that vary alike"
         )
-    names = [folder.resolve().name for folder in (first, second)]
+    paths = [folder.resolve() for folder in roots]
+    names = [path.name for path in paths]
+    if len(set(names)) == 1:
+        names = [f"{path.parent.name}/{path.name}" for path in paths]
     blocks: list[Block] = [
         Paragraph(
-            f"A is {names[0]}, {plural(len(runs[0]), 'run')}; B is {names[1]}, "
-            f"{plural(len(runs[1]), 'run')}. Differences are B − A with 95 % intervals by Welch, "
-            "each by itself: of many, one in twenty is off by chance."
+            f"A is {names[0]}, {_counted(runs[0])}; B is {names[1]}, {_counted(runs[1])}. "
+            "Differences are B − A with 95 % intervals, each by itself: of many, one in twenty is "
+            "off by chance."
         ),
         *(
             Facts([(f"{name}, {term}", told) for term, told in origin(own)])
@@ -58,12 +61,28 @@ def compare(first: Path, second: Path) -> Document:
     ]
 
     blocks += [
-        Paragraph(f"Damaged: {told}.", kind="warning")
-        for root, own in zip((first, second), runs, strict=True)
+        Paragraph(ended(f"Damaged: {told}"), kind="warning")
+        for root, own in zip(roots, runs, strict=True)
         for told in [*damaged_runs(own), *damaged_claims(root)]
     ]
+    if all(runs):
+        blocks.append(differing(*runs))
 
     return Document.of(f"{names[0]} (A) and {names[1]} (B)", blocks, sections)
+
+
+def _counted(runs: Sequence[Entry]) -> str:
+    """Says how many runs there are, of which seeds."""
+
+    seeds = sorted({run.seed for run in runs if run.seed is not None})
+    if not seeds:
+        return plural(len(runs), "run")
+    if len(seeds) == 1:
+        return f"{plural(len(runs), 'run')} of seed {seeds[0]}"
+    gaps = seeds[-1] - seeds[0] >= len(seeds)
+    between = f"{len(seeds)} seeds from {seeds[0]} to {seeds[-1]}" if gaps else ""
+
+    return f"{plural(len(runs), 'run')} of {between or f'seeds {seeds[0]} to {seeds[-1]}'}"
 
 
 def _claims(a: dict[Key, Decision], b: dict[Key, Decision]) -> list[Section]:
@@ -88,7 +107,10 @@ def _claims(a: dict[Key, Decision], b: dict[Key, Decision]) -> list[Section]:
     blocks: list[Block] = [Table.of("verdicts", caption, verdicts)]
     compared = [row for key in order for row in _comparisons(key, a[key], b[key])]
     if compared:
-        caption = "Comparisons that both make. × marks ratios: of those it is B / A that is told."
+        caption = (
+            "Comparisons that both make. B − A is by Welch, with the error of each: over seeds, or "
+            "test items too. × marks ratios: of those it is B / A that is told."
+        )
         blocks.append(Table.of("comparisons", caption, compared))
     alone = [(name, *key) for name, own in (("A", a), ("B", b)) for key in own if key not in both]
     if alone:
@@ -111,11 +133,13 @@ def _comparisons(key: Key, a: Decision, b: Decision) -> list[Row]:
             "claim": text("{} ({})".format(*key)),
             "contrast": code(one.comparison.contrast),
             "metric": text(one.comparison.metric),
-            numbers("A", "A", "A low", "A high", "A n"): estimate(one.interval, one.answer.n),
-            numbers("B", "B", "B low", "B high", "B n"): estimate(other.interval, other.answer.n),
-            numbers("B − A", "difference", "low", "high"): difference(
-                one.values, other.values, one.metric.log
+            numbers("A", "A", "A low", "A high", "A n"): estimate(
+                one.interval, one.answer.n, one.metric.log
             ),
+            numbers("B", "B", "B low", "B high", "B n"): estimate(
+                other.interval, other.answer.n, one.metric.log
+            ),
+            numbers("B − A", "difference", "low", "high"): _difference(one, other),
             "verdict of A": verdict(one.answer.verdict),
             "verdict of B": verdict(other.answer.verdict),
         }
@@ -123,49 +147,11 @@ def _comparisons(key: Key, a: Decision, b: Decision) -> list[Row]:
     ]
 
 
-def _groups(a: Sequence[Entry], b: Sequence[Entry]) -> list[Section]:
-    """Compares the groups that both have; settings that all runs share tell none apart."""
+def _difference(a: Answered, b: Answered) -> Cell:
+    """Makes the cell of B − A, of ratios B / A."""
 
-    names = settled([*a, *b])
-    left, right = ({tuple(g.settings.values()): g for g in grouped(own, names)} for own in (a, b))
-    both = [key for key in left if key in right]
-    found: list[tuple[float, Row]] = []
-    for key in both:
-        one, other = left[key], right[key]
-        for name in dict.fromkeys(name for run in one.completed for name in run.numbers):
-            x, y = one.values(name), other.values(name)
-            if not (len(x) and len(y)) or name in ("steps", "parameters"):
-                continue
-            means = [
-                Cell(f"{v.mean():.4g}\nn = {len(v)}", (float(v.mean()), len(v))) for v in (x, y)
-            ]
-            row: Row = {
-                **one.cells,
-                "number": text(name),
-                numbers("A", "A mean", "A n"): means[0],
-                numbers("B", "B mean", "B n"): means[1],
-                numbers("B − A", "difference", "low", "high"): difference(x, y),
-            }
-            # In standard errors; where one run alone gives none the error is ∞.
-            size, error = abs(welch(y, x).estimate), welch(y, x).error
-            found.append((size / error if error else inf if size else 0.0, row))
-    if not found:
-        return []
-    found.sort(key=lambda each: -each[0])  # as they were, where they are equally clear
-    more = (
-        f" The first {SHOWN} of {len(found):,}; the files have all." if len(found) > SHOWN else ""
-    )
-    caption = (
-        f"{plural(len(both), 'group')} of runs that both have, by final number; those first that "
-        f"differ most, beside their standard error.{more}"
-    )
-    blocks: list[Block] = [Table.of("groups", caption, [row for _, row in found], SHOWN)]
-    alone = [
-        f"{len(set(own) - set(both))} only in {name}"
-        for name, own in (("A", left), ("B", right))
-        if set(own) - set(both)
-    ]
-    if alone:
-        blocks.append(Paragraph(f"Groups that one of them has: {', '.join(alone)}."))
+    if not (len(a.values) and len(b.values)):
+        return ranged(None)
+    log, (one, other) = a.metric.log, (each.answer.student or mean(each.values) for each in (a, b))
 
-    return [Section("Runs", "runs", blocks)]
+    return ranged(bounds(apart(other, one).interval().triple, log), log)

@@ -122,6 +122,17 @@ def _broken(name: str) -> str:
     return "<wbr>".join(map(_escaped, re.split(r"(?<=[/_.,=])(?=\w)", name)))
 
 
+def _unbroken(text: str) -> str:
+    """Keeps what is in brackets on one line: 0.93 [0.91, 0.95] breaks before them."""
+
+    told = re.split(r"(\[[^][\s]+, [^][\s]+\]|\(≥ \S+\))", text)
+
+    return "".join(
+        f'<span class="ends">{_escaped(part)}</span>' if place % 2 else _escaped(part)
+        for place, part in enumerate(told)
+    )
+
+
 def _escaped(text: str) -> str:
     return markup.escape(printable(text))
 
@@ -139,7 +150,7 @@ def _open(tag: str, **attributes: str | None) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    told = "<br>".join(_escaped(line) for line in cell.lines)
+    told = "<br>".join(_unbroken(line) for line in cell.lines)
     if cell.kind == "code":
         told = f"<code>{told}</code>"
     elif cell.kind:

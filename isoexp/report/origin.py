@@ -4,13 +4,14 @@ Networks that are trained as one share the time of that training. A run that was
 its last start; probes that were put to it another time are not counted.
 """
 
-__all__ = ["CORES", "TimeSpent", "commit", "origin", "time_spent"]
+__all__ = ["CORES", "LOOKED_AT", "TimeSpent", "commit", "origin", "time_spent"]
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .cells import minutes, plural
+from ..output import plural
+from .cells import minutes
 from .entries import Entry
 
 CORES = 2

@@ -5,7 +5,7 @@
 The same runs give the same bytes, whenever it is made.
 """
 
-__all__ = ["Page", "page", "write"]
+__all__ = ["Page", "page", "put", "write"]
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ from ..claims.chain import CHAIN, lines
 from ..claims.evidence import Evidence, confirmations, damaged_claims, find_evidence
 from ..errors import UserError
 from ..names import slug, unique
+from ..output import ended, plural
 from ..store.files import write_bytes
 from .answers import effects, outcome
-from .cells import code, count, minutes, moment, plural, text, verdict
+from .cells import code, count, minutes, moment, text, verdict
 from .chapter import SMOKE, Chapter, chapter, outcome_of
 from .document import Block, Cell, Column, Document, Figure, Paragraph, Row, Table, blocks, numbers
 from .entries import Entry, by_study, damaged_runs, entries
@@ -83,7 +84,7 @@ def page(roots: Sequence[Path]) -> Page:
         first.append(Paragraph(SMOKE, kind="warning"))
     told = dict.fromkeys(line for root in roots for line in damaged_claims(root))
     damaged = [*damaged_runs(runs), *told]
-    first += [Paragraph(f"Damaged: {told}.", kind="warning") for told in damaged]
+    first += [Paragraph(ended(f"Damaged: {told}"), kind="warning") for told in damaged]
     first += [Paragraph(told, kind="warning") for told in _unchained(studies)]
     if chapters:
         first += [Paragraph(f"{_plans(chapters)} {RULE}"), _verdicts(chapters)]
@@ -96,20 +97,22 @@ def write(document: Document, folder: Path, chains: Mapping[str, Path] = NONE) -
     """Writes a report into a folder, the chains of its claims beside it; returns its page."""
 
     for name, path in chains.items():
-        _put(folder / name, path.read_bytes())
+        put(folder / name, path.read_bytes())
     for block in blocks(document):
         if isinstance(block, Figure):
-            _put(folder / "figures" / f"{block.name}.svg", block.svg)
+            put(folder / "figures" / f"{block.name}.svg", block.svg)
         if isinstance(block, Table):
-            _put(folder / "tables" / f"{block.name}.csv", csv_text(block).encode())
-            _put(folder / "tables" / f"{block.name}.tex", latex(block).encode())
-    _put(folder / "report.md", markdown(document).encode())
-    _put(folder / "index.html", html(document).encode())
+            put(folder / "tables" / f"{block.name}.csv", csv_text(block).encode())
+            put(folder / "tables" / f"{block.name}.tex", latex(block).encode())
+    put(folder / "report.md", markdown(document).encode())
+    put(folder / "index.html", html(document).encode())
 
     return folder / "index.html"
 
 
-def _put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes) -> None:
+    """Writes a file of a report, whose folder need not be there yet."""
+
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, content)
 

@@ -1,18 +1,21 @@
 """The chapter of a study without a claim: its groups side by side, their curves, what failed."""
 
-__all__ = ["sweep"]
+__all__ = ["curve_parts", "sweep"]
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from math import isfinite, nan
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from ..claims.error import WITHOUT_DATA
 from ..claims.evidence import tables
 from ..figures.arms import curves, dots, over_seeds
-from ..statistics import hedges_unpaired, identical, mean_interval
-from .cells import code, count, difference, interval, measured, plural, ranged, text
+from ..output import plural
+from ..statistics import Student, mean_interval
+from .cells import code, count, interval, measured, ranged, text
+from .contrasts import contrast, mean_of, over, overs, reader
 from .document import Block, Cell, Facts, Figure, Paragraph, Row, Section, Table, numbers
 from .entries import Entry, RunGroup, best, grouped, scores
 from .origin import origin, time_spent
@@ -29,11 +32,11 @@ CURVES = 6
 SEEDS = 50
 """Seeds that a curve is from, at most: each is a file to be read."""
 
+COLUMNS = ("valid/loss", "valid/accuracy", "valid/r2")
+"""Columns that are drawn over training."""
+
 EFFECTS = 100
 """Effects that a table shows."""
-
-LEAST = 3
-"""Runs that a group must have for an effect size: the spread of two is chance."""
 
 
 def sweep(title: str, runs: Sequence[Entry], anchor: str) -> Section:
@@ -93,73 +96,87 @@ def _tables(groups: Sequence[RunGroup], anchor: str) -> list[Table]:
     finals += [name for name in ("train_time_s", "parameters") if name in there]
     shown = groups if len(groups) <= SHOWN else best(groups, len(groups))
     means = "the mean over seeds with its 95 % t interval."
+    few = ""
     if len(groups) > SHOWN:
-        means += (
+        few = (
             f" The {SHOWN} best on the validation split of {len(groups):,}; the files have all. "
             "The best of many look better than they are: choose, then train seeds that were not "
             "looked at."
         )
 
-    def rows(names: Sequence[str], counted: bool = False) -> list[Row]:
-        found = []
+    def table(name: str, caption: str, names: Sequence[str], counted: bool = False) -> Table:
+        rows: list[Row] = []
+        told: list[tuple[str, str]] = []
         for group in shown:
-            row, done = dict(group.cells), len(group.completed)
+            read, row, done = reader(), dict(group.cells), len(group.completed)
             if counted:
                 left = len(group.runs) - done
                 row |= {numbers("completed"): count(done), numbers("not"): count(left)}
-            for name in names:
-                cell = _mean(group.values(name), done)
-                row[measured(name.removeprefix("probe/"), name)] = cell
-            found.append(row)
-        return found
+            for each in names:
+                student = mean_of(group, each, read)
+                row[measured(each.removeprefix("probe/"), each)] = _mean(student, done)
+                if student and each not in WITHOUT_DATA:
+                    told.append((each, over(student, each, group)))
+            rows.append(row)
 
-    counted = rows(finals, counted=True)
+        return Table.of(f"{anchor}-{name}", f"{caption}: {means}{overs(told)}{few}", rows, SHOWN)
 
-    return [Table.of(f"{anchor}-groups", f"Final numbers: {means}", counted, SHOWN)] + [
-        Table.of(f"{anchor}-{probe}", f"What {probe} measured: {means}", rows(names), SHOWN)
-        for probe, names in own.items()
+    return [table("groups", "Final numbers", finals, counted=True)] + [
+        table(probe, f"What {probe} measured", names) for probe, names in own.items()
     ]
 
 
-def _mean(values: np.ndarray, completed: int) -> Cell:
+def _mean(student: Student | None, completed: int) -> Cell:
     """Makes the cell of a mean; it says n where that is not the number of completed runs."""
 
-    triple = mean_interval(values)
-    same = len(values) and np.ptp(values) == 0 and float(values[0]).is_integer()
-    told = f"{values[0]:g}" if same else interval(*triple)
-    n = f" (n = {len(values)})" if len(values) != completed else ""
+    if student is None:
+        return Cell("–" + " (n = 0)" * bool(completed), (nan, nan, nan, 0))
+    triple, n = student.interval().triple, student.n
+    same = student.error == 0 and float(triple[0]).is_integer()
+    told = f"{triple[0]:g}" if same else interval(*triple)
 
-    return Cell(f"{told}{n}", (*triple, len(values)))
+    return Cell(told + f" (n = {n})" * (n != completed), (*triple, n))
 
 
 def _effects(groups: Sequence[RunGroup], score: str, name: str) -> Table | None:
-    """Makes the table of effect sizes of one setting; None if no pair of groups has any."""
+    """Makes the table of contrasts in one setting; None if no pair of groups has any."""
 
-    rows: list[Row] = []
+    read, contrasts = reader(), []
     for a, b in combinations(groups, 2):
         differ = [key for key, value in a.settings.items() if b.settings[key] != value]
-        x, y = a.values(score), b.values(score)
-        if len(differ) != 1 or min(len(x), len(y)) < LEAST or identical(x) or identical(y):
-            continue
-        (key,) = differ
-        rows.append(
-            {
-                "setting": code(key),
-                "A": code(a.settings[key]),
-                "B": code(b.settings[key]),
-                "at": code(" ".join(f"{k}={v}" for k, v in a.settings.items() if k != key)),
-                "n": text(f"{len(x)} and {len(y)}"),
-                numbers("B − A", "difference", "low", "high"): difference(x, y),
-                numbers("g", "g", "g low", "g high"): ranged(hedges_unpaired(y, x).triple),
-            }
-        )
+        found = contrast(a, b, score, read) if len(differ) == 1 else None
+        if found and isfinite(found.student.error):
+            contrasts.append((differ[0], a.settings, b.settings, found))
+    if not contrasts:
+        return None
     caption = (
-        f"The effect of one setting on {score}: B − A with its 95 % interval by Welch, and Hedges' "
-        "g, the same in pooled standard deviations of a run, with its 95 % interval by the "
-        "noncentral t law. Each stands by itself: of many, one in twenty is off by chance."
+        f"The effect of one setting on {score}: B − A with its 95 % interval, seed by seed where "
+        "groups share seeds, else by Welch. d_z is the effect in standard deviations of the "
+        "difference by seed, g in those of a run; their intervals, by the noncentral t law, are "
+        "over seeds alone. Each stands by itself: of many, one in twenty is off by chance."
     )
+    shared = any(found.student.floor for *_, found in contrasts)
+    if shared:
+        caption += (
+            " The floor is the part of the standard error that no number of seeds lowers, for they "
+            "share samples: more test samples do."
+        )
+    rows: list[Row] = [
+        {
+            "setting": code(key),
+            "A": code(a[key]),
+            "B": code(b[key]),
+            "at": code(" ".join(f"{k}={v}" for k, v in a.items() if k != key)),
+            "n": text(found.n),
+            numbers("B − A", "difference", "low", "high"): ranged(found.student.interval().triple),
+            numbers("effect size", "effect", "effect low", "effect high", "effect in"): found.size,
+            **({numbers("floor"): count(found.student.floor, 2)} if shared else {}),
+            "interval over": text(found.over),
+        }
+        for key, a, b, found in contrasts
+    ]
 
-    return Table.of(name, caption, rows, EFFECTS) if rows else None
+    return Table.of(name, caption, rows, EFFECTS)
 
 
 def _dots(groups: Sequence[RunGroup], score: str, name: str) -> Figure | None:
@@ -168,7 +185,10 @@ def _dots(groups: Sequence[RunGroup], score: str, name: str) -> Figure | None:
     svg = dots([(score, False, values)])
     told = [f"{label} {interval(*mean_interval(own))}, n = {len(own)}" for label, own in values]
     few = f" The {DRAWN} best of {len(groups):,} groups." if len(groups) > DRAWN else ""
-    caption = f"{score}: every dot is a network, the bar the mean with its 95 % t interval.{few}"
+    caption = (
+        f"{score}: every dot is a network, the bar the mean with its 95 % t interval over seeds "
+        f"alone.{few}"
+    )
     alt = f"Dots of {score} by group. {'; '.join(told[:CURVES])}."
 
     return Figure(name, svg, alt, caption) if svg else None
@@ -178,16 +198,7 @@ def _curves(groups: Sequence[RunGroup], name: str) -> Figure | None:
     """Draws loss and score on the validation split over training; None without any."""
 
     drawn = groups if len(groups) <= CURVES else best(groups, CURVES)
-    frames = {
-        group.label: tables([run.run for run in group.completed[:SEEDS]], "metrics")
-        for group in drawn
-    }
-    parts = [
-        over_seeds(own, "step", column).assign(arm=label, panel=column)
-        for column in ("valid/loss", "valid/accuracy", "valid/r2")
-        for label, own in frames.items()
-    ]
-    parts = [part for part in parts if len(part)]
+    parts = curve_parts({group.label: group.completed for group in drawn})
     if not parts:
         return None
     ends: Any = pd.concat(parts).groupby(["panel", "arm"], sort=False)["mean"].last()
@@ -196,8 +207,29 @@ def _curves(groups: Sequence[RunGroup], name: str) -> Figure | None:
     )
     few = f" The {CURVES} best of {len(groups):,} groups." if len(groups) > CURVES else ""
     most = f" Of the first {SEEDS} seeds." if any(len(g.completed) > SEEDS for g in drawn) else ""
-    caption = f"Over training, the mean over seeds with its 95 % t interval.{few}{most}"
+    caption = f"Over training, the mean with its 95 % t interval over seeds alone.{few}{most}"
 
     drawing = curves(parts, "update", log_x=False, log_y=["valid/loss"])
 
     return Figure(name, drawing, f"Curves. {told}.", caption)
+
+
+def curve_parts(
+    arms: Mapping[str, Sequence[Entry]], columns: Iterable[str] = COLUMNS, of: str = ""
+) -> list[pd.DataFrame]:
+    """Averages columns over training, arm by arm, as far as runs have them.
+
+    Arguments:
+        of: What a panel is of, beside its column.
+    """
+
+    frames = {
+        label: tables([run.run for run in own[:SEEDS]], "metrics") for label, own in arms.items()
+    }
+    parts = [
+        over_seeds(own, "step", column).assign(arm=label, panel=column + of)
+        for column in columns
+        for label, own in frames.items()
+    ]
+
+    return [part for part in parts if len(part)]

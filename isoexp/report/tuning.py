@@ -14,8 +14,9 @@ import pandas as pd
 
 from ..claims.evidence import Evidence
 from ..figures.arms import curves
+from ..output import plural
 from ..statistics import best_of
-from .cells import code, number, plural, text
+from .cells import code, number, text
 from .document import Cell, Column, Figure, Table, numbers
 
 FEW = 3
@@ -37,8 +38,8 @@ def tuning_table(evidence: Evidence, name: str) -> Table | None:
             cell = Cell(told + " (best)" * best, (tried["score"],), kind="best" * best)
             scores.setdefault(settings, {})[arm] = cell
     caption = (
-        f"Tuning: the mean {tuning.metric} of {tuning.seeds} networks of other seeds, for each "
-        "trial. The best of each arm is what was compared."
+        f"Tuning: the mean {tuning.metric} of {plural(tuning.seeds, 'network')} of other seeds, "
+        "for each trial. The best of each arm is what was compared."
     )
     columns = [Column("settings"), *map(numbers, tuned)]
     rows = [

@@ -18,8 +18,10 @@ from .power import seeds_for_equivalence as seeds_for_equivalence
 from .results import Estimate as Estimate
 from .results import bounds as bounds
 from .results import finite as finite
+from .results import in_digits as in_digits
 from .significance import sign_flips as sign_flips
 from .student import Student as Student
+from .student import apart as apart
 from .student import difference as difference
 from .student import identical as identical
 from .student import mean as mean

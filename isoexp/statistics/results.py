@@ -1,14 +1,18 @@
 """Results of statistics, and the check of what they are from: finite numbers, one a seed."""
 
-__all__ = ["Estimate", "PValue", "SampleSize", "Values", "bounds", "finite"]
+__all__ = ["Estimate", "PValue", "SampleSize", "Values", "bounds", "finite", "in_digits"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor, inf, log10
 
 import numpy as np
 from jaxtyping import Float
 
 Values = Sequence[float] | np.ndarray
+
+PLACES, LARGEST = 6, 1e6
+"""Decimals, and sizes, up to which numbers are written out."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +82,35 @@ def bounds(triple: tuple[float, float, float], log: bool = False) -> tuple[float
         a, b, c = (float(np.exp(each)) for each in triple)
 
     return a, b, c
+
+
+def in_digits(estimate: float, low: float, high: float, log: bool = False) -> str:
+    """Writes an estimate with its interval, in the digits that it warrants: 0.017 [0.010, 0.025].
+
+    They end where the width of the interval has two. Of a ratio whose ends are far apart each has
+    two; of an interval that is infinite or a point each has four.
+    """
+
+    triple, width = (estimate, low, high), high - low
+    if not 0 < width < inf:
+        told = ["–" if v != v else f"{v:.4g}".replace("inf", "∞") for v in triple]
+    elif log and high > 2 * low:
+        told = [_rounded(v, 1 - _exponent(v), abs(v)) for v in triple]
+    else:
+        told = [_rounded(v, 1 - _exponent(width), max(map(abs, triple))) for v in triple]
+
+    return f"{told[0]} [{told[1]}, {told[2]}]"
+
+
+def _rounded(value: float, decimals: int, size: float) -> str:
+    """Rounds a number to decimals, which may be below 0; as 3.66e-16 if they or a size are many."""
+
+    rounded = round(value, decimals) + 0.0  # no -0
+    if decimals <= PLACES and size < LARGEST:
+        return f"{rounded:.{max(decimals, 0)}f}"
+
+    return f"{rounded:.{max(decimals + _exponent(rounded), 0)}e}" if rounded else "0"
+
+
+def _exponent(value: float) -> int:
+    return floor(log10(abs(value))) if value else 0

@@ -13,11 +13,11 @@ Problem when Several Different Population Variances are Involved (1947); Schuirm
 the Two One-Sided Tests Procedure and the Power Approach (1987).
 """
 
-__all__ = ["Student", "difference", "identical", "mean", "mean_interval", "welch"]
+__all__ = ["Student", "apart", "difference", "identical", "mean", "mean_interval", "welch"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, inf, nan, sqrt
+from math import comb, hypot, inf, nan, sqrt
 
 import numpy as np
 from jaxtyping import Float
@@ -141,9 +141,17 @@ def welch(x: Values, y: Values) -> Student:
         ValueError: If an arm has no value, or one is not finite.
     """
 
-    x, y = finite(x, "x"), finite(y, "y")
-    a, b = _mean(x, "x"), _mean(y, "y")
-    error = sqrt(a.error**2 + b.error**2)
+    return apart(_mean(finite(x, "x"), "x"), _mean(finite(y, "y"), "y"))
+
+
+def apart(a: Student, b: Student) -> Student:
+    """Estimates the difference a − b of two means by Welch, each with an error of its own.
+
+    What both share, of the items that they were tested on, is counted twice: the error is never
+    too small.
+    """
+
+    error = hypot(a.error, b.error)
     if 0 < error < inf:
         df = error**4 / sum(each.error**4 / each.df for each in (a, b))
     else:
@@ -151,8 +159,9 @@ def welch(x: Values, y: Values) -> Student:
     rarity = 1 / comb(a.n + b.n, a.n)
     method = f"the difference of the means of {a.n} and of {b.n} values, by Welch"
     difference = _unless_rounding(a.estimate - b.estimate, max(abs(a.estimate), abs(b.estimate)))
+    floor, over = hypot(a.floor, b.floor), " and ".join(dict.fromkeys((a.over, b.over)))
 
-    return Student(a.n + b.n, difference, error, df, rarity, method)
+    return Student(a.n + b.n, difference, error, df, rarity, method, floor, over)
 
 
 def identical(values: Float[np.ndarray, " n"], scale: float = 0.0) -> bool:

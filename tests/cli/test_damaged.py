@@ -217,7 +217,8 @@ def test_a_damaged_claim_is_a_line(content: str, folder: Path, isoexp: Command) 
     told = isoexp("report")
     assert told.code == 0
     (line,) = told.err.splitlines()
-    assert line.startswith(f"damaged: {bad.folder}: {bad.folder}/claim.json must hold a claim")
+    assert line.startswith(f"damaged: {bad.folder}/claim.json must hold a claim")
+    assert line.count(str(bad.folder)) == 1
     assert "better  supported" in told.out
 
 

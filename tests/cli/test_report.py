@@ -84,6 +84,30 @@ def test_two_folders_are_compared(isoexp: Command) -> None:
     assert Path("x/index.html").exists()
 
 
+def test_two_runs_are_compared_by_the_ids_that_ls_prints(isoexp: Command) -> None:
+    for number, value in ((1, 0.5), (2, 0.6)):
+        finished(
+            Path("runs/plain"), number, 0, {"test/accuracy": value}, [f"optimizer.lr={number}"]
+        )
+    outcome = isoexp("report", "--compare", "00000001", "plain/00000002")
+
+    assert outcome.out.splitlines() == ["runs/plain/report/compare/index.html"]
+    text = Path("runs/plain/report/compare/report.md").read_text()
+    assert "| `optimizer.lr` | `1` | `2` |" in text
+    assert not list(Path("runs/plain").glob("run-*/report"))  # the folder of a run is its own
+
+
+def test_methods_are_written_beside_the_page(isoexp: Command) -> None:
+    leave_claim("runs/mine")
+    outcome = isoexp("report", "--methods", "runs/mine")
+
+    assert outcome.out.splitlines() == ["runs/mine/report/methods.md"]
+    text = Path("runs/mine/report/methods.md").read_text()
+    assert text.startswith("# Methods\n")
+    assert "Networks of B are more accurate." in text
+    assert not Path("runs/mine/report/index.html").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -93,6 +117,8 @@ def test_two_folders_are_compared(isoexp: Command) -> None:
         (["--compare", "empty"], "expected 2 arguments"),
         (["--compare", "empty", "empty"], "in common"),
         (["empty", "--compare", "empty", "empty"], "alone"),
+        (["--methods", "empty"], "methods need claims, got none below empty"),
+        (["--methods", "runs/mine", "--readme", "x"], "alone"),
         (["--ot", "x"], "did you mean --out?"),
         (["runs/mine", "--readme", "absent.md"], "must be a text file"),
     ],

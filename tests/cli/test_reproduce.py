@@ -593,6 +593,7 @@ def test_a_number_that_a_probe_does_not_give_is_refused_and_costs_no_run(
         ("reproduce acuracy", "no claim acuracy; did you mean accuracy"),
         ("reproduce accuracy scale=huge", "scale must be one of smoke, laptop, gpu"),
         ("reproduce accuracy epochs=3", "epochs=3 would change that"),
+        ("reproduce accuracy sweeps=2", "--config-dir DIR; did you mean sweep?\n"),
         ("reproduce accuracy --smok", "did you mean --smoke"),
         ("train claim=accuracy", "isoexp reproduce accuracy"),
     ],

@@ -37,16 +37,20 @@ def facts(found: Page) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("b", "outcome"),
+    ("b", "outcome", "effect"),
     [
-        (BETTER, "supported"),
-        ((0.70, 0.72, 0.71, 0.70), "contradicted"),
-        ((0.8001, 0.8102, 0.8203, 0.8), "no effect larger than 0.01"),
-        ((0.95, 0.70, 0.90, 0.78), "inconclusive"),
+        (BETTER, "supported", "0.103 [0.087, 0.118]"),
+        ((0.70, 0.72, 0.71, 0.70), "contradicted", "-0.100 [-0.113, -0.087]"),
+        (
+            (0.8001, 0.8102, 0.8203, 0.8),
+            "no effect larger than 0.01",
+            "0.00015 [-0.00006, 0.00036]",
+        ),
+        ((0.95, 0.70, 0.90, 0.78), "inconclusive", "0.02 [-0.16, 0.21]"),
     ],
 )
 def test_every_verdict_stands_in_the_first_table(
-    study: Path, b: tuple[float, ...], outcome: str
+    study: Path, b: tuple[float, ...], outcome: str, effect: str
 ) -> None:
     claimed(study, two_arms(study, A, b))
     found = page([study])
@@ -54,10 +58,7 @@ def test_every_verdict_stands_in_the_first_table(
     assert next(b for b in blocks(found.document) if isinstance(b, Table)).name == "verdicts"
     verdicts = the_table(found, "verdicts")
     assert column(verdicts, "verdict") == [outcome]
-    (effect,) = column(verdicts, "effect")
-    mean = sum(b) / 4 - sum(A) / 4
-    assert effect.startswith(f"b - a, accuracy: {mean:.4g} [")
-    assert effect.endswith("n = 4")
+    assert column(verdicts, "effect") == [f"b - a, accuracy: {effect}, n = 4"]
     said = next(x for x in found.chapters[0].section.blocks if getattr(x, "verdict", ""))
     assert isinstance(said, Paragraph)
     assert said.verdict == outcome
@@ -86,6 +87,18 @@ def test_a_claim_that_was_registered_late_says_so(study: Path) -> None:
 
 def warnings_of(found: Page) -> list[str]:
     return [b.text for b in found.document.blocks if isinstance(b, Paragraph) and b.kind]
+
+
+def test_a_damaged_claim_is_named_once_and_a_hint_ends_its_sentence(study: Path) -> None:
+    runs = two_arms(study, A, BETTER)
+    claimed(study, runs)
+    bad = claimed(study, runs, name="other")
+    path = bad.folder / "claim.json"
+    path.write_text(path.read_text().replace('"seeds": 4', '"seds": 4'))
+    (told,) = warnings_of(page([study]))
+
+    assert told.endswith("there is no key seds; did you mean seeds?")
+    assert told.count(str(bad.folder)) == 1
 
 
 def test_a_shipped_claim_needs_no_folder_and_any_is_said(study: Path) -> None:
@@ -218,7 +231,9 @@ def test_ratios_are_shown_as_ratios(study: Path) -> None:
     )
     found = page([study])
 
-    assert column(the_table(found, "verdicts"), "effect")[0].startswith("b - a, accuracy: × 2 [1.9")
+    assert column(the_table(found, "verdicts"), "effect")[0].startswith(
+        "b - a, accuracy: × 2.000 [1.968"
+    )
     asked = column(the_table(found, "better-comparisons"), "expected")
     assert asked == ["above 1 by a factor of at least 1.05"]
 

@@ -7,7 +7,16 @@ import pytest
 from scipy import stats
 from scipy.special import nctdtr
 
-from isoexp.statistics import hedges, hedges_unpaired, mean, spearman, welch
+from isoexp.statistics import (
+    apart,
+    hedges,
+    hedges_unpaired,
+    in_digits,
+    mean,
+    resampled,
+    spearman,
+    welch,
+)
 
 STUDIES = 4_000
 
@@ -79,6 +88,20 @@ def test_welch_is_that_of_r() -> None:
     assert student.df == pytest.approx(26.7484787582315)
     assert student.test().p == pytest.approx(2 * 0.2604786501355416)
     assert (interval.low, interval.high) == pytest.approx((-0.2666862980722534, 0.596019631405587))
+
+
+def test_apart_adds_the_errors_that_means_have() -> None:
+    """Of plain means it is Welch's; a floor and what varies go along."""
+
+    plain = apart(mean(CLINIC[0]), mean(CLINIC[1]))
+    assert plain.interval().triple == pytest.approx(welch(*CLINIC).interval().triple, rel=1e-12)
+
+    a, b = resampled(CLINIC[0], 0.3), mean(CLINIC[1])
+    both = apart(a, b)
+    assert both.error == pytest.approx(sqrt(a.error**2 + b.error**2))
+    assert both.floor == a.floor > 0
+    assert min(a.df, b.df) < both.df < a.df + b.df
+    assert both.over == "seeds, resampled splits (Nadeau–Bengio) and seeds"
 
 
 @pytest.mark.parametrize(
@@ -278,3 +301,51 @@ def test_spearman_of_three_bounds_nothing() -> None:
     found = spearman([1, 2, 3], [1, 3, 2])
 
     assert (found.estimate, found.low, found.high) == pytest.approx((0.5, -1, 1))
+
+
+# --- digits ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("triple", "told"),
+    [
+        ((0.0172, 0.0099, 0.0245), "0.017 [0.010, 0.025]"),
+        ((0.93, 0.88, 0.98), "0.93 [0.88, 0.98]"),
+        ((0.93, 0.88001, 0.97999), "0.930 [0.880, 0.980]"),  # of less than 0.1 it takes three
+        ((-0.0001, -0.02, 0.0198), "0.000 [-0.020, 0.020]"),  # no -0.000
+        ((56789.0, 56211.0, 57389.0), "56800 [56200, 57400]"),
+        ((3.657e-16, 3.5e-16, 3.8e-16), "3.66e-16 [3.50e-16, 3.80e-16]"),
+        ((0.0, -1e-17, 2.1e-16), "0 [-1e-17, 2.1e-16]"),
+        ((1.25e6, 1.2e6, 1.3e6), "1.25e+06 [1.20e+06, 1.30e+06]"),
+        ((0.51234, -inf, inf), "0.5123 [-∞, ∞]"),
+        ((1.5, 1.5, 1.5), "1.5 [1.5, 1.5]"),
+        ((np.nan, np.nan, np.nan), "– [–, –]"),
+    ],
+)
+def test_an_interval_has_the_digits_that_its_width_warrants(
+    triple: tuple[float, float, float], told: str
+) -> None:
+    assert in_digits(*triple) == told
+
+
+@pytest.mark.parametrize(
+    ("triple", "told"),
+    [
+        ((1.023, 1.011, 1.035), "1.023 [1.011, 1.035]"),
+        ((3.0, 0.01, 900.0), "3.0 [0.010, 900]"),
+        ((1e-9, 0.0, 1e300), "1.0e-09 [0.0, 1.0e+300]"),
+    ],
+)
+def test_the_lower_end_of_a_wide_ratio_keeps_its_digits(
+    triple: tuple[float, float, float], told: str
+) -> None:
+    assert in_digits(*triple, log=True) == told
+
+
+def test_rounding_moves_no_end_by_more_than_a_twentieth_of_the_width() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        middle, half = rng.normal() * 10.0 ** rng.integers(-8, 8), 10.0 ** rng.uniform(-8, 6)
+        triple = middle, middle - half, middle + half
+        told = in_digits(*triple).replace("[", "").replace("]", "").replace(",", "").split()
+        assert np.abs(np.array(told, dtype=float) - triple).max() <= half / 10 * (1 + 1e-6)
