@@ -23,7 +23,7 @@ level 1 − α (an intersection–union test), and so are then their parts.
 Source: Berger, Multiparameter Hypothesis Testing and Acceptance Sampling (1982); Schuirmann (1987).
 """
 
-__all__ = ["LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "decide"]
+__all__ = ["AGREED", "EVERY", "LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "decide"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
