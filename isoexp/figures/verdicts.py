@@ -48,23 +48,26 @@ def draw_effects(table: pd.DataFrame, figure: "Figure") -> None:
     figure.set_size_inches(6.4, 1.15 + ROW * (bottom + 1))
     axes = figure.subplots()
     found = table[["value", "low", "high"]].to_numpy(dtype=float)
-    reach = np.clip(1.25 * np.nanmax(np.abs(found[:, 0]), initial=LEAST), LEAST, MOST)
-    left = max(-reach, min(-LEAST, 1.25 * np.nanmin(found[:, 0], initial=0.0)))
+    found = found[np.isfinite(found)]
+    left, right = (
+        np.clip(1.3 * end(found, initial=0.0), *ends)
+        for end, ends in ((np.min, (-MOST, -LEAST)), (np.max, (LEAST, MOST)))
+    )
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=1.5)
-    axes.set_xlim(left * 1.15, reach * 1.15)
+    axes.set_xlim(left, right)
     axes.axvspan(-1, 1, color="0.92", lw=0, zorder=0)
     axes.axvline(0, color="0.35", lw=0.9, zorder=1)
     for end in (-1, 1):
         axes.axvline(end, color="0.35", lw=0.8, ls=(0, (4, 3)), zorder=1)
 
     for place, row in zip(places, table.itertuples(), strict=True):
-        _effect(axes, place, row, left, reach)
+        _effect(axes, place, row, left, right)
     for first in list(heads.values())[1:]:
         axes.axhline(first - 0.5 - GAP / 2, color="0.85", lw=0.6, zorder=0)
     _name(axes, table, places, heads)
     axes.set_ylim(bottom, -1.3)
-    ticks = [-300, -100, -30, -10, -3, -1, 0, 1, 3, 10, 30, 100, 300, 1000]
-    kept = [tick for tick in ticks if left * 1.15 <= tick <= reach * 1.15]
+    ticks = [-1000, -300, -100, -30, -10, -3, -2, -1, 0, 1, 2, 3, 10, 30, 100, 300, 1000]
+    kept = [tick for tick in ticks if left <= tick <= right]
     axes.set_xticks(kept, [f"{tick:g}".replace("-", "−") for tick in kept])
     axes.minorticks_off()
     axes.tick_params(axis="x", labelsize=7, labeltop=bottom > 20, top=bottom > 20)
@@ -104,24 +107,24 @@ def draw_contrasts(table: pd.DataFrame, figure: "Figure") -> None:
         axes.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _effect(axes: "Axes", place: float, row: Any, left: float, reach: float) -> None:
+def _effect(axes: "Axes", place: float, row: Any, left: float, right: float) -> None:
+    """Draws an effect; what lies beyond the axis is at its end, with an arrow."""
+
     color, marker = LOOKS[row.verdict]
     if np.isnan(row.value):
-        axes.text(0, place, "no numbers", fontsize=6.5, color=color, ha="center", va="center")
+        axes.text(0, place, "numbers are missing", fontsize=6.5, color=color, ha="center",
+                  va="center", style="italic")  # fmt: skip
         return
-    low, high = (np.clip(end, left * 1.15, reach * 1.15) for end in (row.low, row.high))
+    value, low, high = np.clip([row.value, row.low, row.high], left, right)
     if not np.isnan(low):
         width = 1.6 if row.bounds else 0.7
         axes.plot([low, high], [place, place], color=color, lw=width, solid_capstyle="butt")
-    beyond = row.value > reach or row.value < left
-    value = float(np.clip(row.value, left, reach))
     face = color if row.confirmed else "white"
-    look = {"markersize": 4.8, "markeredgewidth": 1.1, "clip_on": False, "zorder": 4}
-    axes.plot([value], [place], marker, color=color, markerfacecolor=face, **look)
-    if beyond:
-        side = "left" if row.value > 0 else "right"
-        arrow = "  →" if row.value > 0 else "←  "
-        axes.text(value, place, arrow, fontsize=7, color=color, ha=side, va="center")
+    look = {"markeredgewidth": 1.1, "clip_on": False, "zorder": 4, "color": color}
+    axes.plot([value], [place], marker, markersize=4.8, markerfacecolor=face, **look)
+    for end, way, given in ((left, "<", row.low), (right, ">", row.high), (right, ">", row.value)):
+        if (given < end) if way == "<" else (given > end):
+            axes.plot([end], [place], way, markersize=4, **look)
 
 
 def _places(table: pd.DataFrame) -> tuple[list[float], dict[str, float]]:

@@ -13,7 +13,7 @@ from ..claims.verdict import LEVEL, NULL
 from ..statistics import mean_interval
 from .cells import code, count, measured, number, plural, ranged, text, verdict
 from .document import Cell, Row, Table, numbers
-from .units import EXACT, Triple, amount, bounded, effect, in_unit, rounded, titled
+from .units import EXACT, Triple, amount, behind, bounded, effect, in_unit, rounded, titled
 
 TOGETHER = numbers("with all that decide", "estimate", "low (all)", "high (all)")
 """The column of intervals that hold together."""
@@ -102,7 +102,7 @@ def _row(place: int, answered: Answered) -> Row:
     reached = "" if flips is None else f" (≥ {number(answer.p_permutation_smallest, 2)})"
     together = answered.interval_all if answer.low_all != answer.low else None
     margin = float(f"{rounded(in_unit(asked.margin, metric)):g}")
-    unit = "" if metric.log or not metric.unit else f" {metric.unit}"
+    unit = behind(f"{margin:g}", "" if metric.log else metric.unit)
 
     return {
         numbers("", "comparison"): count(place),

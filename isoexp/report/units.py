@@ -3,7 +3,17 @@
 The half width of an interval is told to two digits, and its estimate to the last place of these.
 """
 
-__all__ = ["EXACT", "Triple", "amount", "bounded", "effect", "in_unit", "rounded", "titled"]
+__all__ = [
+    "EXACT",
+    "Triple",
+    "amount",
+    "behind",
+    "bounded",
+    "effect",
+    "in_unit",
+    "rounded",
+    "titled",
+]
 
 from collections.abc import Callable
 from math import floor, inf, isfinite, isnan, log10
@@ -49,7 +59,7 @@ def bounded(triple: Triple, factor: float = 1.0, unit: str = "") -> str:
     place = _place(low, high, estimate)
     told = _decimal(estimate, place)
 
-    return f"{told}{_behind(told, unit)} [{_decimal(low, place)}, {_decimal(high, place)}]"
+    return f"{told}{behind(told, unit)} [{_decimal(low, place)}, {_decimal(high, place)}]"
 
 
 def effect(triple: Triple, metric: Metric) -> str:
@@ -79,7 +89,7 @@ def amount(
         told = _decimal(found, digits - 1 - floor(log10(abs(found))))
         told = told if "·" in told or "." not in told else told.rstrip("0").rstrip(".")
 
-    return told + _behind(told, metric.unit if unit and not metric.log else "")
+    return told + behind(told, metric.unit if unit and not metric.log else "")
 
 
 def rounded(value: float, how: Callable[[float], Any] = round, digits: int = EXACT) -> float:
@@ -124,7 +134,7 @@ def _decimal(value: float, decimals: int) -> str:
     return told.replace("-", "−") if float(told.partition("·")[0]) else told.lstrip("-")
 
 
-def _behind(told: str, unit: str) -> str:
+def behind(told: str, unit: str) -> str:
     """Returns a unit as it stands behind a number; one point is no points."""
 
     if unit == "points" and told.lstrip("−") == "1":
