@@ -45,7 +45,7 @@ def test_a_page_has_no_part_that_a_name_brought(plain: Path, tmp_path: Path, tex
 
     assert parts(whole) == parts(html(page([plain]).document))
     told = " ".join(Reader(whole).text)
-    for name in ("title", "question", "reason", "damaged", "value"):
+    for name in ("title", "question", "label", "reason", "damaged", "value"):
         assert name in told, name
     for tag, attributes in Reader(whole).tags:
         for key in attributes.keys() - {"alt"}:

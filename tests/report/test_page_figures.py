@@ -159,8 +159,9 @@ def test_effects_are_in_margins_with_what_was_expected_to_the_right(
     assert list(table.loc[0, ["low", "high"]]) == pytest.approx(
         [first.low / 0.02, first.high / 0.02]
     )
-    assert list(table["bounds"]) == [True, True, False, True]
-    assert table["high"][3] - table["low"][3] == pytest.approx(2), "in half widths"
+    assert table["bounds"].tolist() == [True, True, False, True]
+    low, high = (table[end].tolist()[3] for end in ("low", "high"))
+    assert high - low == pytest.approx(2), "in half widths"
     assert "no margin" in figure.caption
     assert "better, supported: 1.8 to " in figure.alt
     assert "†" not in figure.caption
@@ -176,7 +177,7 @@ def test_marks_tell_what_was_amended_and_what_was_confirmed(
 
     assert figure is not None
     assert list(drawn[0]["claim"]) == ["better †"]
-    assert drawn[0]["confirmed"].all()
+    assert drawn[0]["confirmed"].tolist() == [True]
     assert "† amended" in figure.caption
     assert "Hollow" not in figure.caption
 
