@@ -192,8 +192,8 @@ class Claim:
         prose = ("title", "claim", "section", "expected", "cost", "curve")
         decisive = {key: value for key, value in self.written.items() if key not in prose}
         for each in (*decisive["metrics"].values(), *decisive["comparisons"]):
-            each.pop("words")
-            each.pop("spread", None)
+            for told in ("words", "unit", "label", "says", "spread"):
+                each.pop(told, None)
         text = json.dumps(decisive, sort_keys=True)
 
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -14,7 +14,7 @@ from ..statistics import bounds, in_digits
 from .error import student_of
 from .evidence import Evidence, Missing
 from .terms import Comparison, Metric, expectation
-from .verdict import EVERY, Answer, Question, Verdict, decide
+from .verdict import AGREED, EVERY, Answer, Question, Verdict, decide
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,14 @@ class Decision:
         """The comparisons that decide."""
 
         return [each for each in self.answers if each.comparison.role == "decides"]
+
+    @property
+    def together(self) -> bool:
+        """Whether the verdict is read off the intervals that hold together, not each by itself."""
+
+        found = {each.answer.verdict for each in self.deciding}
+
+        return found not in AGREED[self.evidence.claim.decides]
 
     @property
     def missing(self) -> list[Missing]:

@@ -4,14 +4,14 @@ A contrast of arms is Σ w_a m_{a,s}, one number for each seed s.
 """
 
 __all__ = [
-    "DECIDES", "EXPECTATIONS", "KINDS", "ROLES", "Comparison", "Metric", "Plot", "Tuning",
+    "DECIDES", "EXPECTATIONS", "KINDS", "ROLES", "UNITS", "Comparison", "Metric", "Plot", "Tuning",
     "check_choice", "checked", "expectation", "key_of", "overrides", "wrong",
 ]  # fmt: skip
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from math import isfinite
+from math import degrees, isfinite
 from typing import Any, Self, get_origin
 
 from ..errors import UserError, did_you_mean
@@ -34,6 +34,15 @@ ROLES = ("decides", "control", "beside")
 
 DECIDES = ("all", "any")
 """A claim is that all comparisons which decide are as expected, or that any is."""
+
+SAYS = ("supported", "contradicted", "none")
+"""Outcomes that a comparison may put into words: none is no effect that counts."""
+
+UNITS = {"points": (100.0, "%"), "%": (100.0, "%"), "°": (degrees(1.0), "°")}
+"""Units in which numbers are shown: their factor, and the unit of a number that is no difference.
+
+Fractions are shown in %, their differences in points; angles in rad are shown in degrees.
+"""
 
 KINDS: dict[Any, tuple[Any, str]] = {
     str: (str, "a text"), bool: (bool, "true or false"),
@@ -119,6 +128,7 @@ class Metric:
         minus: If given, the number of the rows that have this instead is subtracted.
         take: mean | median | min | max | sum | first | last of those rows.
         log: Whether it is compared by ratios: contrasts are of its natural logarithm.
+        unit: The unit in which it is shown, one of UNITS, or the one that it is in.
     """
 
     of: str
@@ -144,6 +154,12 @@ class Metric:
 
         return metric
 
+    @property
+    def factor(self) -> float:
+        """The factor by which it is shown."""
+
+        return UNITS.get(self.unit, (1.0, ""))[0]
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -156,6 +172,9 @@ class Comparison:
         role: decides | control | beside.
         against: The value under the null hypothesis, subtracted from the contrast.
         words: The question, for the reader.
+        label: Its name, for the reader; the contrast unless given.
+        says: What each outcome of SAYS means, in a clause of a sentence; {} stands for the label
+            and the effect, or for those of all comparisons that say the same.
         spread: The standard deviation of the contrast by seed, of logarithms if it is of a ratio,
             as far as it is known before: for the power. 0 if it is not.
     """
@@ -167,6 +186,8 @@ class Comparison:
     role: str
     against: float
     words: str
+    label: str
+    says: Mapping[str, str]
     spread: float
 
     @property
@@ -191,7 +212,8 @@ class Comparison:
         """Reads a comparison; its arms and its metric must be there."""
 
         where = f"claim {claim}: comparisons"
-        defaults = {"role": "decides", "against": 0.0, "words": "", "spread": 0.0}
+        defaults = {"role": "decides", "against": 0.0, "words": "", "label": "", "says": {}}
+        defaults["spread"] = 0.0
         found = cls(**checked(cls, node, defaults, where))
         if not found.weights:
             raise wrong(claim, "comparisons.contrast", "like iso_tanh - tanh", found.contrast)
@@ -213,6 +235,11 @@ class Comparison:
             raise wrong(claim, "comparisons.against", "positive, being of a ratio", found.against)
         if not (isfinite(found.spread) and found.spread >= 0):
             raise wrong(claim, "comparisons.spread", "at least 0", found.spread)
+        for outcome, told in found.says.items():
+            check_choice(claim, "comparisons.says", SAYS, outcome)
+            if not isinstance(told, str) or not told.strip() or told.count("{}") > 1:
+                form = "a text with {} for the labels, once"
+                raise wrong(claim, f"comparisons.says.{outcome}", form, told)
         if found.expects == "equal" and found.margin == least:
             raise UserError(f"{where}: nothing is known to be equal to a margin of {least:g}")
 

@@ -24,7 +24,8 @@ Source: Berger, Multiparameter Hypothesis Testing and Acceptance Sampling (1982)
 """
 
 __all__ = [
-    "EVERY", "LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "adjusted", "decide",
+    "AGREED", "EVERY", "LEVEL", "NULL", "Answer", "Question", "Outcome", "Verdict", "adjusted",
+    "decide",
 ]  # fmt: skip
 
 from collections.abc import Sequence

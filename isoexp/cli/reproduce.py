@@ -317,7 +317,9 @@ def _say_prospects(study: "ClaimStudy") -> None:
 
 
 def _say(decision: "Decision") -> None:
-    """Prints a verdict, and each comparison in a line."""
+    """Prints a verdict with its sentence, and each comparison in a line."""
+
+    from ..report.sentence import sentence
 
     claim = decision.evidence.claim
     smoke = " (a smoke run: it means nothing)" if claim.scale == "smoke" else ""
@@ -327,6 +329,7 @@ def _say(decision: "Decision") -> None:
     cell = f", {decision.evidence.cell}" * bool(decision.evidence.cell)
     say(f"{claim.name}{cell}: {decision.verdict.verdict}{plan}{smoke}")
     say(f"  {claim.title} ({claim.section})")
+    say(f"  {sentence(decision)}")
     for answered in decision.answers:
         comparison = answered.comparison
         role = "" if comparison.role == "decides" else f" [{comparison.role}]"

@@ -2,7 +2,7 @@
 
 The metadata of a table names the function that draws it, "module:function". It is called with the
 table, as the probe wrote it, and an empty matplotlib figure. The drawers of isoexp's own probes are
-the modules of this package; style has their common parts, and arms what reports draw.
+the modules of this package; style has their common parts, and arms and verdicts what reports draw.
 """
 
 __all__ = ["draw", "draw_beside", "drawer", "find", "metadata", "missing", "save", "undrawn"]
@@ -82,7 +82,7 @@ def drawer(path: Path) -> str | None:
 
     footer = _footer(path)
     named = ((footer and footer.metadata) or {}).get(KEY, b"").decode()
-    if named or path.stem in ("arms", "style"):
+    if named or path.stem in ("arms", "style", "verdicts"):
         return named or None
 
     own = Path(__file__).with_name(f"{path.stem}.py").is_file()

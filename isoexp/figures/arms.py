@@ -1,6 +1,9 @@
 """Figures of arms, side by side: every seed a dot, or the mean over seeds as a curve."""
 
-__all__ = ["curves", "dots", "draw_curves", "draw_dots", "over_seeds", "svg"]
+__all__ = [
+    "DOT", "SPREAD", "be_logarithmic", "curves", "dots", "draw_curves", "draw_dots", "over_seeds",
+    "svg",
+]  # fmt: skip
 
 import io
 import re
@@ -114,7 +117,7 @@ def draw_dots(table: pd.DataFrame, figure: "Figure") -> None:
             around = np.linspace(-SPREAD, SPREAD, len(own)) if len(own) > 1 else np.zeros(1)
             axes.scatter(own["value"], place + around, color=color, rasterized=raster, **DOT)
         if part["log"].any() and (part["value"] > 0).all():
-            _be_logarithmic(axes)
+            be_logarithmic(axes)
         axes.set_xlabel(plain(metric), fontsize=8)
         axes.tick_params(which="both", labelsize=8)
         axes.grid(axis="x", color="0.92")
@@ -194,7 +197,7 @@ def _bounds(part: pd.DataFrame, log: bool) -> tuple[float, float]:
     return float(back(ends[0])), float(back(ends[1]))
 
 
-def _be_logarithmic(axes: "Axes") -> None:
+def be_logarithmic(axes: "Axes") -> None:
     """Makes an axis of values logarithmic; within two decades 2 and 5 are told, too."""
 
     from matplotlib.ticker import FuncFormatter, LogLocator

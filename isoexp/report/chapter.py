@@ -9,12 +9,14 @@ from ..claims.decision import Decision, decided
 from ..claims.evidence import Evidence, confirmations, earlier
 from ..config.groups import CONF
 from ..output import ended, plural
-from . import answers
+from . import answers, drawings
 from .cells import code, moment, text
 from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
 from .forest import forest_blocks
 from .origin import TimeSpent, commit, origin, time_spent
+from .plans import confirmations_table, plans_table
+from .sentence import sentence
 from .tuning import tuning_figure, tuning_table
 
 SMOKE = "This is a smoke run: it shows that the study runs. Its numbers and verdicts mean nothing."
@@ -22,12 +24,25 @@ SMOKE = "This is a smoke run: it shows that the study runs. Its numbers and verd
 
 @dataclass(frozen=True)
 class Chapter:
-    """A section on a claim; its runs are those that tuned it, too."""
+    """A section on a claim; its runs are those that tuned it, too.
+
+    Arguments:
+        repeated: The confirmations of its plan.
+    """
 
     decision: Decision
+    repeated: Sequence[Decision]
     runs: Sequence[Entry]
     spent: TimeSpent
     section: Section
+
+    @property
+    def confirmed(self) -> bool:
+        """True if a repetition as it was planned has the verdict of the plan."""
+
+        found = self.decision.verdict.verdict
+
+        return any(e.verdict.verdict == found and not e.evidence.faults for e in self.repeated)
 
 
 def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
@@ -37,13 +52,15 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
     compared = [run for own in evidence.runs.values() for run in own.values() if run]
     runs = [entry(run) for run in [*compared, *evidence.tuning_runs]]
     spent = time_spent(runs)
+    before = [decided(each) for each in earlier(evidence.study / "claims", evidence)]
+    repeated = [decided(each) for each in confirmations(evidence.study / "claims", evidence)]
     values = {name: evidence.values(name)[0] for name in claim.metrics}
 
     blocks: list[Block | None] = [
         Paragraph(SMOKE, kind="warning") if claim.scale == "smoke" else None,
         *(Paragraph(ended(f"Not as planned: {told}"), kind="warning") for told in evidence.faults),
         Paragraph(claim.claim),
-        Paragraph(answers.line(decision), verdict=answers.outcome(decision)),
+        Paragraph(sentence(decision), verdict=answers.outcome(decision)),
         Facts(
             [
                 ("section of the paper", claim.section),
@@ -53,15 +70,18 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
                     else []
                 ),
                 ("expected before any run", claim.expected),
-                *_registrations(evidence, runs),
+                *_registrations(evidence, runs, before, repeated),
                 ("cost", f"{spent.told(claim.scale)}, measured; {claim.cost:g} min was expected"),
             ]
         ),
         CommandLine(command(decision)),
-        answers.metrics_figure(evidence, values, f"{anchor}-metrics"),
-        answers.curve_figure(evidence, f"{anchor}-curve"),
+        drawings.contrast_figure(decision, f"{anchor}-contrasts"),
         answers.comparisons_table(decision, f"{anchor}-comparisons"),
         *forest_blocks(decision, anchor),
+        confirmations_table(decision, repeated, f"{anchor}-confirmations"),
+        plans_table([*before, decision], f"{anchor}-plans"),
+        drawings.metrics_figure(evidence, values, f"{anchor}-metrics"),
+        drawings.curve_figure(evidence, f"{anchor}-curve"),
         answers.arms_table(evidence, values, f"{anchor}-arms"),
         tuning_figure(evidence, f"{anchor}-budget"),
         tuning_table(evidence, f"{anchor}-tuning"),
@@ -77,7 +97,7 @@ def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
     ]
     section = Section(title, anchor, [block for block in blocks if block is not None])
 
-    return Chapter(decision, runs, spent, section)
+    return Chapter(decision, repeated, runs, spent, section)
 
 
 def command(decision: Decision) -> str:
@@ -90,12 +110,17 @@ def command(decision: Decision) -> str:
     return f"isoexp reproduce {claim.name}{scale}{own}"
 
 
-def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str, str]]:
+def _registrations(
+    evidence: Evidence,
+    runs: Sequence[Entry],
+    before: Sequence[Decision],
+    repeated: Sequence[Decision],
+) -> list[tuple[str, str]]:
     """Says when a claim was planned, whether before its runs, and its other plans."""
 
     time_s, line = evidence.registered, evidence.line
     started = [each.started for each in runs if each.started]
-    before = sum(each < time_s for each in started)
+    early = sum(each < time_s for each in started)
     told = moment(time_s) + (
         f", line {line.number} of the chain, {line.hash[:8]}; " if line else "; "
     )
@@ -103,9 +128,9 @@ def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str,
         told += "its runs are not known, for a file of it is damaged"
     elif not started:
         told += "no run was started yet"
-    elif before:
+    elif early:
         told += (
-            f"{before} of its {plural(len(started), 'run')} had been started before, so that what "
+            f"{early} of its {plural(len(started), 'run')} had been started before, so that what "
             "they show may have been known"
         )
     else:
@@ -113,24 +138,24 @@ def _registrations(evidence: Evidence, runs: Sequence[Entry]) -> list[tuple[str,
     facts = [("registered", told)]
     if line and line.kind == "amendment":
         facts.append(("amended", f"after {plural(line.runs, 'run')}, since {line.why}"))
-    for each in earlier(evidence.study / "claims", evidence):
-        told = f"{outcome_of(each)}, {each.folder.name} of {moment(each.registered)}"
+    for each in before:
+        own = each.evidence
+        told = f"{outcome_of(each)}, {own.folder.name} of {moment(own.registered)}"
         facts.append(("another plan", told))
-    for each in confirmations(evidence.study / "claims", evidence):
-        told = (
-            f"{outcome_of(each)}, with seeds from {each.seeds.start} on, {moment(each.registered)}"
-        )
+    for each in repeated:
+        first, time_s = each.evidence.seeds.start, each.evidence.registered
+        told = f"{outcome_of(each)}, with seeds from {first} on, {moment(time_s)}"
         facts.append(("confirmation", told))
 
     return facts
 
 
-def outcome_of(evidence: Evidence) -> str:
+def outcome_of(decision: Decision) -> str:
     """Returns the verdict of a plan, or of its repetition, and where it is not as planned."""
 
-    found = answers.outcome(decided(evidence))
+    found = answers.outcome(decision)
 
-    return f"{found} (not as planned)" if evidence.faults else found
+    return f"{found} (not as planned)" if decision.evidence.faults else found
 
 
 def _missing_table(decision: Decision, name: str) -> Table | None:

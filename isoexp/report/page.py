@@ -13,24 +13,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from ..claims.chain import CHAIN, lines
-from ..claims.evidence import Evidence, confirmations, damaged_claims, find_evidence
+from ..claims.chain import BLOCK, CHAIN, lines
+from ..claims.evidence import Evidence, damaged_claims, find_evidence
 from ..errors import UserError
 from ..names import slug, unique
 from ..output import ended, plural
 from ..store.files import write_bytes
-from .answers import effects, outcome
+from .answers import outcome
 from .cells import code, count, minutes, moment, text, verdict
 from .chapter import SMOKE, Chapter, chapter, outcome_of
 from .document import Block, Cell, Column, Document, Figure, Paragraph, Row, Table, blocks, numbers
+from .drawings import effects_figure
 from .entries import Entry, by_study, damaged_runs, entries
 from .exports import csv_text, latex
 from .html import html
 from .markdown import markdown
 from .origin import time_spent
+from .sentence import sentence
 from .sweeps import sweep
 
 NONE: Mapping[str, Path] = MappingProxyType({})
+
+OTHER = "other"
+"""Runs that are of no claim on the page."""
 
 RULE = (
     "A plan says what is compared, the effect that counts, the number of seeds and the rule. The "
@@ -68,9 +73,9 @@ def page(roots: Sequence[Path]) -> Page:
 
     taken: set[str] = set()
     chapters = _chapters(sorted(claims.values(), key=lambda e: (e.claim.name, e.study)), taken)
-    known = {run.run.folder.resolve() for each in chapters for run in each.runs}
-    rest = by_study(run for run in runs if run.run.folder.resolve() not in known)
     studies = by_study(runs)
+    parts = {study: _parts(study, own, chapters) for study, own in studies.items()}
+    rest = {study: own[OTHER] for study, own in parts.items() if OTHER in own}
     sections = [each.section for each in chapters]
     for study, left in rest.items():
         name = study.resolve().name
@@ -86,9 +91,10 @@ def page(roots: Sequence[Path]) -> Page:
     damaged = [*damaged_runs(runs), *told]
     first += [Paragraph(ended(f"Damaged: {told}"), kind="warning") for told in damaged]
     first += [Paragraph(told, kind="warning") for told in _unchained(studies)]
-    if chapters:
-        first += [Paragraph(f"{_plans(chapters)} {RULE}"), _verdicts(chapters)]
-    first.append(_studies(studies, chapters))
+    picture = effects_figure([(e.decision, e.confirmed) for e in chapters], "effects")
+    if picture:
+        first += [picture, Paragraph(f"{_plans(chapters)} {RULE}"), _verdicts(chapters)]
+    first.append(_studies(studies, chapters, parts))
 
     return Page(Document.of(title, first, sections), chapters, damaged, _chains(chapters))
 
@@ -193,18 +199,20 @@ def _verdicts(chapters: Sequence[Chapter]) -> Table:
     several = len({each.decision.evidence.study for each in chapters}) > 1
     rows: list[Row] = []
     for each in chapters:
-        claim = each.decision.evidence.claim
+        decision, claim = each.decision, each.decision.evidence.claim
+        lacks = len(decision.missing)
+        missing = f"; {plural(lacks, 'number')} missing" if lacks else ""
         row: Row = {
             "claim": Cell(claim.title, (claim.name,), link=each.section.anchor),
             "section": text(claim.section),
-            "verdict": verdict(outcome(each.decision)),
-            "plan": text(each.decision.evidence.standing),
-            "confirmed": text("; ".join(map(outcome_of, _confirmed(each))) or "not yet"),
-            "effect": effects(each.decision),
+            "verdict": verdict(outcome(decision)),
+            "plan": text(decision.evidence.standing + missing),
+            "confirmed": text("; ".join(map(outcome_of, each.repeated)) or "not yet"),
+            "what was found": text(sentence(decision)),
             "cost": Cell(each.spent.told(claim.scale), (each.spent.busy_s,)),
         }
         if several:
-            row["study"] = text(each.decision.evidence.study.name)
+            row["study"] = text(decision.evidence.study.name)
         rows.append(row)
     intervals = "95 % intervals, over seeds unless told; × marks ratios"
     caption = f"Verdicts. Effects are those that decide, with {intervals}."
@@ -212,17 +220,49 @@ def _verdicts(chapters: Sequence[Chapter]) -> Table:
     return Table.of("verdicts", caption, rows)
 
 
-def _confirmed(chapter: Chapter) -> list[Evidence]:
-    evidence = chapter.decision.evidence
+def _parts(
+    study: Path, runs: Sequence[Entry], chapters: Sequence[Chapter]
+) -> dict[str, list[Entry]]:
+    """Parts the runs of a study by what they are to its claims, by the lines that they carry."""
 
-    return confirmations(evidence.study / "claims", evidence)
+    own = [e for e in chapters if e.decision.evidence.study.resolve() == study.resolve()]
+    told = {run.run.folder.resolve() for each in own for run in each.runs}
+    names = {each.decision.evidence.claim.name for each in own}
+    last = {line.hash for each in own if (line := each.decision.evidence.line)}
+    known = {line.hash: line for line in lines(study) if line.claim in names}
+    tuned = {r.folder.resolve() for e in own for r in e.decision.evidence.tuning_runs}
+    parts: dict[str, list[Entry]] = {}
+    for run in runs:
+        folder = run.run.folder.resolve()
+        plan = (run.run.provenance.get("plan") or {}) if own else {}
+        line = known.get(str(plan.get("hash")))
+        if folder in told:
+            kind = "tuning" if folder in tuned else "compared"
+        elif line is None:
+            kind = OTHER
+        elif line.kind == "confirmation":
+            kind = "of confirmations"
+        elif line.hash not in last:
+            kind = "of earlier plans"
+        elif line.tuning_seed <= (run.seed or 0) < line.tuning_seed + BLOCK:
+            kind = "tuning"
+        else:
+            kind = "not compared"
+        parts.setdefault(kind, []).append(run)
+
+    return parts
 
 
-def _studies(studies: dict[Path, list[Entry]], chapters: Sequence[Chapter]) -> Table:
+def _studies(
+    studies: Mapping[Path, Sequence[Entry]],
+    chapters: Sequence[Chapter],
+    parts: Mapping[Path, Mapping[str, Sequence[Entry]]],
+) -> Table:
     claims = Counter(each.decision.evidence.study.resolve() for each in chapters)
     columns = [
         Column("study"), numbers("claims"), numbers("runs"), numbers("completed"), Column("others"),
-        Column("first started"), Column("last ended"), numbers("minutes of one worker"),
+        Column("of the claims"), Column("first started"), Column("last ended"),
+        numbers("minutes of one worker"),
     ]  # fmt: skip
     rows = []
     for study, runs in studies.items():
@@ -230,11 +270,14 @@ def _studies(studies: dict[Path, list[Entry]], chapters: Sequence[Chapter]) -> T
         failed = Counter(run.status for run in runs if not run.completed)
         left = ", ".join(f"{n} {status}" for status, n in sorted(failed.items())) or "none"
         done = len(runs) - failed.total()
+        own = [f"{len(found)} {kind}" for kind, found in parts[study].items() if kind != OTHER]
         rows.append(
             [
                 code(study.resolve().name),
                 *map(count, (claims[study.resolve()], len(runs), done)),
-                *map(text, (left, moment(spent.first), moment(spent.last))),
+                *map(
+                    text, (left, ", ".join(own) or "none", moment(spent.first), moment(spent.last))
+                ),
                 Cell(minutes(spent.busy_s), (spent.busy_s / 60,)),
             ]
         )

@@ -1,4 +1,4 @@
-"""The claims in a Markdown file, between two marks: command, minutes, verdict, effect."""
+"""The claims in a Markdown file, between two marks: command, minutes, verdict, what was found."""
 
 __all__ = ["CLOSING", "OPENING", "lines", "rewrite"]
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 from ..errors import UserError, one_line
 from ..store.files import write_bytes
-from .answers import effects, outcome
+from .answers import outcome
 from .cells import code, minutes, moment, text, verdict
 from .chapter import Chapter, command
 from .document import Row, Table, numbers
 from .markdown import escape, of_table
 from .origin import CORES
+from .sentence import sentence
 
 OPENING = "<!-- claims -->"
 CLOSING = "<!-- /claims -->"
@@ -63,14 +64,14 @@ def lines(chapters: Sequence[Chapter]) -> list[str]:
                 "command": code(command(decision)),
                 numbers(f"minutes on {CORES} cores"): text(took),
                 "verdict": verdict(outcome(decision) + smoke),
-                "effect measured": effects(decision, shown=1),
+                "what was found": text(sentence(decision)),
             }
         )
     ended = moment(max(each.spent.last or 0.0 for each in chapters)).partition(" ")[0]
     known = [each.decision.evidence.registration.get("versions") or {} for each in chapters]
     versions = {p: dict.fromkeys(each[p] for each in known if each.get(p)) for p in PACKAGES}
     told = ", ".join(f"{name} {' and '.join(found)}" for name, found in versions.items() if found)
-    intervals = "95 % t intervals over seeds; × marks ratios"
+    intervals = "95 % intervals, over seeds unless told; × marks ratios"
 
     return [
         *of_table(Table.of("claims", "", rows), linked=False),

@@ -56,6 +56,24 @@ def test_prose_is_not_part_of_what_decides(key: str) -> None:
     assert claim(**{key: "other words"}).identity == claim().identity
 
 
+def test_how_it_is_told_is_not_part_of_what_decides() -> None:
+    told = NODE["comparisons"][0] | {"label": "A", "says": {"none": "alike: {}"}, "words": "?"}
+    metrics = NODE["metrics"] | {"accuracy": {"of": "summary", "column": "test/accuracy"}}
+    points = {**metrics, "accuracy": metrics["accuracy"] | {"unit": "points"}}
+    one = claim(comparisons=[told, NODE["comparisons"][1]], metrics=points)
+
+    assert one.identity == claim().identity
+    assert Claim.of(one.written) == one
+
+
+@pytest.mark.parametrize(
+    "says", [{"null": "alike"}, {"supported": 3}, {"supported": " "}, {"supported": "{} and {}"}]
+)
+def test_what_an_outcome_says_is_checked(says: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="says"):
+        claim(comparisons=[NODE["comparisons"][0] | {"says": says}])
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -117,3 +117,18 @@ def test_claims_put_a_probe_with_the_same_settings(scale: str) -> None:
 
     for probe, found in settings.items():
         assert len(found) == 1, f"{probe}: {found}"
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_in_words_what_each_outcome_means(name: str, scale: str) -> None:
+    claim = read_claim(name, scale)
+
+    for each in claim.comparisons:
+        if each.role == "decides":
+            counts = each.margin > (1 if claim.metrics[each.metric].log else 0)
+            null = counts and each.expects in ("greater", "less")
+            needed = {"supported", "contradicted", *(["none"] if null else [])}
+            assert each.label, each.contrast
+            assert needed <= each.says.keys(), each.contrast
+            assert all("{}" in told for told in each.says.values()), each.contrast

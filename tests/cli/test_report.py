@@ -42,7 +42,7 @@ def test_a_folder_becomes_a_page_and_its_twin(isoexp: Command) -> None:
         "runs/mine/report/report.md",
     ]
     assert "B is better" in Path("runs/mine/report/index.html").read_text()
-    assert len(list(Path("runs/mine/report").glob("*/*"))) == 1 + 2 * 4
+    assert len(list(Path("runs/mine/report").glob("*/*"))) == 3 + 2 * 4
     assert isoexp("report", "runs/mine").code == 0  # its own files are no runs
 
 

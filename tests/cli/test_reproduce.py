@@ -260,6 +260,7 @@ def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
 
     assert done.code == 0, done.err
     assert "training: supported (confirmation, as planned)" in done.out
+    assert " more accuracy than untrained, margin 0.05; " in done.out
     plan, confirmation = lines(copy / "runs" / "mine")
     assert confirmation.kind == "confirmation"
     assert confirmation.plan == plan.plan

@@ -66,6 +66,7 @@ def leave(study: Path, of: Typed) -> None:
                 "expects": "greater",
                 "margin": 0.01,
                 "words": of("question"),
+                "label": of("label"),
             }
         ],
         curve={"of": "metrics", "x": "step", "y": "valid/loss"},

@@ -45,7 +45,7 @@ def test_a_page_has_no_part_that_a_name_brought(plain: Path, tmp_path: Path, tex
 
     assert parts(whole) == parts(html(page([plain]).document))
     told = " ".join(Reader(whole).text)
-    for name in ("title", "question", "reason", "damaged", "value"):
+    for name in ("title", "question", "label", "reason", "damaged", "value"):
         assert name in told, name
     for tag, attributes in Reader(whole).tags:
         for key in attributes.keys() - {"alt"}:
@@ -125,7 +125,7 @@ def test_a_drawing_has_no_part_that_a_name_brought(tmp_path: Path) -> None:
         return [({e.tag for e in each}, {k for e in each for k in e.attrib}) for each in found]
 
     hostile = drawings(typed(" ".join((*HOSTILE[:4], CONTROL))))
-    assert len(hostile) == 4
+    assert len(hostile) == 6
     assert hostile == drawings(typed(PLAIN))
 
 

@@ -1,5 +1,6 @@
 """The page: what it says of claims and of other runs, whatever people have typed."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -58,10 +59,14 @@ def test_every_verdict_stands_in_the_first_table(
     assert next(b for b in blocks(found.document) if isinstance(b, Table)).name == "verdicts"
     verdicts = the_table(found, "verdicts")
     assert column(verdicts, "verdict") == [outcome]
-    assert column(verdicts, "effect") == [f"b - a, accuracy: {effect}, n = 4"]
+    (told,) = column(verdicts, "what was found")
+    mean = abs(sum(b) / 4 - sum(A) / 4)
+    assert re.search(rf"{mean:.2f}\d* \[", told), told
+    assert told.endswith("; margin 0.01, 4 seeds.")
     said = next(x for x in found.chapters[0].section.blocks if getattr(x, "verdict", ""))
     assert isinstance(said, Paragraph)
     assert said.verdict == outcome
+    assert said.text == told
     assert ("seeds would tell" in said.text) == (outcome == "inconclusive")
 
 
@@ -231,9 +236,8 @@ def test_ratios_are_shown_as_ratios(study: Path) -> None:
     )
     found = page([study])
 
-    assert column(the_table(found, "verdicts"), "effect")[0].startswith(
-        "b - a, accuracy: × 2.000 [1.968"
-    )
+    told = column(the_table(found, "verdicts"), "what was found")[0]
+    assert told.startswith("Accuracy of b is 2.000 [1.9")
     asked = column(the_table(found, "better-comparisons"), "expected")
     assert asked == ["above 1 by a factor of at least 1.05"]
 

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from isoexp.claims.decision import decided
+from isoexp.figures import arms
 from isoexp.figures.arms import draw_curves, draw_dots, svg
-from isoexp.report.answers import curve_figure, metrics_figure
+from isoexp.figures.verdicts import draw_effects
+from isoexp.report.drawings import (
+    contrast_figure,
+    curve_figure,
+    effects_figure,
+    metrics_figure,
+)
 from isoexp.report.html import html
 from isoexp.report.page import page, write
 
 from .reader import Reader
-from .studies import claimed, curve, two_arms
+from .studies import BEGAN, NODE, claimed, curve, two_arms
 
 A = (0.80, 0.81, 0.82, 0.80)
 BETTER = (0.90, 0.92, 0.91, 0.91)
@@ -74,8 +83,8 @@ def test_all_can_read_it(nasty: Path) -> None:
     assert names.count("caption") == names.count("table") > 3
     assert {head.get("scope") for head in read.all("th")} == {"col", "row"}
     images = read.all("img")
-    assert len(images) == 2
-    for image, shows in zip(images, ("a 0.808 [", "a from 3 to 1"), strict=True):
+    told = ("better, inconclusive", "b − a 1 number missing", "a 0.808 [", "a from 3 to 1")
+    for image, shows in zip(images, told, strict=True):
         assert shows in (image["alt"] or "")
 
 
@@ -134,3 +143,107 @@ def test_an_interval_of_two_seeds_does_not_hide_the_means() -> None:
     drawn = svg(draw_curves, pd.DataFrame(rows, columns=pd.Index(names))).decode()
 
     assert "1000" not in drawn
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[pd.DataFrame]:
+    """The tables of the figures that would have been drawn."""
+
+    found: list[pd.DataFrame] = []
+    monkeypatch.setattr(arms, "svg", lambda how, table: found.append(table) or b"<svg/>")
+
+    return found
+
+
+ASKED = NODE["comparisons"][0]
+POINTS = {"accuracy": {"of": "summary", "column": "test/accuracy", "unit": "points"}}
+
+
+def test_effects_are_in_margins_with_what_was_expected_to_the_right(
+    study: Path, drawn: list[pd.DataFrame]
+) -> None:
+    """Of two that are expected otherwise, less and greater, both have their sign to the right."""
+
+    asked = [
+        {**ASKED, "margin": 0.02},
+        {**ASKED, "contrast": "a - b", "expects": "less", "margin": 0.05, "label": "less"},
+        {**ASKED, "contrast": "b", "expects": "beyond", "margin": 0.5},
+        {**ASKED, "margin": 0, "label": "any"},
+    ]
+    decision = decided(claimed(study, two_arms(study, A, BETTER), comparisons=asked))
+    figure = effects_figure([(decision, False)], "effects")
+    (table,) = drawn
+
+    assert figure is not None
+    assert list(table["label"]) == ["b − a", "less", "b", "any *"]
+    assert list(table["value"][:3]) == pytest.approx([0.1025 / 0.02, 0.1025 / 0.05, 0.9 / 0.5])
+    first = decision.answers[0].answer
+    assert list(table.loc[0, ["low", "high"]]) == pytest.approx(
+        [first.low / 0.02, first.high / 0.02]
+    )
+    assert table["bounds"].tolist() == [True, True, False, True]
+    low, high = (table[end].tolist()[3] for end in ("low", "high"))
+    assert high - low == pytest.approx(2), "in half widths"
+    assert "no margin" in figure.caption
+    assert "better, supported: 1.8 to " in figure.alt
+    assert "†" not in figure.caption
+
+
+def test_marks_tell_what_was_amended_and_what_was_confirmed(
+    study: Path, drawn: list[pd.DataFrame]
+) -> None:
+    claimed(study, two_arms(study, A, BETTER), registered=BEGAN - 9000)
+    changed = claimed(study, two_arms(study, A, BETTER, 20), kind="amendment", told={"why": "?"})
+    changed.__dict__["faults"] = []  # its runs have other seeds than it was given
+    figure = effects_figure([(decided(changed), True)], "effects")
+
+    assert figure is not None
+    assert list(drawn[0]["claim"]) == ["better †"]
+    assert drawn[0]["confirmed"].tolist() == [True]
+    assert "† amended" in figure.caption
+    assert "Hollow" not in figure.caption
+
+
+def test_contrasts_are_drawn_in_the_unit_shown_beside_null_and_margins(
+    study: Path, drawn: list[pd.DataFrame]
+) -> None:
+    asked = [ASKED, {**ASKED, "contrast": "b", "against": 0.5, "role": "beside", "label": "B"}]
+    evidence = claimed(study, two_arms(study, A, BETTER), metrics=POINTS, comparisons=asked)
+    figure = contrast_figure(decided(evidence), "contrasts")
+    first, second = (own for _, own in drawn[0].groupby("row"))
+
+    assert figure is not None
+    assert list(first["value"]) == pytest.approx([10, 11, 9, 11])
+    ends = ["null", "below", "above"]
+    assert list(first.iloc[0][ends]) == pytest.approx([0, -1, 1])
+    assert list(second.iloc[0][ends]) == pytest.approx([50, 49, 51])
+    assert list(second["value"]) == pytest.approx([90, 92, 91, 91])
+    assert second["label"].iloc[0] == "B\n(beside)"
+    assert (
+        list(second["low"])
+        == [pytest.approx(100 * (0.5 + decided(evidence).answers[1].answer.low))] * 4
+    )
+
+
+def test_a_claim_of_mathematics_alone_has_no_contrasts(study: Path) -> None:
+    asked = [{**ASKED, "contrast": "b", "expects": "beyond"}]
+
+    assert (
+        contrast_figure(decided(claimed(study, two_arms(study, A, BETTER), comparisons=asked)), "x")
+        is None
+    )
+
+
+def test_what_is_missing_or_beyond_all_margins_is_drawn() -> None:
+    names = ["claim", "outcome", "label", "verdict", "confirmed", "value", "low", "high", "bounds"]
+    rows = [
+        ("one $", "inconclusive", "gap", "inconclusive", False, np.nan, np.nan, np.nan, True),
+        ("one $", "inconclusive", "far", "supported", True, 1e9, 1e8, 1e12, False),
+        ("two", "no effect", "none", "no effect", False, 0.1, -np.inf, np.inf, True),
+    ]
+    drawn = svg(draw_effects, pd.DataFrame(rows, columns=pd.Index(names))).decode()
+
+    assert "numbers are missing" in drawn
+    for told in ("one $", "gap", "far", "two", "not confirmed", "−3", "1000"):
+        assert told in drawn
+    assert ">none<" not in drawn, "a claim of one comparison has the row of its name"
