@@ -112,8 +112,9 @@ def _effect(axes: "Axes", place: float, row: Any, left: float, right: float) -> 
 
     color, marker = LOOKS[row.verdict]
     if np.isnan(row.value):
-        axes.text(0, place, "numbers are missing", fontsize=6.5, color=color, ha="center",
-                  va="center", style="italic")  # fmt: skip
+        look = {"fontsize": 6.5, "style": "italic", "color": color, "ha": "center", "va": "center"}
+        behind = {"facecolor": "0.92", "edgecolor": "none", "pad": 0.5}
+        axes.text(0, place, "not known", bbox=behind, **look)
         return
     value, low, high = np.clip([row.value, row.low, row.high], left, right)
     if not np.isnan(low):
@@ -174,8 +175,11 @@ def _key(figure: "Figure", table: pd.DataFrame) -> None:
         if confirmed in set(table["confirmed"]):
             look["markerfacecolor"] = face
             found.append(Line2D([], [], color="0.3", marker="o", label=told, **look))
+    for mark, told in (("†", "amended"), ("‡", "not as planned")):
+        if table["claim"].str.contains(mark).any():
+            found.append(Line2D([], [], ls="", label=f"{mark} {told}"))
     figure.legend(
-        handles=found, loc="outside upper center", ncols=6, fontsize=7.5, frameon=False,
+        handles=found, loc="outside upper center", ncols=4, fontsize=7.5, frameon=False,
         handletextpad=0.1, columnspacing=1.2,
     )  # fmt: skip
 

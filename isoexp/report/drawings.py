@@ -180,9 +180,9 @@ def _in_margins(decision: Decision, answered: Answered) -> dict[str, Any]:
         triple = (-triple[0], -triple[2], -triple[1])
     if not every and not margin:
         margin, name = (triple[2] - triple[1]) / 2, f"{name} *"
-    if answered.missing:
+    if answered.missing or not isfinite(margin):
         triple = (nan, nan, nan)
-    # Without a margin all that is not 0 counts; and an interval without end has no half width.
+    # Of mathematics without a margin all that is not 0 is beyond it.
     a, b, c = (each / margin if margin else each * inf if each else each for each in triple)
 
     return {

@@ -237,13 +237,13 @@ def test_a_claim_of_mathematics_alone_has_no_contrasts(study: Path) -> None:
 def test_what_is_missing_or_beyond_all_margins_is_drawn() -> None:
     names = ["claim", "outcome", "label", "verdict", "confirmed", "value", "low", "high", "bounds"]
     rows = [
-        ("one $", "inconclusive", "gap", "inconclusive", False, np.nan, np.nan, np.nan, True),
-        ("one $", "inconclusive", "far", "supported", True, 1e9, 1e8, 1e12, False),
+        ("one † $", "inconclusive", "gap", "inconclusive", False, np.nan, np.nan, np.nan, True),
+        ("one † $", "inconclusive", "far", "supported", True, 1e9, 1e8, 1e12, False),
         ("two", "no effect", "none", "no effect", False, 0.1, -np.inf, np.inf, True),
     ]
     drawn = svg(draw_effects, pd.DataFrame(rows, columns=pd.Index(names))).decode()
 
-    assert "numbers are missing" in drawn
-    for told in ("one $", "gap", "far", "two", "not confirmed", "−3", "1000"):
+    assert "not known" in drawn
+    for told in ("one † $", "† amended", "gap", "far", "two", "not confirmed", "−3", "1000"):
         assert told in drawn
     assert ">none<" not in drawn, "a claim of one comparison has the row of its name"
