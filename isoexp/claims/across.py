@@ -77,26 +77,6 @@ class Across:
 
         return self.pooled and bounds(self.pooled.mean.triple, self.asked.metric.log)
 
-    @property
-    def line(self) -> str:
-        """The mean over cells, their spread, and where the effect is reversed."""
-
-        if self.pooled is None:
-            return (
-                f"{self.asked.question}: {len(self.whole)} cells have an answer, and 2 are needed"
-            )
-        log, spread = self.asked.metric.log, self.pooled.spread
-        estimate, low, high = (f"{each:.3g}" for each in self.mean or ())
-        told = f"{self.asked.question}: {'× ' * log}{estimate} [{low}, {high}] "
-        told += f"over {len(self.whole)} cells, spread between them "
-        tau, least, most = (f"{each:.2g}" for each in bounds(spread.triple, log))
-        told += f"{'× ' * log}{tau} [{least}, {most}]"
-        if self.reversed:
-            told += f"; reversed in {'; '.join(self.reversed)}"
-        left = len(self.answers) - len(self.whole)
-
-        return told + (f"; numbers are missing in {left} more" if left else "")
-
 
 def across(decision: Decision) -> tuple[list[Across], dict[str, Decision]]:
     """Returns the deciding comparisons of a claim in its cells, and the decision in each cell.

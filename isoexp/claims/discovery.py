@@ -26,29 +26,30 @@ class Discoveries:
     Arguments:
         kept: Those of which a share RATE is wrong, at most.
         alone: Those that are decided by themselves only.
-        exact: Those that intervals have no say in.
-        open: How many claims are not decided.
+        asked: How many claims intervals have a say in, the open ones included.
     """
 
     kept: Sequence[Decision]
     alone: Sequence[Decision]
-    exact: Sequence[Decision]
-    open: int
+    asked: int
 
     @property
     def line(self) -> str:
         """Says how many verdicts hold together."""
 
-        if not self.kept and not self.alone:
+        decided = len(self.kept) + len(self.alone)
+        if not decided or self.asked < 2:
             return ""
         told = (
-            f"Of {len(self.kept) + len(self.alone)} verdicts that were read off intervals, "
-            f"{len(self.kept)} hold together: among them the false discovery rate is at most "
-            f"{100 * RATE:g} % (Benjamini and Yekutieli, whatever their dependence)"
+            f"Of the verdicts read off intervals {len(self.kept)} of {decided} hold together, with "
+            f"a false discovery rate of at most {100 * RATE:g} % (Benjamini and Yekutieli, "
+            "whatever their dependence)"
         )
         if self.alone:
             names = ", ".join(each.evidence.claim.name for each in self.alone)
-            told += f"; by {'itself' if len(self.alone) == 1 else 'themselves'} only: {names}"
+            told += (
+                f"; decided by {'itself' if len(self.alone) == 1 else 'themselves'} only: {names}"
+            )
 
         return f"{told}."
 
@@ -67,6 +68,5 @@ def discoveries(decisions: Sequence[Decision]) -> Discoveries:
     return Discoveries(
         [d for d, rate in decided if rate <= RATE],
         [d for d, rate in decided if rate > RATE],
-        [d for d in decisions if d not in asked and d.verdict.verdict != "inconclusive"],
-        sum(d.verdict.verdict == "inconclusive" for d in decisions),
+        len(asked),
     )

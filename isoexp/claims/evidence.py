@@ -402,6 +402,15 @@ class Evidence:
     def values(self, name: str) -> tuple[dict[str, np.ndarray], list[Missing]]:
         """Returns a metric of each arm by seed, NaN where it is missing, and the reasons why."""
 
+        return self._values(name)
+
+    @cached_property
+    def _values(self) -> Callable[[str], tuple[dict[str, np.ndarray], list[Missing]]]:
+        """The method above, which reads each metric once."""
+
+        return cache(self._read)
+
+    def _read(self, name: str) -> tuple[dict[str, np.ndarray], list[Missing]]:
         metric = self.claim.metrics[name]
         values, missing = {}, []
         for arm, runs in self.runs.items():

@@ -245,25 +245,26 @@ def _say_across(decision: "Decision") -> None:
     """Prints what a claim shows in the cells in which it was asked, if it was."""
 
     from ..claims.across import across
+    from ..report.forest import over_cells
+    from ..report.sentence import label
+    from ..report.units import effect
 
     found, cells = across(decision)
     if not cells:
         return
-    said = found or [None]
-    for each in said:
-        rows = [
-            [
-                cell,
-                *([each.answers[cell].told] if each else []),
-                own.verdict.verdict,
-            ]
-            for cell, own in cells.items()
+    heads = ["cell", *(label(each.asked) for each in found), "the claim there"]
+    rows = [
+        [
+            cell,
+            *(effect(each.answers[cell].interval, each.asked.metric) for each in found),
+            own.verdict.verdict,
         ]
-        heads = ["cell", *([each.asked.question] if each else []), "the claim there"]
-        say(table(heads, rows))
-        if each:
-            say(f"  {each.line}")
-        say()
+        for cell, own in cells.items()
+    ]
+    say(table(heads, rows))
+    for each in found:
+        say(f"  {over_cells(each)}")
+    say()
 
 
 def _say_prospects(study: "ClaimStudy") -> None:

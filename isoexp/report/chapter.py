@@ -38,11 +38,12 @@ class Chapter:
 
     @property
     def confirmed(self) -> bool:
-        """True if a repetition as it was planned has the verdict of the plan."""
+        """True if a repetition as it was planned, on its own data, has the verdict of the plan."""
 
         found = self.decision.verdict.verdict
+        own = [each for each in self.repeated if not (each.evidence.faults or each.evidence.cell)]
 
-        return any(e.verdict.verdict == found and not e.evidence.faults for e in self.repeated)
+        return any(each.verdict.verdict == found for each in own)
 
 
 def chapter(evidence: Evidence, anchor: str, title: str) -> Chapter:
@@ -153,9 +154,10 @@ def _registrations(
 def outcome_of(decision: Decision) -> str:
     """Returns the verdict of a plan, or of its repetition, and where it is not as planned."""
 
-    found = answers.outcome(decision)
+    evidence = decision.evidence
+    found = answers.outcome(decision) + f", {evidence.cell}" * bool(evidence.cell)
 
-    return f"{found} (not as planned)" if decision.evidence.faults else found
+    return f"{found} (not as planned)" if evidence.faults else found
 
 
 def _missing_table(decision: Decision, name: str) -> Table | None:

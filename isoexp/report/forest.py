@@ -1,19 +1,40 @@
 """Where a claim holds: the effects in all cells in which it was asked, and their mean."""
 
-__all__ = ["forest_blocks"]
+__all__ = ["forest_blocks", "over_cells"]
 
 from math import exp
 
 from ..claims.across import Across, across
 from ..claims.decision import Decision
 from ..figures.forest import forest
+from ..output import ended
 from ..statistics import bounds
 from .answers import outcome
-from .cells import code, interval, number, ranged, text, verdict
-from .document import Block, Figure, Paragraph, Row, Table, numbers
+from .cells import code, text, verdict
+from .document import Block, Cell, Figure, Paragraph, Row, Table, numbers
+from .sentence import label
+from .units import Triple, amount, effect, in_unit
 
 TOLD = 8
 """Cells that the text beside a figure names."""
+
+
+def over_cells(each: Across) -> str:
+    """Says the mean effect over cells, their spread, and where the effect is reversed."""
+
+    name, metric = label(each.asked), each.asked.metric
+    if each.pooled is None:
+        return f"{name}: {len(each.whole)} cells have an answer, and 2 are needed"
+    mean, spread = (
+        bounds(found.triple, metric.log) for found in (each.pooled.mean, each.pooled.spread)
+    )
+    told = f"{name}: {effect(mean, metric)} over {len(each.whole)} cells, "
+    told += f"spread between them {effect(spread, metric)}"
+    if each.reversed:
+        told += f"; reversed in {'; '.join(each.reversed)}"
+    left = len(each.answers) - len(each.whole)
+
+    return told + (f"; numbers are missing in {left} more" if left else "")
 
 
 def forest_blocks(decision: Decision, anchor: str) -> list[Block]:
@@ -23,7 +44,7 @@ def forest_blocks(decision: Decision, anchor: str) -> list[Block]:
     left = {k: v for k, v in decision.evidence.not_here.items() if k not in cells}
     blocks: list[Block] = []
     for place, each in enumerate(found, start=1):
-        blocks.append(Paragraph(f"Where it holds. {each.line}."))
+        blocks.append(Paragraph(ended(f"Where it holds. {over_cells(each)}")))
         if (figure := _figure(each, f"{anchor}-forest-{place}")) is not None:
             blocks.append(figure)
     if cells:
@@ -31,11 +52,8 @@ def forest_blocks(decision: Decision, anchor: str) -> list[Block]:
         for cell, own in cells.items():
             row: Row = {"cell": code(cell), "the claim there": verdict(outcome(own))}
             for place, each in enumerate(found, start=1):
-                answered = each.answers[cell]
-                head = numbers(
-                    answered.question, *(f"{k} {place}" for k in ("effect", "low", "high"))
-                )
-                row[head] = ranged(answered.interval, answered.metric.log)
+                names = (f"{name} {place}" for name in ("effect", "low", "high"))
+                row[numbers(label(each.asked), *names)] = _effect(each, cell)
             row["not settled"] = text("; ".join(_open(own)))
             rows.append(row)
         caption = (
@@ -45,27 +63,44 @@ def forest_blocks(decision: Decision, anchor: str) -> list[Block]:
         blocks.append(Table.of(f"{anchor}-cells", caption, rows))
     if left:
         told = "; ".join(f"{cell}: {why}" for cell, why in left.items())
-        blocks.append(Paragraph(f"Not run. {told}."))
+        blocks.append(Paragraph(ended(f"Not run. {told}")))
 
     return blocks
 
 
+def _effect(each: Across, cell: str) -> Cell:
+    answered = each.answers[cell]
+
+    return Cell(effect(answered.interval, answered.metric), answered.interval)
+
+
 def _figure(each: Across, name: str) -> Figure | None:
-    if each.pooled is None or each.mean is None:
+    if each.pooled is None:
         return None
-    ratio, asked = each.asked.metric.log, each.asked.comparison
-    cells = [(cell, answered.interval) for cell, answered in each.whole.items()]
-    predicted = bounds(each.pooled.predicted.triple, ratio)
-    svg = forest(cells, each.mean, predicted, asked.margin, each.asked.question, ratio)
-    told = "; ".join(f"{cell} {interval(*triple)}" for cell, triple in cells[:TOLD])
-    alt = f"Effects by cell: {told}; mean {interval(*each.mean)}."
-    tau = exp(each.pooled.spread.estimate) if ratio else each.pooled.spread.estimate
+    metric, asked = each.asked.metric, each.asked.comparison
+
+    def shown(triple: Triple) -> Triple:
+        a, b, c = (in_unit(value, metric) for value in triple)
+        return a, b, c
+
+    mean, predicted = (
+        bounds(found.triple, metric.log) for found in (each.pooled.mean, each.pooled.predicted)
+    )
+    axis = label(each.asked) + (f" ({metric.unit})" if metric.unit and not metric.log else "")
+    svg = forest(
+        [(cell, shown(answered.interval)) for cell, answered in each.whole.items()],
+        *(shown(mean), shown(predicted), in_unit(asked.margin, metric), axis, metric.log),
+    )
+    told = [f"{cell} {effect(a.interval, metric)}" for cell, a in each.whole.items()]
+    more = f"; {len(told) - TOLD} more in the table" if len(told) > TOLD else ""
+    alt = f"Effects by cell: {'; '.join(told[:TOLD])}{more}; mean {effect(mean, metric)}."
+    tau = exp(each.pooled.spread.estimate) if metric.log else each.pooled.spread.estimate
     caption = (
-        f"{each.asked.question}, in every cell, with 95 % intervals; the grey band is the effect "
+        f"{label(each.asked)}, in every cell, with 95 % intervals; the grey band is the effect "
         "that does not count, and marks are larger where a cell is more certain. Below, the mean "
-        f"over cells (random effects, spread {number(tau, 2)}: Paule and Mandel, with the interval "
-        "of Hartung and Knapp), and, dashed, where the effect in another cell like these would "
-        "lie. Cells that share data err alike on them, which the mean does not know of."
+        f"over cells (random effects, spread {amount(tau, metric)}: Paule and Mandel, with the "
+        "interval of Hartung and Knapp), and, dashed, where the effect in another cell like these "
+        "would lie. Cells that share data err alike on them, which the mean does not know of."
     )
 
     return Figure(name, svg, alt, caption)

@@ -185,11 +185,11 @@ def _deviations(decision: Decision, compared: Sequence[Entry], tuning: Sequence[
         )
     for each in earlier(folder, evidence):
         when = moment(each.registered)
-        said.append(f"By another plan, of {when}, the verdict was: {outcome_of(each)}.")
+        said.append(f"By another plan, of {when}, the verdict was: {outcome_of(decided(each))}.")
     for each in confirmations(folder, evidence):
         said.append(
             f"Repeated with new seeds, from {each.seeds.start} on, the verdict was: "
-            f"{outcome_of(each)}."
+            f"{outcome_of(decided(each))}."
         )
     said += [ended(f"Not as planned: {fault}") for fault in evidence.faults]
     if evidence.damage:

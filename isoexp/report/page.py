@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..claims.chain import BLOCK, CHAIN, lines
+from ..claims.discovery import Discoveries, discoveries
 from ..claims.evidence import Evidence, damaged_claims, find_evidence
 from ..errors import UserError
 from ..names import slug, unique
@@ -93,7 +94,9 @@ def page(roots: Sequence[Path]) -> Page:
     first += [Paragraph(told, kind="warning") for told in _unchained(studies)]
     picture = effects_figure([(e.decision, e.confirmed) for e in chapters], "effects")
     if picture:
-        first += [picture, Paragraph(f"{_plans(chapters)} {RULE}"), _verdicts(chapters)]
+        together = discoveries([each.decision for each in chapters])
+        told = " ".join(filter(None, (_plans(chapters), RULE, together.line)))
+        first += [picture, Paragraph(told), _verdicts(chapters, together)]
     first.append(_studies(studies, chapters, parts))
 
     return Page(Document.of(title, first, sections), chapters, damaged, _chains(chapters))
@@ -195,18 +198,20 @@ def _plans(chapters: Sequence[Chapter]) -> str:
     return f"Of {plural(len(chapters), 'claim')}, {'; '.join(said)}."
 
 
-def _verdicts(chapters: Sequence[Chapter]) -> Table:
+def _verdicts(chapters: Sequence[Chapter], together: Discoveries) -> Table:
     several = len({each.decision.evidence.study for each in chapters}) > 1
     rows: list[Row] = []
     for each in chapters:
         decision, claim = each.decision, each.decision.evidence.claim
         lacks = len(decision.missing)
         missing = f"; {plural(lacks, 'number')} missing" if lacks else ""
+        own = any(each is decision for each in together.alone)
+        alone = "; decided by itself, not with all of the page" if own else ""
         row: Row = {
             "claim": Cell(claim.title, (claim.name,), link=each.section.anchor),
             "section": text(claim.section),
             "verdict": verdict(outcome(decision)),
-            "plan": text(decision.evidence.standing + missing),
+            "plan": text(decision.evidence.standing + missing + alone),
             "confirmed": text("; ".join(map(outcome_of, each.repeated)) or "not yet"),
             "what was found": text(sentence(decision)),
             "cost": Cell(each.spent.told(claim.scale), (each.spent.busy_s,)),
@@ -242,6 +247,8 @@ def _parts(
             kind = OTHER
         elif line.kind == "confirmation":
             kind = "of confirmations"
+        elif line.cell:
+            kind = "of cells"
         elif line.hash not in last:
             kind = "of earlier plans"
         elif line.tuning_seed <= (run.seed or 0) < line.tuning_seed + BLOCK:

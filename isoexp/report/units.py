@@ -57,7 +57,8 @@ def bounded(triple: Triple, factor: float = 1.0, unit: str = "") -> str:
 
     if isnan(triple[0]):
         return "–"
-    estimate, bracket, ends = in_digits(*(factor * each for each in triple)).partition(" [")
+    a, b, c = (factor * each for each in triple)
+    estimate, bracket, ends = in_digits(a, b, c).partition(" [")
     estimate = _set(estimate)
 
     return f"{estimate}{behind(estimate, unit)}{bracket}{_set(ends)}"

@@ -9,7 +9,7 @@ from isoexp.claims.across import HOME, across
 from isoexp.claims.decision import decided
 from isoexp.claims.evidence import Evidence, cells, confirmations, earlier, find_evidence
 from isoexp.errors import UserError
-from isoexp.report.forest import forest_blocks
+from isoexp.report.forest import forest_blocks, over_cells
 from isoexp.statistics import random_effects
 
 from ..report.studies import claimed, two_arms
@@ -61,7 +61,7 @@ def test_effects_are_pooled_over_cells(study: Path) -> None:
     assert found.pooled.mean.triple == pytest.approx(expected.mean.triple, rel=1e-6)
     assert found.pooled.spread.triple == pytest.approx(expected.spread.triple, rel=1e-6)
     assert found.reversed == []
-    assert "over 4 cells, spread between them 0.016" in found.line
+    assert "over 4 cells, spread between them 0.016" in over_cells(found)
 
 
 def test_a_cell_is_reversed_by_intervals_that_hold_together(study: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_cell_is_reversed_by_intervals_that_hold_together(study: Path) -> None
     (found,), _ = across(decided(home))
 
     assert found.reversed == ["data=d3"]
-    assert found.line.endswith("; reversed in data=d3")
+    assert over_cells(found).endswith("; reversed in data=d3")
 
 
 def test_a_cell_is_no_other_plan_of_the_claim(study: Path, tmp_path: Path) -> None:
@@ -108,8 +108,8 @@ def test_a_cell_without_its_numbers_is_told_and_not_averaged(study: Path) -> Non
 
     assert list(decisions) == [HOME, "data=d1", "data=d2", "data=short"]
     assert len(found.whole) == 3
-    assert "over 3 cells" in found.line
-    assert found.line.endswith("; numbers are missing in 1 more")
+    assert "over 3 cells" in over_cells(found)
+    assert over_cells(found).endswith("; numbers are missing in 1 more")
     shown = forest_blocks(decided(home), "better")
     assert "3 numbers are missing" in str(shown)
 

@@ -265,7 +265,7 @@ def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
     assert confirmation.kind == "confirmation"
     assert confirmation.plan == plan.plan
     new = [r for r in runs_below(copy / "runs") if r.state["columns"]["seed"] not in known]
-    assert len(new) == 39
+    assert len(new) >= 39  # more where a grid grows
     assert {r.provenance["plan"]["hash"] for r in new} == {confirmation.hash}
     assert isoexp(*command(copy), "--confirm").code == 0
     assert len(lines(copy / "runs" / "mine")) == 2
@@ -304,7 +304,7 @@ def test_a_claim_is_asked_in_cells_and_on_other_data(
     assert (plan.cell, cell.cell) == ("", "data=shapes model.widths=[8]")
     assert cell.seed == plan.seed
     new = [r for r in runs_below(copy / "runs") if r.provenance["plan"]["hash"] == cell.hash]
-    assert len(new) == 39
+    assert len(new) >= 39  # more where a grid grows
     assert {r.state["columns"]["data"] for r in new} == {"shapes"}
     assert isoexp("report", str(copy / "runs")).code == 0
     told = (copy / "runs" / "report" / "report.md").read_text()

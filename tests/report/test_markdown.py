@@ -28,7 +28,7 @@ def test_a_small_study_as_a_whole(tmp_path: Path) -> None:
     row = next(line for line in said.splitlines() if line.startswith("| 1 |"))
     golden = golden.replace("EFFECT |", row.partition("0.01 | ")[2])
     assert said == golden
-    assert row.split(" | ")[6:9] == ["0.1025 [0.0945, 0.1105]", "4", f"{answer.p:.2g}"]
+    assert row.split(" | ")[6:9] == ["0.103 [0.095, 0.110]", "4", f"{answer.p:.2g}"]
 
 
 @pytest.mark.parametrize(
