@@ -164,7 +164,7 @@ def test_a_tuning_run_that_diverged_is_not_done_again_and_one_that_is_gone_is(
     assert [each["failed"] for each in tried] == [1, 0, 0]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_a_grid_grows_where_the_best_is_at_its_end(tmp_path: Path, isoexp: Command) -> None:
     """At first all rates are far too low: three times a higher one is tried, and it is too low."""
 
@@ -275,7 +275,7 @@ def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
     assert f"with seeds from {confirmation.seed} on" in told
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 @pytest.mark.xdist_group("study")
 def test_a_claim_is_asked_in_cells_and_on_other_data(
     study: Path, tmp_path: Path, isoexp: Command, monkeypatch: pytest.MonkeyPatch
