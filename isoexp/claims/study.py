@@ -332,7 +332,8 @@ class ClaimStudy:
             last = {key: each for key, each in last.items() if key.partition(".")[0] != "probe"}
             last["probe"] = "probe=none"
         try:
-            jobs = expand([*last.values(), f"seed={','.join(map(str, seeds))}"], self.folders)
+            words = [*last.values(), f"seed={','.join(map(str, seeds))}"]
+            jobs = expand(words, self.folders, alike=True)
             prepared = prepare_all(jobs)
             refuse_idle(prepared)
             plan = self.line.carried if self.line.number else None

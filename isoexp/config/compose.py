@@ -3,7 +3,7 @@
 __all__ = ["choice", "compose", "expand"]
 
 import shlex
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,16 @@ from yaml import YAMLError
 
 from ..errors import UserError, one_line
 from .axes import SweepSettings, kept, product
-from .composition import Composition, Files, composition, explained, mixed, plain, template
+from .composition import (
+    Composition,
+    Files,
+    Template,
+    composition,
+    explained,
+    mixed,
+    plain,
+    template,
+)
 from .groups import choices
 from .overrides import as_texts, check_overrides, options, parsed, split
 
@@ -37,10 +46,15 @@ def compose(overrides: Sequence[str], folders: Sequence[Path] = ()) -> Compositi
     return composition(overrides, Files.of(folders))
 
 
-def expand(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[Composition]:
+def expand(
+    overrides: Sequence[str], folders: Sequence[Path] = (), alike: bool = False
+) -> list[Composition]:
     """Composes every configuration of a sweep: key=a,b and range, choice, glob, as Hydra's -m.
 
     sweep.zip, union and exclude say how values are combined.
+
+    Arguments:
+        alike: Whether more sweeps of the same choices will be composed: they share what each makes.
 
     Raises:
         UserError: If the overrides do not fit the configuration.
@@ -51,11 +65,12 @@ def expand(overrides: Sequence[str], folders: Sequence[Path] = ()) -> list[Compo
 
     found = check_overrides(overrides, folders, sweep=True)
     values = [options(each, known.get(each.key_or_group, ())) for each in found]
-    sweep = _sweep_settings([text for each in values for text in each[:1]], files)
+    first = [text for each in values for text in each[:1]]
+    sweep = _sweep_settings(first, files, mixed if alike else template)
     every = product(overrides, folders, sweep)
     chosen = {tuple(split(line, files.groups)[0]) for line in every}
     singly = {text for line in chosen for text in line}
-    composed = mixed if len(singly) < len(chosen) else template
+    composed = mixed if alike or len(singly) < len(chosen) else template
 
     try:
         jobs = [composition(line, files, composed) for line in every]
@@ -108,12 +123,14 @@ def choice(group: str, path: Path) -> dict[str, Any]:
         raise UserError(f"cannot read {path}: {one_line(error)}") from error
 
 
-def _sweep_settings(overrides: Sequence[str], files: Files) -> SweepSettings:
+def _sweep_settings(
+    overrides: Sequence[str], files: Files, composed: Callable[[tuple[str, ...], Files], Template]
+) -> SweepSettings:
     """Returns how the jobs are combined and done, as overrides and a study's file say."""
 
     chosen, settings = split(overrides, files.groups)
     try:
-        node = template(tuple(chosen), files).tree.get("sweep")
+        node = composed(tuple(chosen), files).tree.get("sweep")
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(explained(error, overrides, files)) from error
     for path, value in settings:

@@ -190,13 +190,19 @@ def mixed(overrides: tuple[str, ...], files: Files) -> Template:
     """Composes choices from what each makes of its own part, without all their combinations."""
 
     alone = _alone(files)
-    own = {parsed(text).key_or_group: text for text in overrides if text in alone}
     others = tuple(text for text in overrides if text not in alone)
     try:
-        mixed = template(others, files)
-        if len(own) + len(others) == len(overrides) and all(
-            f"{group}={mixed.choices.get(group)}" in alone for group in own
-        ):
+        # A choice in the place of one that says something of other parts is no part of its own.
+        usual = template(others, files).choices
+        own, whole = {}, []
+        for text in overrides:
+            group = parsed(text).key_or_group
+            if text in alone and f"{group}={usual.get(group)}" in alone:
+                own[group] = text
+            else:
+                whole.append(text)
+        if len(own) + len(whole) == len(overrides):
+            mixed = template(tuple(whole), files)
             for group, text in own.items():
                 mixed = _with_part(mixed, group, template((*others, text), files))
             return mixed
