@@ -64,24 +64,24 @@ def test_effects_without_errors_are_a_sample() -> None:
 @pytest.mark.parametrize("tau", [0.0, 1.0])
 @pytest.mark.parametrize("k", [3, 12])
 def test_intervals_hold_the_truth(k: int, tau: float) -> None:
-    """Misses of 2,000 studies: at most 5 % and 3 standard errors of that, of mean and spread.
+    """Misses of 400 studies: at most 5 % and 3 standard errors of that, of mean and spread.
 
     The prediction is too narrow with few cells, as is known; it must hold with 12.
     """
 
     rng = np.random.default_rng(0)
     missed, wide, outside = 0, 0, 0
-    for _ in range(2_000):
+    for _ in range(400):
         errors = rng.uniform(0.2, 1.0, size=k)
         found = random_effects(rng.normal(scale=np.hypot(tau, errors)), errors)
         missed += not found.mean.low <= 0 <= found.mean.high
         wide += not found.spread.low <= tau <= found.spread.high
         outside += not found.predicted.low <= tau * rng.normal() <= found.predicted.high
 
-    most = 0.05 + 3 * sqrt(0.05 * 0.95 / 2_000)
-    assert missed / 2_000 <= most
-    assert wide / 2_000 <= most
-    assert k == 3 or outside / 2_000 <= 0.08
+    most = 0.05 + 3 * sqrt(0.05 * 0.95 / 400)
+    assert missed / 400 <= most
+    assert wide / 400 <= most
+    assert k == 3 or outside / 400 <= 0.1
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from isoexp.statistics import clustered, mean
 from . import whole
 from .whole import DESIGNS, decides, is_wrong, verdicts
 
-STUDIES = 150
+STUDIES = 80
 
 DIGITS = DESIGNS["digits, m = 4 points"]
 

@@ -266,7 +266,9 @@ OTHERS: dict[str, Build] = {
 }
 
 
-@pytest.mark.parametrize("norm", ["none", "batch", pytest.param("layer", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "norm", ["none", *(pytest.param(n, marks=pytest.mark.slow) for n in ("batch", "layer"))]
+)
 @pytest.mark.parametrize("name", MODELS)
 def test_a_permuted_twin_of_any_model(name: str, norm: str) -> None:
     it = subject(name, ReLU, NORMS[norm])
