@@ -15,8 +15,8 @@ from ..experiment.columns import OWN, numbers, of_metrics, of_probe
 from ..experiment.job import Job
 from ..store.tables import Schema
 from .claim import Claim
-from .evidence import CONDITION
 from .terms import KINDS
+from .values import CONDITION
 
 
 def check_asked(claim: Claim, arm: str, job: Job, tuned: bool) -> None:

@@ -17,8 +17,9 @@ import numpy as np
 from ..errors import Unreadable
 from ..statistics import Student, clustered, resampled
 from ..store.run import Run
-from .evidence import Evidence, results
+from .evidence import Evidence
 from .terms import Comparison
+from .values import results
 from .verdict import EVERY
 
 OF_ITEMS = {"test/loss": "loss", "test/accuracy": "score", "test/r2": "score"}

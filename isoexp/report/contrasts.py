@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..claims.error import WITHOUT_DATA, Read, with_data
-from ..claims.evidence import results
+from ..claims.values import results
 from ..output import plural
 from ..statistics import (
     Estimate,

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ..claims.decision import Answered, Decision
-from ..claims.evidence import Evidence, matching, tables
+from ..claims.evidence import Evidence
+from ..claims.values import matching, tables
 from ..claims.verdict import EVERY, LEVEL, Answer, Verdict
 from ..figures import arms, verdicts
 from ..figures.arms import over_seeds

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..claims.evidence import Evidence, results
+from ..claims.evidence import Evidence
+from ..claims.values import results
 from ..errors import Unreadable
 from ..output import listed, plural
 from ..store.identity import flat

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..claims.error import WITHOUT_DATA
-from ..claims.evidence import tables
+from ..claims.values import tables
 from ..figures.arms import curves, dots, over_seeds
 from ..output import plural
 from ..statistics import Student, mean_interval
