@@ -2,7 +2,8 @@
 
 The metadata of a table names the function that draws it, "module:function". It is called with the
 table, as the probe wrote it, and an empty matplotlib figure. The drawers of isoexp's own probes are
-the modules of this package; style has their common parts, and arms and verdicts what reports draw.
+the modules of this package; style has their common parts, and arms, verdicts and forest what
+reports draw.
 """
 
 __all__ = ["draw", "draw_beside", "drawer", "find", "metadata", "missing", "save", "undrawn"]
