@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..claims import Claim, Metric
+from ..claims.across import across
 from ..claims.decision import Answered, Decision, decided
 from ..claims.evidence import Evidence, confirmations, earlier, find_evidence
 from ..claims.verdict import EVERY, LEVEL, adjusted
@@ -17,6 +18,7 @@ from .cells import moment
 from .chapter import SMOKE, outcome_of
 from .document import Document, Paragraph, Section
 from .entries import Entry, entry
+from .forest import over_cells
 from .origin import origin
 from .recipe import arms_told, tuning_told
 
@@ -64,6 +66,7 @@ def _paragraphs(evidence: Evidence) -> list[Paragraph]:
         tuning_told(evidence),
         f"{_seeds(evidence, compared, tuning)} {_measured(claim.metrics.values())}",
         _decided(decision),
+        _cells(decision),
         _deviations(decision, compared, tuning),
         _made(compared + tuning),
     ]
@@ -170,6 +173,23 @@ def _intervals(tested: Sequence[Answered]) -> str:
         f"{said}; those of the {k} comparisons that decide are at {100 * adjusted(k):.4g} % each "
         f"(Bonferroni), unless all of them agree at {level} (an intersection–union test)."
     )
+
+
+def _cells(decision: Decision) -> str:
+    """Says under which other settings the claim was asked, and what is told of all together."""
+
+    found, others = across(decision)
+    if not others:
+        return ""
+    _, *names = others
+    told = " ".join(ended(over_cells(each)) for each in found)
+
+    return (
+        f"The claim was also asked under other settings, each planned before its runs, with arms "
+        f"tuned anew by the same budget: {'; '.join(names)}. Effects over all of them are by a "
+        "random-effects model (Paule and Mandel), with the interval of Hartung and Knapp and, of "
+        f"the spread between settings, the Q-profile. {told}"
+    ).strip()
 
 
 def _deviations(decision: Decision, compared: Sequence[Entry], tuning: Sequence[Entry]) -> str:

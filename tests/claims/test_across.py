@@ -10,6 +10,7 @@ from isoexp.claims.decision import decided
 from isoexp.claims.evidence import Evidence, cells, confirmations, earlier, find_evidence
 from isoexp.errors import UserError
 from isoexp.report.forest import forest_blocks, over_cells
+from isoexp.report.methods import methods
 from isoexp.statistics import random_effects
 
 from ..report.studies import claimed, two_arms
@@ -126,6 +127,15 @@ def test_the_report_draws_a_forest(study: Path) -> None:
     assert len(table.rows) == 3  # type: ignore[union-attr]
     assert "data=cifar10: it cannot be downloaded" in str(left)
     assert forest_blocks(decided(whole(study.parent / "other", [0.04])), "better") == []
+
+
+def test_methods_tell_of_cells(study: Path) -> None:
+    whole(study, [0.04, 0.02, 0.06])
+    told = str(methods([study.parent]))
+
+    assert "asked under other settings" in told
+    assert "data=d1; data=d2" in told
+    assert "over 3 cells, spread between them" in told
 
 
 @pytest.mark.parametrize(

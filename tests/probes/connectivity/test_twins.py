@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -524,9 +525,11 @@ def test_what_modules_of_other_hands_hide_makes_a_bound(part: str) -> None:
     }  # fmt: skip
     assert "permutation" in found.index  # the rest is aligned
     assert found["preserved_error"]["permutation"] <= 1e-12
-    assert summary["barrier_permutation_at_most"] == found["barrier"]["permutation"]
+    n = len(rows)  # the mean of n equal numbers is off by n u at most
+    alike = partial(pytest.approx, rel=n * float(np.finfo(np.float64).eps), abs=0.0)
+    assert summary["barrier_permutation_at_most"] == alike(found["barrier"]["permutation"])
     assert pd.isna(summary["barrier_permutation"])
-    assert summary["barrier_raw"] == found["barrier"]["raw"]
+    assert summary["barrier_raw"] == alike(found["barrier"]["raw"])
 
     figure = Figure()
     draw(table, figure)
