@@ -51,7 +51,8 @@ TOGETHER = [
 """Each choice at least once, of all groups at the same time: Hydra takes a tenth of a second."""
 
 ALONE = [
-    *([f"data={name}"] for name in sorted(OFFLINE - {"text", "languages"})),
+    *([f"data={name}"] for name in sorted(OFFLINE - {"text", "languages", "mnist1d"})),
+    pytest.param(["data=mnist1d"], marks=pytest.mark.slow),  # it is drawn anew
     *([f"data={name}", "model=rnn"] for name in ("text", "languages")),
     *([f"experiment={name}"] for name in sorted(choices()["experiment"])),
 ]

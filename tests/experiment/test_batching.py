@@ -265,6 +265,7 @@ def branching(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     return ("activation=tanh", "activation._target_=branching.Branching")
 
 
+@pytest.mark.slow
 def test_what_branches_on_a_number_is_told_apart_by_it(branching: tuple[str, ...]) -> None:
     """And by it alone: other numbers may differ."""
 

@@ -117,6 +117,7 @@ def test_scores_are_in_the_units_of_the_targets() -> None:
     assert ((outputs - splits.test.y).var(axis=0) < 0.5 * splits.test.y.var(axis=0)).all()
 
 
+@pytest.mark.slow
 def test_networks_of_other_units_train_as_one() -> None:
     """Each is told its own loss, as alone."""
 

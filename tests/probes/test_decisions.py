@@ -284,6 +284,7 @@ def test_the_figure_shows_every_number() -> None:
     assert "300 samples" in figure.get_suptitle()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 def test_runs_differ_by_their_biases() -> None:
     words = (*TINY, "epochs=1", "probe=[decisions]")

@@ -115,6 +115,7 @@ def test_wandb_mode_disables_auto(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_an_offline_run_lies_in_its_folder(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -48,6 +48,7 @@ def test_the_answer_is_that_of_any_seed_and_width(seed: int, n: int) -> None:
     assert largest(measure_map(ReLU, n, seed)) == "permutations, positive diagonal"
 
 
+@pytest.mark.slow
 def test_the_error_is_that_of_a_slow_computation() -> None:
     """For Tanh and signs, 0; for abs and the sign −1 of everything, 2: f(−x) = f(x), not −f(x)."""
 
