@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -238,7 +239,12 @@ def load_one(folder: Path, image: Image.Image, end: str = "png", channels: int =
     for name in ("a", "b"):
         (folder / name).mkdir(exist_ok=True)
         for i in range(3):
-            image.save(folder / name / f"{i}.{end}", **options)
+            try:
+                image.save(folder / name / f"{i}.{end}", **options)
+            except OSError as error:
+                if int(PIL.__version__.partition(".")[0]) >= 11:
+                    raise
+                pytest.skip(f"Pillow before 11 reads it and cannot write it: {error}")
     settings = {"size": image.size[0], **settings}
 
     return ImageFolder(root=str(folder), channels=channels, **settings).load().train.x[0]
