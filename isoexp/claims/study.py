@@ -100,7 +100,8 @@ class ClaimStudy:
         """Plans the study of a claim; nothing is written.
 
         Arguments:
-            amend: The reason why the plan was changed after runs of it.
+            amend: The reason why the plan was changed after runs of it; a cell may have been asked
+                first as it is now.
             confirm: Whether the plan is repeated, with seeds of its own.
             cell: Settings in place of those that all arms share.
 
@@ -375,7 +376,7 @@ def following(
     if last is None:
         return line.follows(there)
     if last.plan == line.plan:
-        if amend and last.why != amend:
+        if amend and last.why != amend and not line.cell:
             raise UserError(f"claim {claim.name} is as it was planned: there is nothing to amend")
         return last
 

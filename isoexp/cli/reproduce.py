@@ -141,7 +141,8 @@ def _studies(
     found, left = [own], {}
     for cell in cells:
         try:
-            study = ClaimStudy.of(claim, overrides, folders, cell=cell)
+            # Where the claim was amended its cells are, for the same reason.
+            study = ClaimStudy.of(claim, overrides, folders, own.line.why or None, cell=cell)
         except NotHere as error:
             left[" ".join(cell)] = one_line(error)
             continue

@@ -1,13 +1,16 @@
 """Tests for isoexp.claims.across: a claim in many cells, told by its size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from isoexp.claims.across import HOME, across
+from isoexp.claims.chain import Line, add
 from isoexp.claims.decision import decided
 from isoexp.claims.evidence import Evidence, cells, confirmations, earlier, find_evidence
+from isoexp.claims.study import following
 from isoexp.errors import UserError
 from isoexp.report.forest import forest_blocks, over_cells
 from isoexp.report.methods import methods
@@ -99,6 +102,27 @@ def test_cells_of_a_plan_that_was_changed_are_not_its_own(study: Path, tmp_path:
 
     assert cells(tmp_path, changed) == []
     assert across(decided(changed)) == ([], {})
+
+
+def test_a_cell_of_an_amended_claim_is_amended_too(study: Path) -> None:
+    """One that was not asked before the amendment is a first plan, and stays one."""
+
+    whole(study, [0.04, 0.02])
+    changed = claim(seeds=5)
+
+    def line(cell: str, plan: str = "new") -> Line:
+        asked = Line(0, "better", "laptop", plan, cell=cell)
+        return following(study, changed, asked, {"claim": plan}, "too few seeds", False)
+
+    changed = replace(changed, name="better")
+    first = line("data=d1")
+    assert (first.kind, first.why, first.runs) == ("amendment", "too few seeds", 8)
+    assert line("data=other").kind == "plan"
+    with add(study) as (_, append):
+        append(line("data=other"))
+    assert line("data=other").number == 3, "it is there"
+    with pytest.raises(UserError, match="there is nothing to amend"):
+        line("", find_evidence(study)[0].line.plan)  # type: ignore[union-attr]
 
 
 def test_a_cell_without_its_numbers_is_told_and_not_averaged(study: Path) -> None:
