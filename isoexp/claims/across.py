@@ -6,13 +6,14 @@ would be to count their power.
 
 __all__ = ["HOME", "Across", "across"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..statistics import RandomEffects, bounds, random_effects
+from ..statistics import RandomEffects, random_effects
 from .decision import Answered, Decision, decided
 from .evidence import Evidence, cells
+from .terms import key_of
 from .verdict import adjusted
 
 HOME = "as claimed"
@@ -33,7 +34,7 @@ class Across:
     def asked(self) -> Answered:
         """The comparison as the claim asks it."""
 
-        return self.answers[HOME]
+        return next(iter(self.answers.values()))
 
     @cached_property
     def whole(self) -> dict[str, Answered]:
@@ -54,28 +55,20 @@ class Across:
         return random_effects(effects, [_error(each) or 0.0 for each in self.whole.values()])
 
     @cached_property
-    def reversed(self) -> list[str]:
-        """The cells whose effect is on the other side of zero than the mean.
+    def sides(self) -> tuple[list[str], list[str]]:
+        """The cells whose effect is below zero, and those where it is above.
 
         By intervals that hold together over all cells: of many, some would be by chance.
         """
 
-        if self.pooled is None:
-            return []
-        sign, level, found = self.pooled.mean.estimate, adjusted(len(self.whole)), []
+        level, below, above = adjusted(len(self.whole)), [], []
         for cell, each in self.whole.items():
             assert each.answer.student is not None
             ends = each.answer.student.interval(level)
-            if (ends.high < 0 < sign) or (sign < 0 < ends.low):
-                found.append(cell)
+            below += [cell] * (ends.high < 0)
+            above += [cell] * (ends.low > 0)
 
-        return found
-
-    @property
-    def mean(self) -> tuple[float, float, float] | None:
-        """The mean over cells with its interval, as a ratio if the metric is compared by ratios."""
-
-        return self.pooled and bounds(self.pooled.mean.triple, self.asked.metric.log)
+        return below, above
 
 
 def across(decision: Decision) -> tuple[list[Across], dict[str, Decision]]:
@@ -88,7 +81,8 @@ def across(decision: Decision) -> tuple[list[Across], dict[str, Decision]]:
     others = cells(evidence.study / "claims", evidence)
     if not others:
         return [], {}
-    found = {HOME: decision, **{each.cell: decided(Evidence(each.folder)) for each in others}}
+    home = _home(evidence, [key_of(each) for other in others for each in other.settings])
+    found = {home: decision, **{each.cell: decided(Evidence(each.folder)) for each in others}}
     asked = [
         place
         for place, each in enumerate(decision.answers)
@@ -96,6 +90,17 @@ def across(decision: Decision) -> tuple[list[Across], dict[str, Decision]]:
     ]
 
     return [Across({c: d.answers[place] for c, d in found.items()}) for place in asked], found
+
+
+def _home(evidence: Evidence, keys: Sequence[str]) -> str:
+    """Names the cell of the claim, with its own values of what varies between cells."""
+
+    runs = [run for own in evidence.runs.values() for run in own.values() if run]
+    said = dict(runs[0].state.get("columns") or {}) if runs else {}
+    said |= {key_of(each): each.partition("=")[2] for each in evidence.claim.common}
+    told = " ".join(f"{key}={said[key]}" for key in dict.fromkeys(keys) if key in said)
+
+    return f"{HOME}: {told}" if told else HOME
 
 
 def _error(answered: Answered) -> float | None:

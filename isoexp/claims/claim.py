@@ -155,11 +155,11 @@ class Claim:
         own = {
             "tuned": [*tuning.grid, *tuning.space, *chain(*tuning.arms.values())] if tuning else [],
             "what its arms differ by": [key_of(each) for each in chain(*self.arms.values())],
-            "the same in all cells": ["seed", "seeds", "data.split"],
+            "the same in all cells": ["seed", "seeds", "data.split", "probe"],
         }
         for key in map(key_of, cell):
             for what, keys in own.items():
-                if key in keys:
+                if key in keys or (key.startswith("probe.") and "probe" in keys):
                     raise UserError(f"claim {self.name}: {key} is {what}: leave it out of a cell")
 
         return replace(self, common=[*self.common, *cell])

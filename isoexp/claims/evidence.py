@@ -57,6 +57,7 @@ REGISTRATION: Shape = {
 """What claim.json may say."""
 
 RUNS: Shape = {
+    "line": str,
     "tuned": {str: {"chosen": {str: Any}, "edges": [str], "tried": [_is_candidate]}},
     "longer": [[str]],
     "trials": {str: [str]},
@@ -128,6 +129,15 @@ class Evidence:
         return self.line.cell if self.line else ""
 
     @property
+    def settings(self) -> list[str]:
+        """Those of its cell, one by one."""
+
+        common, said = list(self.claim.common), self.cell
+        first = next((k for k in range(len(common)) if " ".join(common[k:]) == said), len(common))
+
+        return common[first:]
+
+    @property
     def kind(self) -> str:
         """plan | amendment | confirmation"""
 
@@ -151,6 +161,21 @@ class Evidence:
         found = [f"of {chain.CHAIN}, {fault}" for fault in chain.faults(self.study)]
         if self.line.hash not in there:
             found.append(f"its line, {self.line.number}, is not in {chain.CHAIN}")
+        for each in there.values():
+            same = (each.claim, each.scale) == (self.line.claim, self.line.scale)
+            if same and not (registered(self.study, each).folder / "claim.json").is_file():
+                what = f"{each.kind}, {each.cell}" if each.cell else each.kind
+                found.append(f"line {each.number} ({what}) has lost its folder, {each.folder}")
+        if self.folder.name != self.line.folder:
+            found.append(f"its claim.json is that of {self.line.folder}")
+        if self.found.get("line", self.line.hash) != self.line.hash:
+            found.append("its runs.json is that of another plan")
+        try:
+            load_json(self.folder / "not_here.json", {str: str})
+        except FileNotFoundError:
+            pass
+        except Unreadable as error:
+            found.append(f"its not_here.json cannot be read: {error}")
         if self.claim.identity != self.registration.get("plan", {}).get("claim"):
             found.append("its claim.json was changed after it was written")
 
@@ -468,7 +493,7 @@ def cells(root: Path, evidence: Evidence) -> list[Evidence]:
     last: dict[str, Evidence] = {}
     for each in _others(root, evidence):
         if each.cell and each.kind != "confirmation" and _is_of(each, evidence):
-            last[each.cell] = each
+            last["".join(sorted(each.arms_planned.values())) or each.cell] = each
     arms = evidence.arms_planned
 
     return [each for each in last.values() if not arms or each.arms_planned != arms]
@@ -479,10 +504,9 @@ def _is_of(other: Evidence, evidence: Evidence) -> bool:
 
     if not other.cell:
         return other.plan == evidence.plan
-    cell = other.claim.common[len(evidence.claim.common) :]
     same = other.plan.get("analysis") == evidence.plan.get("analysis")
     try:
-        return same and other.claim.identity == evidence.claim.under(cell).identity
+        return same and other.claim.identity == evidence.claim.under(other.settings).identity
     except UserError:  # a claim of an arm that sets it, by now
         return False
 

@@ -113,14 +113,17 @@ class ClaimStudy:
 
         if cell and confirm:  # of the plan as it is
             cls.of(claim, overrides, folders, amend, confirm)
-        claim = claim.under(cell)
+        asked = claim.under(cell)
         line = Line(0, claim.name, claim.scale, "", cell=" ".join(cell))
-        study = cls(claim, Path(), overrides, folders, line, {})
+        study = cls(asked, Path(), overrides, folders, line, {})
         first = {arm: study._jobs(arm, {}, [0])[0] for arm in claim.arms}
         jobs = list(first.values())
-        plan = {"analysis": str(ANALYSIS), "claim": claim.identity}
+        plan = {"analysis": str(ANALYSIS), "claim": asked.identity}
         plan |= {f"arm {arm}": job.identities[0] for arm, job in first.items()}
         folder = jobs[0].settings.study
+        if cell and (known := _spelled(folder, line, plan)) not in (None, [*cell]):
+            return cls.of(claim, overrides, folders, amend, confirm, known or ())
+        claim = asked
         line = replace(study.line, plan=_hash(plan))
         line = following(folder, claim, line, plan, amend, confirm)
 
@@ -270,6 +273,7 @@ class ClaimStudy:
         """Writes down how arms were tuned, and which runs are compared."""
 
         content = {
+            "line": self.line.hash,
             "tuned": {arm: asdict(each) for arm, each in tuned.items()},
             "longer": [list(end) for end in self.longer],
             "trials": {
@@ -342,6 +346,21 @@ class ClaimStudy:
         except UserError as error:
             cell = f", {self.line.cell}" * bool(self.line.cell)
             raise type(error)(f"claim {self.claim.name}{cell}: arm {arm}: {error}") from error
+
+
+def _spelled(folder: Path, line: Line, plan: Mapping[str, str]) -> list[str] | None:
+    """Returns the settings of a cell as they were first written; None if it was not asked before.
+
+    Cells are the same whose arms are: a=1 b=2 and b=2 a=1, with what is the default or without.
+    """
+
+    arms = {key: value for key, value in plan.items() if key.startswith("arm ")}
+    for each in chain.lines(folder):
+        if (each.claim, each.scale) == (line.claim, line.scale) and each.cell:
+            known = registered(folder, each)
+            if known.arms_planned == arms:
+                return known.settings
+    return None
 
 
 def following(

@@ -146,7 +146,9 @@ def _studies(
         except NotHere as error:
             left[" ".join(cell)] = one_line(error)
             continue
-        if study.arms != own.arms:  # else it is the claim as it is
+        if study.arms == own.arms:
+            say(f"{' '.join(cell)} is the claim as it is")
+        elif all(study.arms != each.arms for each in found):
             found.append(study)
 
     return found, left
@@ -250,6 +252,8 @@ def _say_across(decision: "Decision") -> None:
     from ..report.sentence import label
     from ..report.units import effect
 
+    if decision.evidence.kind == "confirmation":
+        return
     found, cells = across(decision)
     if not cells:
         return

@@ -5,6 +5,7 @@ __all__ = ["SMOKE", "Chapter", "chapter", "command", "outcome_of"]
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..claims.across import across
 from ..claims.decision import Decision, decided
 from ..claims.evidence import Evidence, confirmations, earlier
 from ..config.groups import CONF
@@ -13,7 +14,7 @@ from . import answers, drawings
 from .cells import code, moment, text
 from .document import Block, CommandLine, Facts, Paragraph, Row, Section, Table
 from .entries import Entry, entry
-from .forest import forest_blocks
+from .forest import forest_blocks, over_cells
 from .origin import TimeSpent, commit, origin, time_spent
 from .plans import confirmations_table, plans_table
 from .sentence import sentence
@@ -141,8 +142,11 @@ def _registrations(
         facts.append(("amended", f"after {plural(line.runs, 'run')}, since {line.why}"))
     for each in before:
         own = each.evidence
-        told = f"{outcome_of(each)}, {own.folder.name} of {moment(own.registered)}"
-        facts.append(("another plan", told))
+        told = [f"{outcome_of(each)}, {own.folder.name} of {moment(own.registered)}"]
+        again = [decided(other) for other in confirmations(own.study / "claims", own)]
+        told += [f"confirmation: {outcome_of(other)}" for other in again]
+        told += [f"in cells: {over_cells(other)}" for other in across(each)[0]]
+        facts.append(("another plan", "; ".join(told)))
     for each in repeated:
         first, time_s = each.evidence.seeds.start, each.evidence.registered
         told = f"{outcome_of(each)}, with seeds from {first} on, {moment(time_s)}"

@@ -33,6 +33,12 @@ def compare(first: Path, second: Path) -> Document:
 
     roots = first, second
     runs = entries(first), entries(second)
+    both = {e.run.folder.resolve() for e in runs[0]} & {e.run.folder.resolve() for e in runs[1]}
+    if both:
+        raise UserError(
+            f"{first} and {second} must be of other runs to be compared, got "
+            f"{plural(len(both), 'run')} in both, {min(both).name}"
+        )
     claims: list[dict[Key, Decision]] = []
     for root in roots:  # of a claim that is there twice, the last
         found = sorted(find_evidence(root), key=lambda each: each.registered)

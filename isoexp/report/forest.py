@@ -10,7 +10,7 @@ from ..figures.forest import forest
 from ..output import ended
 from ..statistics import bounds
 from .answers import outcome
-from .cells import code, text, verdict
+from .cells import code, count, text, verdict
 from .document import Block, Cell, Figure, Paragraph, Row, Table, numbers
 from .sentence import label
 from .units import Triple, amount, effect, in_unit
@@ -28,10 +28,15 @@ def over_cells(each: Across) -> str:
     mean, spread = (
         bounds(found.triple, metric.log) for found in (each.pooled.mean, each.pooled.spread)
     )
+    tau, low, high = (amount(value, metric) for value in spread)
     told = f"{name}: {effect(mean, metric)} over {len(each.whole)} cells, "
-    told += f"spread between them {effect(spread, metric)}"
-    if each.reversed:
-        told += f"; reversed in {'; '.join(each.reversed)}"
+    told += f"spread between them {'× ' * metric.log}{tau} [{low} to {high}]"
+    below, above = each.sides
+    if mean[1] <= (null := 1.0 if metric.log else 0.0) <= mean[2]:
+        signs = {f"below {null:g}": below, f"above {null:g}": above}
+        told += "".join(f"; {side} in {', '.join(cells)}" for side, cells in signs.items() if cells)
+    elif others := above if mean[2] < null else below:
+        told += f"; reversed in {', '.join(others)}"
     left = len(each.answers) - len(each.whole)
 
     return told + (f"; numbers are missing in {left} more" if left else "")
@@ -61,11 +66,32 @@ def forest_blocks(decision: Decision, anchor: str) -> list[Block]:
             "Intervals have the level of 95 %, each by itself. No cell is left out."
         )
         blocks.append(Table.of(f"{anchor}-cells", caption, rows))
+        if any(each.pooled for each in found):
+            caption = "Over the cells, by random effects: the mean, τ, and the effect of another."
+            pooled = [_pooled(each) for each in found if each.pooled]
+            blocks.append(Table.of(f"{anchor}-over-cells", caption, pooled))
     if left:
         told = "; ".join(f"{cell}: {why}" for cell, why in left.items())
         blocks.append(Paragraph(ended(f"Not run. {told}")))
 
     return blocks
+
+
+def _pooled(each: Across) -> Row:
+    assert each.pooled is not None
+    metric, found = each.asked.metric, each.pooled
+    row: Row = {"comparison": text(label(each.asked)), numbers("cells"): count(len(each.whole))}
+    for name, estimate in (
+        ("mean", found.mean), ("spread", found.spread), ("another cell", found.predicted),
+    ):  # fmt: skip
+        triple = bounds(estimate.triple, metric.log)
+        told = [amount(value, metric) for value in triple]
+        shown = f"{'× ' * metric.log}{told[0]} [{told[1]} to {told[2]}]"
+        row[numbers(name, *(f"{name} {end}" for end in ("estimate", "low", "high")))] = Cell(
+            shown if name == "spread" else effect(triple, metric), triple
+        )
+
+    return row
 
 
 def _effect(each: Across, cell: str) -> Cell:

@@ -116,7 +116,8 @@ def _data(
     runs = [run for own in arms.values() for run in own if run.completed]
     said = [f"They learnt {of}."] if of else []
     splits = {str((run.config.get("data") or {}).get("split", "fixed")) for run in runs}
-    ratios = {number(r) for run in runs if (r := run.run.provenance.get("resampled"))}
+    known = [run.run.provenance.get("resampled") for run in runs]
+    ratios, drawn = {number(ratio) for ratio in known if ratio}, not all(known)
     if splits == {"fixed"}:
         said.append(
             "All seeds shared one split into training, validation and test samples, so that "
@@ -125,7 +126,8 @@ def _data(
     elif splits == {"seed"} and ratios:
         said.append(
             "Each seed dealt training, validation and test samples anew from one pool, alike for "
-            f"all arms, with {listed(sorted(ratios))} test samples for each training sample."
+            f"all arms, with {listed(sorted(ratios))} test samples for each training sample"
+            + (", or drew them anew where the data are generated." if drawn else ".")
         )
     elif splits == {"seed"}:
         said.append("Each seed had training and validation samples of its own, alike for all arms.")

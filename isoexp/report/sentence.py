@@ -71,7 +71,9 @@ def label(answered: Answered) -> str:
 
     asked = answered.comparison
 
-    return asked.label or asked.words or answered.contrast.replace(" - ", " − ")
+    told = asked.label or asked.words or answered.contrast.replace(" - ", " − ")
+
+    return " ".join(told.split())
 
 
 def read_off(decision: Decision, answered: Answered) -> Triple:
@@ -218,10 +220,10 @@ def _undecided(answered: Answered) -> str:
         lack = plural(len(gaps), "number")
         return f"nothing is said of {{}}: {lack} missing ({first}{more})"
     if answered.unsettled:
-        return f"undecided is {{}}: {answered.unsettled}"
+        return f"not decided: {{}}; {answered.unsettled}"
     answer = answered.answer
     if answer.n < 2 or not isfinite(answer.low_all):
-        return "undecided is {}: so few seeds bound nothing"
+        return "not decided: {}; so few seeds bound nothing"
 
     m, low, high = answer.margin, answer.low_all, answer.high_all
     below, above = (_end(answered, end) for end in (-m, m))
@@ -236,7 +238,7 @@ def _undecided(answered: Answered) -> str:
 
     said += [f"about {needed} seeds would tell"] if needed else []
 
-    return f"undecided is {{}}: {', '.join(said)}"
+    return f"not decided: {{}}; {', '.join(said)}"
 
 
 def _be(names: Sequence[str]) -> str:

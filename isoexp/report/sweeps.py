@@ -133,6 +133,8 @@ def _mean(student: Student | None, completed: int) -> Cell:
         return Cell("–" + " (n = 0)" * bool(completed), (nan, nan, nan, 0))
     triple, n = student.interval().triple, student.n
     same = student.error == 0 and float(triple[0]).is_integer()
+    if same:  # a count, which no chance moves
+        triple = (triple[0], triple[0], triple[0])
     told = f"{triple[0]:g}" if same else interval(*triple)
 
     return Cell(told + f" (n = {n})" * (n != completed), (*triple, n))

@@ -290,12 +290,16 @@ def test_a_claim_is_asked_in_cells_and_on_other_data(
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)
     axes = ["--across", "data=digits,shapes,cifar10", "model.widths=[8]"]
+    spelled = ["--across", "model.widths=[ 8 ]", "data='shapes',shapes"]
 
     planned = isoexp(*command(copy), *axes, "--dry-run")
     done = isoexp(*command(copy), *axes)
-    again = isoexp(*command(copy), *axes)
+    again = isoexp(*command(copy), *spelled)
 
-    assert (planned.code, done.code, again.code) == (0, 0, 0), done.err
+    assert (planned.code, done.code, again.code) == (0, 0, 0), done.err + again.err
+    assert "1 claim in 2 cells" in again.out
+    assert "data=digits model.widths=[8] is the claim as it is" in done.out
+    assert f"over 2 cells{again.out.partition('over 2 cells')[2]}" in done.out
     assert "1 claim in 2 cells" in done.out
     assert "not run: data=cifar10 model.widths=[8]: " in done.err
     assert "CIFAR10 is not on this machine" in done.err
@@ -313,7 +317,7 @@ def test_a_claim_is_asked_in_cells_and_on_other_data(
 
     other = isoexp(*command(copy), "--confirm", "data=shapes")
     assert other.code == 0, other.err
-    assert "training, data=shapes: " in other.out
+    assert "training, data=shapes model.widths=[8]: " in other.out, "the cell as it was spelled"
     assert [each.kind for each in lines(copy / "runs" / "mine")][2:] == ["confirmation"]
 
 
@@ -409,6 +413,9 @@ def test_runs_that_were_made_otherwise_are_noticed(study: Path, tmp_path: Path) 
     copy = tmp_path / "copy"
     shutil.copytree(study, copy)
     path = registered(copy) / "claim.json"
+    runs = read_json(path.with_name("runs.json"))
+    write_json(path.with_name("runs.json"), {**runs, "line": 32 * "0"})
+    assert "its runs.json is that of another plan" in Evidence(path.parent).faults
     path.write_text(path.read_text().replace('"margin": 0.05', '"margin": 0.01'))
     assert "its claim.json was changed after it was written" in Evidence(path.parent).faults
     shutil.copy(registered(study) / "claim.json", path)

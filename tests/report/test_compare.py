@@ -134,8 +134,16 @@ def test_a_setting_that_one_of_them_lacks_is_a_dash(tmp_path: Path) -> None:
         ["optimizer.lr", "0.1", "0.2"],
         ["epochs", "3", "–"],
     ]
-    alike = compare(a.folder, a.folder)
-    assert "A and B have the same settings." in markdown(alike)
+    other = finished(tmp_path, 3, 1, {"test/accuracy": 0.6}, ["optimizer.lr=0.2"])
+    assert "A and B have the same settings." in markdown(compare(b.folder, other.folder))
+
+
+def test_a_run_is_not_compared_with_itself(tmp_path: Path) -> None:
+    run = finished(tmp_path / "study", 1, 0, {"test/accuracy": 0.5})
+
+    for folder in (run.folder, run.folder.parent):
+        with pytest.raises(UserError, match=f"got 1 run in both, {run.folder.name}"):
+            compare(run.folder, folder)
 
 
 def test_groups_alike_in_what_varies_are_compared(tmp_path: Path) -> None:

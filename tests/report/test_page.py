@@ -38,20 +38,16 @@ def facts(found: Page) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("b", "outcome", "effect"),
+    ("b", "outcome"),
     [
-        (BETTER, "supported", "0.103 [0.087, 0.118]"),
-        ((0.70, 0.72, 0.71, 0.70), "contradicted", "-0.100 [-0.113, -0.087]"),
-        (
-            (0.8001, 0.8102, 0.8203, 0.8),
-            "no effect larger than 0.01",
-            "0.00015 [-0.00006, 0.00036]",
-        ),
-        ((0.95, 0.70, 0.90, 0.78), "inconclusive", "0.02 [-0.16, 0.21]"),
+        (BETTER, "supported"),
+        ((0.70, 0.72, 0.71, 0.70), "contradicted"),
+        ((0.8001, 0.8102, 0.8203, 0.8), "no effect larger than 0.01"),
+        ((0.95, 0.70, 0.90, 0.79), "inconclusive"),
     ],
 )
 def test_every_verdict_stands_in_the_first_table(
-    study: Path, b: tuple[float, ...], outcome: str, effect: str
+    study: Path, b: tuple[float, ...], outcome: str
 ) -> None:
     claimed(study, two_arms(study, A, b))
     found = page([study])

@@ -113,7 +113,7 @@ def test_what_is_open_says_what_is_excluded_and_what_is_possible(study: Path) ->
     found = said(study, (0.806, 0.816, 0.815, 0.81), metrics=POINTS, comparisons=[
         {**COMPARISON, "says": SAYS, "label": "tanh"}])  # fmt: skip
 
-    assert found.startswith("Undecided is tanh (0.4 points [−0.6, 1.5]): ")
+    assert found.startswith("Not decided: tanh (0.4 points [−0.6, 1.5]); ")
     assert "below −1 point is excluded, above 1 point and in between are possible" in found
     assert "seeds would tell" in found
 
