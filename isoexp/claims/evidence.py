@@ -12,7 +12,7 @@ first.
 """
 
 __all__ = [
-    "ENDED", "Evidence", "Missing", "cells", "confirmations", "damaged_claims",
+    "ENDED", "Evidence", "Missing", "arms_of", "cells", "confirmations", "damaged_claims",
     "earlier", "find_evidence", "register", "registered",
 ]  # fmt: skip
 
@@ -255,9 +255,9 @@ class Evidence:
 
     @property
     def arms_planned(self) -> dict[str, str]:
-        """The identity of the first run of each arm before it was tuned."""
+        """What its arms are, as `arms_of` a plan."""
 
-        return {key: value for key, value in self.plan.items() if key.startswith("arm ")}
+        return arms_of(self.plan)
 
     @property
     def ended(self) -> list[Run]:
@@ -449,6 +449,12 @@ def register(
         write_json(evidence.folder / "claim.json", content)
 
     return Evidence(evidence.folder)
+
+
+def arms_of(plan: Mapping[str, str]) -> dict[str, str]:
+    """Returns of a plan the identity of the first run of each arm, before it was tuned."""
+
+    return {key: value for key, value in plan.items() if key.startswith("arm ")}
 
 
 def registered(study: Path, line: Line) -> Evidence:

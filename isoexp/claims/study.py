@@ -26,7 +26,7 @@ from .asked import check_asked
 from .chain import Line
 from .claim import Claim
 from .decision import Decision, decided
-from .evidence import ENDED, Evidence, find_evidence, register, registered
+from .evidence import ENDED, Evidence, arms_of, find_evidence, register, registered
 from .prospect import check_answerable
 from .terms import key_of
 from .tuning import LONGER, Edge, SearchSpace, Selection, choose
@@ -166,9 +166,9 @@ class ClaimStudy:
 
     @property
     def arms(self) -> dict[str, str]:
-        """The identity of the first run of each arm before it was tuned."""
+        """What its arms are, as `arms_of` a plan."""
 
-        return {key: value for key, value in self.plan.items() if key.startswith("arm ")}
+        return arms_of(self.plan)
 
     @cached_property
     def tuning_jobs(self) -> dict[str, list[tuple[dict[str, Any], list[Job]]]]:
@@ -354,12 +354,12 @@ def _spelled(folder: Path, line: Line, plan: Mapping[str, str]) -> list[str] | N
     Cells are the same whose arms are: a=1 b=2 and b=2 a=1, with what is the default or without.
     """
 
-    arms = {key: value for key, value in plan.items() if key.startswith("arm ")}
     for each in chain.lines(folder):
         if (each.claim, each.scale) == (line.claim, line.scale) and each.cell:
             known = registered(folder, each)
-            if known.arms_planned == arms:
+            if known.arms_planned == arms_of(plan):
                 return known.settings
+
     return None
 
 
