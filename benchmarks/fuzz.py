@@ -116,7 +116,8 @@ def drawn(seed: str, defaults: Mapping[str, object]) -> list[str]:
     pinned = [f"{k}={v}" for k, v in SMALL.items() if k not in own]
     if draw.random() < 0.2:
         said += draw.choice(OPTIONS).split()
-    sweep = ["-m", "sweep.workers=1"] if draw.random() < 0.25 else []
+    # A worker of a sweep takes seconds to begin: fewer of them make more lines.
+    sweep = ["-m", "sweep.workers=1"] if draw.random() < 0.125 else []
     words = ["train", *sweep, *pinned, *said]
 
     return _slip(draw, words, len(words) - len(said)) if draw.random() < 0.25 else words
