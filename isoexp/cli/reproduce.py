@@ -136,7 +136,8 @@ def _studies(
     from ..claims.study import ClaimStudy
 
     if options.confirm:
-        return [ClaimStudy.of(claim, overrides, folders, confirm=True, cell=cells[0])], {}
+        study = ClaimStudy.of(claim, overrides, folders, options.amend, True, cells[0])
+        return [study], {}
     own = ClaimStudy.of(claim, overrides, folders, options.amend)
     found, left = [own], {}
     for cell in cells:

@@ -328,6 +328,7 @@ def test_a_claim_is_asked_in_cells_and_on_other_data(
         (["--across", "optimizer.lr=1,2"], "optimizer.lr is tuned: leave it out of a cell"),
         (["--across", "data=digits", "--confirm"], "without --confirm and --amend"),
         (["--confirm", "data=digits,shapes"], "--confirm repeats a study once, got 2 cells"),
+        (["--confirm", "--amend", "why"], "--amend changes it: give one"),
         (["data=shapes"], "--across asks it under other settings"),
         (["--across", "data=nowhere"], "data=nowhere"),
     ],
