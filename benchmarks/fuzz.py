@@ -40,7 +40,7 @@ LIMIT_S, STUCK_S = 30, 300
 
 MEMORY_B = 12 * 2**30
 
-KEPT = 25
+KEPT = 8
 """The lines whose runs lie there for others: `isoexp probe runs` puts probes to them all."""
 
 SMALL = {
