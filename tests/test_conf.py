@@ -51,14 +51,19 @@ TOGETHER = [
 """Each choice at least once, of all groups at the same time: Hydra takes a tenth of a second."""
 
 ALONE = [
-    *([f"data={name}"] for name in sorted(OFFLINE - {"text", "languages", "mnist1d"})),
-    pytest.param(["data=mnist1d"], marks=pytest.mark.slow),  # it is drawn anew
+    *([f"data={name}"] for name in sorted(OFFLINE - {"text", "languages"})),
     *([f"data={name}", "model=rnn"] for name in ("text", "languages")),
     *([f"experiment={name}"] for name in sorted(choices()["experiment"])),
 ]
 
 
-@pytest.mark.parametrize("words", [*TOGETHER, *ALONE], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [  # mnist1d is drawn anew
+        pytest.param(each, id=" ".join(each), marks=[pytest.mark.slow] * ("data=mnist1d" in each))
+        for each in (*TOGETHER, *ALONE)
+    ],
+)
 def test_every_choice_builds(words: list[str]) -> None:
     job = compose(words)
 

@@ -109,7 +109,7 @@ def test_an_effect_of_three_margins_is_found() -> None:
 # --- effects in margins ---------------------------------------------------------------------
 
 
-def studies(effects: Sequence[float], count: int = 300, spread: float = 0.8) -> np.ndarray:
+def studies(effects: Sequence[float], count: int = 200, spread: float = 0.8) -> np.ndarray:
     """Draws contrasts with these true effects, the margin being 1: studies × comparisons × 10."""
 
     generator = np.random.default_rng(0)

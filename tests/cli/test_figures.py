@@ -70,6 +70,7 @@ def drawn() -> list[Path]:
     return sorted(Path("runs").glob("**/*.png"))
 
 
+@pytest.mark.slow
 def test_what_is_drawn_afterwards_is_what_is_drawn_at_once(isoexp: Command) -> None:
     isoexp("train", *PROBED)
     (path,) = drawn()

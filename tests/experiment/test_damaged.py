@@ -181,6 +181,7 @@ def test_a_training_goes_on_from_the_checkpoint_before(
     assert_equal(whole, folder / "runs")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_network_begins_anew(
     whole: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

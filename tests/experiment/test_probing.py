@@ -323,6 +323,7 @@ def test_snapshots_are_networks_on_the_way() -> None:
         assert torch.equal(state[name], tensor)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_there_are_the_same_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass
