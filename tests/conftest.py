@@ -56,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
     laws.DRAWS, training.UPDATES = 800, 20
 
 
-LONG_S = 20
+LONG_S = 12
 """Tests that take so long take turns in `make smoke`, a quarter of them at each commit."""
 
 

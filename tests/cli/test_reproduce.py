@@ -204,7 +204,7 @@ def test_a_failed_run_is_told_and_leaves_the_claim_open(study: Path, tmp_path: P
     assert decision.answers[1].answer.verdict == "supported", "it does not rest on that arm"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(14)
 @pytest.mark.xdist_group("study")
 def test_a_claim_that_is_changed_after_its_runs_takes_a_reason_and_new_seeds(
     study: Path, tmp_path: Path, isoexp: Command
@@ -247,7 +247,7 @@ def test_a_claim_that_is_changed_after_its_runs_takes_a_reason_and_new_seeds(
     assert (copy / "runs" / "report" / "chain.jsonl").read_bytes() == chain.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(12)
 @pytest.mark.xdist_group("study")
 def test_a_confirmation_is_the_plan_with_seeds_of_its_own(
     study: Path, tmp_path: Path, isoexp: Command

@@ -196,7 +196,7 @@ def running(pids: set[int]) -> set[int]:
     raise TimeoutError("nothing has begun")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
 def test_a_killed_worker_changes_no_bit(isoexp: Command, folder: Path) -> None:
     """Networks that it trained as one go on as one; so they do where all is killed."""
 
