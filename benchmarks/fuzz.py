@@ -108,6 +108,8 @@ def drawn(seed: str, defaults: Mapping[str, object]) -> list[str]:
         words = [command, *" ".join(given).split(" ")] if given else [command]
         if command == "search":
             words += [f"{k}={v}" for k, v in SMALL.items()] + ["search.trials=1"]
+        if command == "probe" and not any("probe=" in word for word in words):
+            words.append("probe=[spectrum]")  # all of them, to all runs, is work for minutes
         words = _slip(draw, words) if draw.random() < 0.2 else words
         return [*words, "--dry-run"] if command == "reproduce" else words  # a claim is no update
 
