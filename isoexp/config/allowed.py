@@ -14,9 +14,16 @@ ALLOW = "ISOEXP_ALLOW"
 
 
 def allow(packages: Iterable[str]) -> None:
-    """Lets configurations name what is in packages, in this process and in those it starts."""
+    """Lets configurations name what is in packages, in this process and in those it starts.
 
-    os.environ[ALLOW] = ",".join([*allowed(), *filter(None, packages)])
+    Raises:
+        UserError: If one cannot be the name of a package.
+    """
+
+    for name in (named := [each for each in packages if each]):
+        if not all(map(str.isidentifier, name.split("."))):
+            raise UserError(f"--allow must name a package, like mylab, got {name!r}")
+    os.environ[ALLOW] = ",".join([*allowed(), *named])
 
 
 def allowed() -> list[str]:

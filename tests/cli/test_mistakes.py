@@ -141,6 +141,8 @@ MISTAKES = {
     "train activation._target_=isoexp.cli.main": "a part of isoexp",
     "train activation._target_=isoexp.activations.IsoTahn": "did you mean IsoTanh?",
     "train activation._target_=IsoTanh": "a dotted name",
+    "train --allow \x00os": "--allow must name a package, like mylab, got",
+    "train --allow my-lab": "--allow must name a package, like mylab, got 'my-lab'",
     "train --allow nothere activation._target_=nothere.A": "No module named 'nothere'",
     # paths and data
     "train out=file": "out must be a folder",
